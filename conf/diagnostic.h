@@ -1,0 +1,46 @@
+/* diagnostic.h: what is wrong with a document, and where: `file:line:column: key: reason; hint`.
+ *
+ * Collected, never printed, by readers of documents; printed by `check`, the reader and the
+ * watcher. All errors of a run are kept (at most DIAGNOSTICS_MAX; then one line says so).
+ */
+#ifndef GATEHOUSE_CONF_DIAGNOSTIC_H
+#define GATEHOUSE_CONF_DIAGNOSTIC_H
+
+#include "shared/arena.h"
+#include "shared/slice.h"
+
+enum { DIAGNOSTICS_MAX = 1000 };
+
+enum diagnostic_severity { DIAGNOSTIC_WARNING, DIAGNOSTIC_ERROR };
+
+/* Where something stands. Line and column count from 1; 0 is "the file as a whole". */
+struct place {
+    struct slice file; /* as the user would name it */
+    unsigned line;
+    unsigned column;
+};
+
+struct diagnostic {
+    enum diagnostic_severity severity;
+    struct place place;
+    struct slice key; /* "spec.jwt.issuer"; may be empty */
+    struct slice reason;
+    struct slice hint; /* may be empty */
+};
+
+struct diagnostics {
+    struct arena arena; /* owns the texts */
+    struct diagnostic *entries;
+    size_t count;
+    size_t capacity;
+    size_t errors;
+};
+
+void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity severity,
+                     struct place place, const char *key, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* One line without a newline: "file:3:5: spec.jwt.issuer: reason; hint". */
+void diagnostic_format(const struct diagnostic *diagnostic, char *out, size_t room);
+void diagnostics_free(struct diagnostics *diagnostics);
+
+#endif

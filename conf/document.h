@@ -1,0 +1,89 @@
+/* document.h: documents as they are written, checked one by one; nothing is matched or fetched.
+ *
+ * Read by the watcher (which compares, matches and publishes) and by `check`. A document that is
+ * wrong yields diagnostics and DOCUMENT_REFUSED with as much of its kind and name as could be read,
+ * so that its last good version can be kept. All memory is the list's arena's.
+ */
+#ifndef GATEHOUSE_CONF_DOCUMENT_H
+#define GATEHOUSE_CONF_DOCUMENT_H
+
+#include "conf/diagnostic.h"
+#include "shared/app_record.h"
+#include "shared/auth_config_record.h"
+#include "shared/settings.h"
+
+enum { DOCUMENT_FILE_MAX = 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes; documents in all */
+
+enum document_kind {
+    DOCUMENT_UNKNOWN,
+    DOCUMENT_APP,
+    DOCUMENT_AUTH_CONFIG,
+    DOCUMENT_ROLE, /* accepted in form; a later release acts on them */
+    DOCUMENT_LOCK,
+};
+
+enum document_state { DOCUMENT_GOOD, DOCUMENT_REFUSED };
+
+struct auth_config_document {
+    struct auth_config_record record;           /* without revision and key states */
+    struct slice audiences[AUTH_AUDIENCES_MAX]; /* templates not filled in */
+    size_t audience_count;
+    struct label_selector *selectors;
+    size_t selector_count;
+    struct slice jwks_url; /* empty: static */
+    bool jwks_insecure;    /* spec.jwt.insecure: http to other than loopback */
+    struct slice static_jwks;
+};
+
+struct app_document {
+    struct app_record record; /* endpoints without addresses */
+    struct slice ca_file;     /* absolute; empty: none. record.ca_pem is read by the watcher */
+};
+
+struct document {
+    enum document_kind kind;
+    enum document_state state;
+    struct slice name; /* empty when it could not be read */
+    struct place place;
+    /* SHA-256 in hex of the meaning: same hash, nothing to do. Empty when refused. */
+    struct slice hash;
+    union {
+        struct app_document app;
+        struct auth_config_document auth_config;
+    };
+};
+
+struct document_list {
+    struct arena arena;
+    struct document *documents;
+    size_t count;
+    size_t capacity;
+};
+
+/* Reads gatehouse.yaml from text: the settings (strings are the list's arena's) and the apps of
+ * app_service, with the debug app. `path`: absolute, for places and relative paths. false when
+ * there were errors (they are in diagnostics); settings are then not to be used. Resolves user
+ * names when `resolve_users`. */
+bool settings_document_read(struct slice text, struct slice path, bool resolve_users,
+                            struct settings *settings, struct document_list *apps,
+                            struct diagnostics *diagnostics);
+
+/* Adds the documents of one file's text. */
+void documents_read_text(struct slice text, struct slice file, struct document_list *list,
+                         struct diagnostics *diagnostics);
+
+/* Adds the documents of every *.yaml and *.yml of a directory (by name, not hidden, not deeper). 0
+ * or -errno of the directory itself; an unreadable file is a diagnostic. */
+int documents_read_directory(struct slice directory, struct document_list *list,
+                             struct diagnostics *diagnostics);
+
+/* What no single document shows: two documents of one kind and name (both refused, naming both
+ * places), two configs of one issuer on one app (an error naming both places), a literal audience
+ * that opens more than one app (a warning), two apps of one public_addr. Marks refused documents.
+ * The watcher does its own incremental form of the issuer clash. */
+void documents_check_together(struct document_list *list, struct slice public_addr,
+                              struct diagnostics *diagnostics);
+
+void document_list_free(struct document_list *list);
+
+#endif

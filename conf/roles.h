@@ -1,0 +1,14 @@
+/* roles.h: the entries of the configuration side. Each returns the exit status. */
+#ifndef GATEHOUSE_CONF_ROLES_H
+#define GATEHOUSE_CONF_ROLES_H
+
+/* Reads gatehouse.yaml from SETTINGS_FILE_FD (its path in `--path`), sends MESSAGE_SETTINGS and
+ * exits 0; 78 after every error was logged. */
+int reader_main(int argc, char **argv);
+/* Publishes documents, key sets and addresses into state/config, until drained. */
+int watcher_main(int argc, char **argv);
+/* `gatehouse check -c FILE`: validates settings and resources, prints every error on standard
+ * error; 0 or 78. */
+int check_main(const char *path);
+
+#endif

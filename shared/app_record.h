@@ -1,0 +1,61 @@
+/* app_record.h: what a worker needs of an app; the value in `apps`, keyed by the app's name.
+ *
+ * Written by the watcher (addresses already resolved), read by workers into their catalog. Slices
+ * of a decoded record are borrowed from the bytes it was decoded from.
+ */
+#ifndef GATEHOUSE_SHARED_APP_RECORD_H
+#define GATEHOUSE_SHARED_APP_RECORD_H
+
+#include "shared/buffer.h"
+#include "shared/label.h"
+#include "shared/slice.h"
+
+#include <stdint.h>
+
+enum {
+    APP_ENDPOINTS_MAX = 16,
+    APP_ADDRESSES_MAX = 8, /* addresses of one endpoint that are tried */
+    APP_HEADERS_MAX = 32,
+    APP_CA_MAX = 24 * 1024, /* bytes of a named CA bundle: it must fit in a record */
+};
+
+enum app_transport {
+    APP_HTTP = 1, /* http://, https://: a web app, served by Host */
+    APP_MCP_HTTP, /* mcp+http://, mcp+https://: Streamable HTTP */
+    APP_DEBUG,    /* the built-in page that shows what an app would receive */
+};
+
+struct app_endpoint {
+    struct slice host; /* what the URI says: for Host, SNI and certificate checks; no brackets */
+    uint16_t port;
+    bool tls;
+    struct slice path;                         /* begins with '/' */
+    struct slice addresses[APP_ADDRESSES_MAX]; /* "127.0.0.1" or "::1"; in order of preference */
+    size_t address_count;                      /* 0 while the name does not resolve */
+};
+
+struct app_header {
+    struct slice name;
+    struct slice value;
+};
+
+struct app_record {
+    struct slice name;
+    struct slice description;
+    struct slice public_addr; /* host name, lower case; empty when served under /mcp/apps only */
+    enum app_transport transport;
+    bool insecure_skip_verify;
+    struct slice ca_pem; /* empty: the system's bundle */
+    struct app_endpoint endpoints[APP_ENDPOINTS_MAX];
+    size_t endpoint_count;
+    struct app_header headers[APP_HEADERS_MAX]; /* rewrite.headers: set on upstream requests */
+    size_t header_count;
+    struct label labels[LABELS_MAX];
+    size_t label_count;
+};
+
+int app_record_encode(const struct app_record *app, struct buffer *out);
+/* 0 or -EBADMSG. */
+int app_record_decode(struct slice bytes, struct app_record *out);
+
+#endif

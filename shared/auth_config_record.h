@@ -1,0 +1,56 @@
+/* auth_config_record.h: an app auth config as workers use it, and its binding to an app.
+ *
+ * `app_auth_configs`, keyed by the config's name: auth_config_record. `bindings`, keyed by
+ * app/sha256(issuer): binding_record, the match made beforehand. Written by the watcher, read by
+ * workers. Slices are borrowed from the decoded bytes.
+ */
+#ifndef GATEHOUSE_SHARED_AUTH_CONFIG_RECORD_H
+#define GATEHOUSE_SHARED_AUTH_CONFIG_RECORD_H
+
+#include "shared/buffer.h"
+#include "shared/slice.h"
+
+#include <stdint.h>
+
+enum { AUTH_AUDIENCES_MAX = 16, AUTH_CLAIMS_MAX = 16, AUTH_SCOPES_MAX = 32 };
+
+struct auth_claim {
+    struct slice name;
+    struct slice value; /* the claim must be this string, or an array that holds it */
+};
+
+struct auth_config_record {
+    struct slice name;
+    /* Changes whenever a session of before must be judged anew: what is below changed, or a key
+     * left the set. Not when a key was added. Never 0. */
+    uint64_t revision;
+    struct slice issuer;
+    struct slice username_claim;
+    uint32_t algorithms;     /* bits of 1 << enum jose_algorithm */
+    int64_t clock_skew;      /* seconds, 0 to 300 */
+    int64_t max_token_age;   /* seconds since iat, at session creation */
+    int64_t max_session_ttl; /* seconds since iat; 0: as long as the token */
+    bool allow_unverified_email;
+    struct auth_claim required_claims[AUTH_CLAIMS_MAX];
+    size_t required_claim_count;
+    struct slice required_scopes[AUTH_SCOPES_MAX];
+    size_t required_scope_count;
+    bool keys_static;     /* static_jwks: an unknown kid is refused at once */
+    bool keys_usable;     /* a set was read at least once and is not past its time */
+    bool last_fetch_ok;   /* false: an unknown kid is 503, never 401 */
+    int64_t keys_fetched; /* wall seconds of the last successful fetch; 0: never */
+    int64_t next_refresh; /* wall seconds before which an unknown kid asks for no new fetch */
+};
+
+struct binding_record {
+    struct slice config;
+    struct slice audiences[AUTH_AUDIENCES_MAX]; /* {{app.resource}} already filled in */
+    size_t audience_count;                      /* at least 1 */
+};
+
+int auth_config_record_encode(const struct auth_config_record *config, struct buffer *out);
+int auth_config_record_decode(struct slice bytes, struct auth_config_record *out);
+int binding_record_encode(const struct binding_record *binding, struct buffer *out);
+int binding_record_decode(struct slice bytes, struct binding_record *out);
+
+#endif

@@ -1,0 +1,122 @@
+#include "shared/buffer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUFFER_FIRST = 256 }; /* bytes of the first allocation: most heads and records fit */
+
+int buffer_reserve(struct buffer *buffer, size_t size)
+{
+    size_t used = buffer_size(buffer);
+    size_t wanted;
+    char *memory;
+
+    if (size <= buffer->capacity - buffer->end)
+        return 0;
+    if (size > SIZE_MAX / 2 - used)
+        return -ENOMEM;
+    if (buffer->start > 0) {
+        memmove(buffer->memory, buffer->memory + buffer->start, used);
+        buffer->start = 0;
+        buffer->end = used;
+        if (size <= buffer->capacity - used)
+            return 0;
+    }
+    wanted = buffer->capacity < BUFFER_FIRST ? BUFFER_FIRST : buffer->capacity;
+    while (wanted < used + size)
+        wanted *= 2;
+    memory = realloc(buffer->memory, wanted);
+    if (memory == NULL)
+        return -ENOMEM;
+    buffer->memory = memory;
+    buffer->capacity = wanted;
+    return 0;
+}
+
+char *buffer_space(struct buffer *buffer, size_t *size)
+{
+    *size = buffer->capacity - buffer->end;
+    return buffer->memory == NULL ? NULL : buffer->memory + buffer->end;
+}
+
+void buffer_commit(struct buffer *buffer, size_t size)
+{
+    size_t room = buffer->capacity - buffer->end;
+
+    buffer->end += size < room ? size : room;
+}
+
+int buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    int error;
+
+    if (size == 0)
+        return 0;
+    error = buffer_reserve(buffer, size);
+    if (error != 0)
+        return error;
+    memcpy(buffer->memory + buffer->end, data, size);
+    buffer->end += size;
+    return 0;
+}
+
+int buffer_append_slice(struct buffer *buffer, struct slice data)
+{
+    return buffer_append(buffer, data.data, data.size);
+}
+
+int buffer_append_text(struct buffer *buffer, const char *text)
+{
+    return buffer_append(buffer, text, strlen(text));
+}
+
+int buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+    int length;
+    int error;
+
+    va_start(arguments, format);
+    length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return -ENOMEM;
+    /* vsnprintf ends with a NUL, which is not part of the text. */
+    error = buffer_reserve(buffer, (size_t)length + 1);
+    if (error != 0)
+        return error;
+    va_start(arguments, format);
+    vsnprintf(buffer->memory + buffer->end, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    buffer->end += (size_t)length;
+    return 0;
+}
+
+void buffer_consume(struct buffer *buffer, size_t size)
+{
+    if (size >= buffer_size(buffer))
+        buffer_clear(buffer);
+    else
+        buffer->start += size;
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->start = 0;
+    buffer->end = 0;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    free(buffer->memory);
+    *buffer = (struct buffer){0};
+}
+
+void buffer_wipe(struct buffer *buffer)
+{
+    if (buffer->memory != NULL)
+        explicit_bzero(buffer->memory, buffer->capacity);
+    buffer_free(buffer);
+}

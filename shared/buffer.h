@@ -1,0 +1,65 @@
+/* buffer.h: bytes that grow at the end and are consumed at the front.
+ *
+ * Used for messages, records and what is read from or written to a socket. The buffer owns its
+ * memory; pointers into it are borrowed until the next call that may grow or consume it.
+ * A zeroed struct is an empty buffer. Never shrinks by itself; never wipes (see buffer_wipe).
+ */
+#ifndef GATEHOUSE_SHARED_BUFFER_H
+#define GATEHOUSE_SHARED_BUFFER_H
+
+#include "shared/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer {
+    char *memory;    /* owned; NULL when nothing was ever reserved or after buffer_free */
+    size_t capacity; /* bytes at memory */
+    size_t start;    /* first unconsumed byte */
+    size_t end;      /* one past the last byte */
+};
+
+static inline char *buffer_data(const struct buffer *buffer)
+{
+    return buffer->memory == NULL ? NULL : buffer->memory + buffer->start;
+}
+
+static inline size_t buffer_size(const struct buffer *buffer)
+{
+    return buffer->end - buffer->start;
+}
+
+static inline struct slice buffer_slice(const struct buffer *buffer)
+{
+    return slice_make(buffer_data(buffer), buffer_size(buffer));
+}
+
+/* Room for `size` more bytes at the end, moving or reallocating as needed. 0 or -ENOMEM. */
+int buffer_reserve(struct buffer *buffer, size_t size);
+
+/* Where the next byte goes, and how many fit without buffer_reserve. */
+char *buffer_space(struct buffer *buffer, size_t *size);
+
+/* `size` bytes were written at buffer_space. */
+void buffer_commit(struct buffer *buffer, size_t size);
+
+/* 0 or -ENOMEM; on an error nothing is appended. */
+int buffer_append(struct buffer *buffer, const void *data, size_t size);
+int buffer_append_slice(struct buffer *buffer, struct slice data);
+int buffer_append_text(struct buffer *buffer, const char *text);
+int buffer_append_format(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Forgets the first `size` bytes (at most all). */
+void buffer_consume(struct buffer *buffer, size_t size);
+
+/* Forgets all bytes, keeps the memory. */
+void buffer_clear(struct buffer *buffer);
+
+/* Gives the memory back; the buffer is empty and usable. */
+void buffer_free(struct buffer *buffer);
+
+/* As buffer_free, after overwriting every byte: for what held a credential. */
+void buffer_wipe(struct buffer *buffer);
+
+#endif

@@ -1,0 +1,68 @@
+/* channel.h: typed, versioned, length-checked messages over a socketpair, with descriptors.
+ *
+ * A star: one SOCK_SEQPACKET socketpair between master and each child, at CHANNEL_FD in the child;
+ * one message a packet. Messages are hints and orders; the truth is the scoreboard and the store.
+ * A message from another process is outside input: size, version, type, sender and count of
+ * descriptors are checked here, the payload by its owner.
+ */
+#ifndef GATEHOUSE_SHARED_CHANNEL_H
+#define GATEHOUSE_SHARED_CHANNEL_H
+
+#include "shared/slice.h"
+
+#include <stdint.h>
+
+enum { CHANNEL_PAYLOAD_MAX = 64 * 1024, CHANNEL_FDS_MAX = 4 };
+
+enum message_type {
+    MESSAGE_SETTINGS = 1, /* reader -> master -> all: settings_encode */
+    MESSAGE_READY,        /* child -> master: empty */
+    MESSAGE_LISTENER,     /* master -> worker: struct message_listener, 1 descriptor */
+    MESSAGE_UNLISTEN,     /* master -> worker: struct message_listener: give a lent slot back */
+    MESSAGE_CERTIFICATE,  /* master -> worker: u32 index, 2 descriptors: certificate, key */
+    MESSAGE_TICKET_KEYS,  /* master -> worker: struct message_ticket_keys */
+    MESSAGE_START,        /* master -> worker: everything was sent: load, open, say READY */
+    MESSAGE_RELOAD,       /* master -> watcher: read the documents again */
+    MESSAGE_CHANGED,      /* watcher -> master -> workers: the generation moved */
+    MESSAGE_KEY_WANTED,   /* worker -> master -> watcher: a config's name */
+    MESSAGE_READER_CHECK, /* master -> watcher, janitor: a process died */
+    MESSAGE_LOG,          /* master -> child: 1 descriptor: the new log */
+    MESSAGE_DRAIN,        /* master -> child: finish what runs, then exit 0 */
+    MESSAGE_TYPES,
+};
+
+struct message_listener {
+    uint32_t listener; /* index into settings.listeners */
+    uint32_t slot;
+};
+
+/* Session ticket keys (RFC 5077, 4), shared by all workers: the first encrypts, all decrypt. */
+enum { TICKET_KEYS_MAX = 3 };
+struct message_ticket_keys {
+    uint32_t count;
+    uint8_t keys[TICKET_KEYS_MAX][80]; /* name 16, AES-256 key 32, HMAC key 32 */
+};
+
+struct message {
+    enum message_type type;
+    struct slice payload; /* borrowed until the next channel_receive in this process */
+    int fds[CHANNEL_FDS_MAX];
+    size_t fd_count; /* the receiver owns them, and closes those that it does not use */
+};
+
+/* A pair of connected, close-on-exec, non-blocking descriptors. 0 or -errno. */
+int channel_pair(int fds[2]);
+
+/* 0, -EAGAIN when the peer does not read, -EPIPE when it is gone, -EMSGSIZE. `fds` are not
+ * closed. */
+int channel_send(int fd, enum message_type type, struct slice payload, const int *fds,
+                 size_t fd_count);
+
+/* 1 with a message; 0 when there is none now; -EPIPE at end of file; -EBADMSG for a message that
+ * breaks the form (its descriptors are closed): the caller logs it and drops the sender. */
+int channel_receive(int fd, struct message *out);
+
+/* Closes the descriptors that came with a message and were not taken (set to -1). */
+void message_close(struct message *message);
+
+#endif

@@ -1,0 +1,62 @@
+/* child.h: the start of every process but master: what exec left us, and the first steps.
+ *
+ * A role's main calls child_start first: it reads the role's arguments, hardens the process, maps
+ * the scoreboards and waits for the settings. Then the role opens what it needs and calls
+ * child_ready. Nothing here knows what a role does.
+ */
+#ifndef GATEHOUSE_SHARED_CHILD_H
+#define GATEHOUSE_SHARED_CHILD_H
+
+#include "shared/arena.h"
+#include "shared/channel.h"
+#include "shared/scoreboard.h"
+#include "shared/settings.h"
+
+/* Descriptors after exec. All others are closed on exec. */
+enum { CHANNEL_FD = 3, PUBLIC_FD = 4, WORK_FD = 5, SETTINGS_FILE_FD = 6 };
+
+/* How a process ends (sysexits.h): EX_SOFTWARE: a store is corrupt or stale; EX_CONFIG: the
+ * configuration is wrong, do not respawn. */
+enum { EXIT_STORE = 70, EXIT_SETTINGS = 78 };
+
+enum child_role {
+    ROLE_MASTER,
+    ROLE_READER,
+    ROLE_CREATOR,
+    ROLE_CHECKER,
+    ROLE_WATCHER,
+    ROLE_JANITOR,
+    ROLE_WORKER,
+    ROLES
+};
+
+const char *child_role_name(enum child_role role);
+
+struct child {
+    enum child_role role;
+    int slot;    /* worker: its slot; creator and checker: enum store_environment; else -1 */
+    int channel; /* CHANNEL_FD */
+    const struct scoreboard_public *public; /* the watcher maps its own, writable */
+    struct scoreboard_work *work;
+    struct scoreboard_block *block; /* this process's own */
+    struct arena arena;             /* owns the settings */
+    struct settings settings;
+};
+
+/* Reads `--role R --slot N --block B`, identifies the log, blocks signals that are master's, sets
+ * PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE 0, makes the channel non-blocking, maps both boards, and
+ * (all roles but the reader) waits up to 10 s for MESSAGE_SETTINGS. Exits on failure: start-up may
+ * die. */
+void child_start(int argc, char **argv, struct child *child);
+
+/* Tells master, and marks the block. */
+void child_ready(struct child *child);
+
+/* Stamps the block; at least once a second. */
+void child_heartbeat(struct child *child);
+
+/* Handles what is common to all roles: MESSAGE_LOG, MESSAGE_SETTINGS (replaces child->settings:
+ * slices of the old ones die). true when the message was such a one. */
+bool child_handle(struct child *child, struct message *message);
+
+#endif

@@ -1,0 +1,38 @@
+/* jws.h: a compact JWS (RFC 7515, 7.1) taken apart. Pure: checks form, proves nothing.
+ *
+ * Strict: exactly three parts, canonical base64url, header and payload strict JSON objects without
+ * duplicate members, `alg` one of ours, no `crit`, no `b64`, no `zip`, `typ` absent or
+ * JWT / at+jwt (with or without application/).
+ */
+#ifndef GATEHOUSE_SHARED_JWS_H
+#define GATEHOUSE_SHARED_JWS_H
+
+#include "shared/buffer.h"
+#include "shared/jose.h"
+#include "shared/json.h"
+#include "shared/slice.h"
+
+enum { JWS_TOKEN_MAX = 16 * 1024, JWS_SIGNATURE_MAX = 1024, JWS_KID_MAX = 256 };
+
+enum jws_error {
+    JWS_OK,
+    JWS_MALFORMED, /* not a compact JWS, or not strict JSON */
+    JWS_ALGORITHM, /* alg missing, unknown, symmetric, none */
+    JWS_HEADER,    /* crit, typ, ... */
+};
+
+struct jws {
+    enum jose_algorithm algorithm;
+    char kid[JWS_KID_MAX];
+    size_t kid_size;            /* 0 when absent */
+    struct slice signing_input; /* borrowed from the token */
+    struct json_value payload;  /* an object; borrowed from `memory` */
+    uint8_t signature[JWS_SIGNATURE_MAX];
+    size_t signature_size;
+    struct buffer memory; /* owned: the decoded payload; free with jws_free */
+};
+
+enum jws_error jws_parse(struct slice token, struct jws *out);
+void jws_free(struct jws *jws);
+
+#endif

@@ -1,0 +1,13 @@
+/* roles.h: the entries of the roles that live beside the store. Each returns the exit status. */
+#ifndef GATEHOUSE_SHARED_ROLES_H
+#define GATEHOUSE_SHARED_ROLES_H
+
+/* Makes one environment (--slot 0: config, 1: sessions), exits 0; 70 when what is there cannot be
+ * used. */
+int creator_main(int argc, char **argv);
+/* Walks every page of one environment; exits 0 sound, 70 corrupt. */
+int checker_main(int argc, char **argv);
+/* Sweeps expired sessions, syncs and reader-checks the sessions environment, until drained. */
+int janitor_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,115 @@
+/* store.h: one LMDB environment, opened by one process. The only file that knows <lmdb.h>.
+ *
+ * Two environments exist, each one trust domain (see the README): `config`, written by the watcher
+ * alone, and `sessions`, written by all workers and the janitor. A store is opened after exec, is
+ * never carried over a fork, and is used by one thread.
+ *
+ * Reading: one cached read transaction. It is renewed on the first read after store_turn_begin
+ * (call it when the poll returned, never before it) and reset by store_turn_end. What a read gives
+ * is borrowed until store_turn_end, store_refresh or the next write transaction's end.
+ * Writing: store_write_begin .. store_commit or store_abort within one turn of the loop. After any
+ * error inside, the caller aborts. Only one write transaction at a time: a second is -EDEADLK.
+ *
+ * A record over 2 KiB is continued under key/1 .. key/16 in the same transaction (so that LMDB
+ * needs no overflow pages); store_get and store_scan put the parts together.
+ *
+ * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
+ * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others.
+ */
+#ifndef GATEHOUSE_SHARED_STORE_H
+#define GATEHOUSE_SHARED_STORE_H
+
+#include "shared/buffer.h"
+#include "shared/slice.h"
+#include "shared/store_key.h"
+
+#include <stdint.h>
+
+enum { STORE_SCHEMA = 1, STORE_RECORD_MAX = 17 * 2000 }; /* bytes of the largest record */
+
+enum store_environment { STORE_CONFIG, STORE_SESSIONS };
+
+/* The databases of both environments; the name in LMDB is the lower-case part after the prefix. */
+enum store_database {
+    STORE_META, /* in both */
+    STORE_APPS,
+    STORE_HOSTS,
+    STORE_APP_AUTH_CONFIGS,
+    STORE_BINDINGS,
+    STORE_KEYS,
+    STORE_POLICIES,
+    STORE_REVOCATIONS,
+    STORE_STATUS,
+    STORE_SESSION, /* "sessions" */
+    STORE_SESSIONS_BY_USER,
+    STORE_SESSIONS_BY_EXPIRY,
+    STORE_MCP_SESSIONS,
+    STORE_DATABASES
+};
+
+struct store;
+
+struct store_options {
+    const char *directory; /* .../config or .../sessions */
+    enum store_environment environment;
+    bool writable;
+    uint64_t map_size; /* bytes; the same in all processes of a run */
+};
+
+/* Opens what the creator made. *out is owned; -ENOENT when the creator has not run. */
+int store_open(struct store **out, const struct store_options *options);
+void store_close(struct store *store);
+
+void store_turn_begin(struct store *store);
+void store_turn_end(struct store *store);
+/* Reset and renew now: a miss that would become a refusal is looked up once more after this. */
+int store_refresh(struct store *store);
+
+int store_get(struct store *store, enum store_database database, const struct store_key *key,
+              struct slice *value);
+
+/* Calls `visit` for each record whose key begins with `prefix`, from `from` (or the prefix when
+ * empty) on, in key order, until it returns non-zero, which is returned. Key and value are borrowed
+ * for the call. `visit` must not write. */
+typedef int (*store_visit)(void *context, struct slice key, struct slice value);
+int store_scan(struct store *store, enum store_database database, struct slice prefix,
+               struct slice from, store_visit visit, void *context);
+
+int store_write_begin(struct store *store);
+bool store_writing(const struct store *store);
+int store_put(struct store *store, enum store_database database, const struct store_key *key,
+              struct slice value);
+/* Deletes the record and its continuations. -ENOENT when there is none. */
+int store_delete(struct store *store, enum store_database database, const struct store_key *key);
+/* Deletes every record whose key begins with prefix. */
+int store_delete_prefix(struct store *store, enum store_database database, struct slice prefix);
+int store_commit(struct store *store);
+void store_abort(struct store *store);
+
+/* fdatasync of an environment opened with lazy commits (`sessions`). */
+int store_sync(struct store *store);
+
+/* Clears slots of dead readers (their pages could never be reused). *cleared may be NULL. */
+int store_reader_check(struct store *store, int *cleared);
+
+struct store_usage {
+    uint64_t map_size;   /* bytes */
+    uint64_t used;       /* bytes that are not free */
+    uint64_t last_write; /* id of the last committed transaction */
+    uint64_t entries[STORE_DATABASES];
+};
+int store_usage(struct store *store, struct store_usage *usage);
+
+/* Walks every page and decodes nothing: 0 sound, -EUCLEAN not. For the checker. */
+int store_check(struct store *store);
+
+/* Makes the environment: directory content, databases, schema and LMDB version, file modes
+ * (config: data 0640, lock 0660; sessions: 0600/0660 by its owner). Idempotent. -ESTALE when what
+ * is there was made by another schema or LMDB version. Only the creator calls it. */
+int store_create(const struct store_options *options);
+
+/* The LMDB version this program runs with, as "0.9.24". */
+const char *store_version(void);
+const char *store_database_name(enum store_database database);
+
+#endif

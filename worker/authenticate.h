@@ -1,0 +1,86 @@
+/* authenticate.h: from a bearer token to a session (the design's points 4 to 6).
+ *
+ * The client side of a request calls authenticate once it has a head. A known session is one get; a
+ * new token is verified, its session put in the turn's write batch, and the answer held back until
+ * the batch is committed, at the turn's end. Knows nothing of sockets.
+ */
+#ifndef GATEHOUSE_WORKER_AUTHENTICATE_H
+#define GATEHOUSE_WORKER_AUTHENTICATE_H
+
+#include "shared/child.h"
+#include "shared/session_record.h"
+#include "worker/catalog.h"
+
+enum auth_verdict {
+    AUTH_PENDING, /* `done` will be called: after the commit, or when a key arrived */
+    AUTH_ACCEPTED,
+    AUTH_REFUSED,     /* 401 */
+    AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
+};
+
+enum auth_reason {
+    AUTH_OK,
+    AUTH_MALFORMED,
+    AUTH_ALGORITHM,
+    AUTH_ISSUER, /* not bound to this app, or no such app */
+    AUTH_EXPIRED,
+    AUTH_NOT_YET,
+    AUTH_AGE,
+    AUTH_AUDIENCE,
+    AUTH_KID,
+    AUTH_SIGNATURE,
+    AUTH_CLAIM,
+    AUTH_NO_KEYS,
+    AUTH_STORE,
+};
+
+/* What a connection remembers of its last token, so that the same header costs no hash. */
+struct auth_memo {
+    char *bytes; /* owned: app, NUL, token; compared in full */
+    size_t size;
+    struct session_id id;
+};
+
+struct auth_attempt {
+    /* given */
+    struct slice app;            /* name; borrowed until the verdict */
+    struct slice token;          /* borrowed until the verdict */
+    struct slice client_address; /* borrowed until the verdict */
+    struct auth_memo *memo;      /* the connection's */
+    void (*done)(struct auth_attempt *attempt);
+    void *context; /* the caller's */
+    /* result, set when the verdict is not AUTH_PENDING */
+    enum auth_verdict verdict;
+    enum auth_reason reason;
+    const char *description; /* for error_description; a literal that tells nothing internal */
+    struct session_id id;
+    struct session_record session; /* borrowed until the turn's end */
+    int64_t expires;               /* wall seconds */
+    /* private */
+    struct auth_attempt *next, **link;
+    int64_t deadline;
+    int state;
+};
+
+struct authenticator;
+
+/* `sessions` is writable, `catalog` and `child` are borrowed for the authenticator's life. */
+int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
+                       struct child *child);
+void authenticator_close(struct authenticator *authenticator);
+
+/* The verdict at once, or AUTH_PENDING. */
+enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt);
+/* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
+void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
+
+/* Before the loop polls: commits the batch, then calls `done` of those who waited for it. */
+void authenticator_commit(struct authenticator *authenticator);
+/* After the generation moved, and every 50 ms or so while authenticator_waiting: looks again for
+ * keys that requests wait for, and gives up those past key_wait. */
+void authenticator_retry(struct authenticator *authenticator);
+bool authenticator_waiting(const struct authenticator *authenticator);
+
+void auth_memo_free(struct auth_memo *memo);
+
+#endif

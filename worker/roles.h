@@ -1,0 +1,10 @@
+/* roles.h: the entries of what meets strangers. Each returns the exit status. */
+#ifndef GATEHOUSE_WORKER_ROLES_H
+#define GATEHOUSE_WORKER_ROLES_H
+
+/* Serves clients until drained. */
+int worker_main(int argc, char **argv);
+/* `gatehouse demo-server [--listen 127.0.0.1:PORT]`: a small MCP server, both eras. */
+int demo_server_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,36 @@
+/* route.h: which resource a request names. Pure: knows paths, not apps' content.
+ *
+ *     /mcp/apps/<app>                                               ROUTE_MCP
+ *     /.well-known/oauth-protected-resource/mcp/apps/<app>          ROUTE_METADATA (RFC 9728)
+ *     anything else on the gate's own host                          ROUTE_NONE
+ *     anything, when Host is another name                           ROUTE_HOST
+ * On the admin listener: /livez, /readyz, /metrics.
+ */
+#ifndef GATEHOUSE_WORKER_ROUTE_H
+#define GATEHOUSE_WORKER_ROUTE_H
+
+#include "worker/http_head.h"
+
+enum route_kind {
+    ROUTE_NONE,     /* 404 */
+    ROUTE_MCP,      /* app is set */
+    ROUTE_METADATA, /* app is set */
+    ROUTE_HOST,     /* host is set: an app's public_addr, perhaps */
+    ROUTE_LIVEZ,
+    ROUTE_READYZ,
+    ROUTE_METRICS,
+};
+
+struct route {
+    enum route_kind kind;
+    struct slice app; /* borrowed from the request: a DNS label */
+    char host[256];   /* lower case, without port, NUL-terminated */
+    size_t host_size;
+};
+
+/* `gate_host`: host of public_addr. Without public_addr's own name in Host, an IP address or
+ * localhost counts as the gate itself. */
+void route_find(struct route *route, const struct http_request *request, struct slice gate_host,
+                bool admin);
+
+#endif
