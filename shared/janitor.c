@@ -1,13 +1,14 @@
 #include "shared/channel.h"
 #include "shared/child.h"
 #include "shared/clock.h"
-#include "shared/environment.h"
 #include "shared/log.h"
 #include "shared/roles.h"
 #include "shared/session_sweep.h"
+#include "shared/store_location.h"
 
 #include <errno.h>
 #include <ev.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Seconds. Heartbeats come often enough for any watchdog; commits wait for their sync no longer
@@ -22,7 +23,7 @@ enum {
 
 struct janitor {
     struct child child;
-    struct environment environment;
+    struct store_location location;
     struct store *store;
     struct ev_loop *loop;
     struct ev_io channel;
@@ -41,8 +42,7 @@ static void janitor_stop(struct janitor *janitor, int status)
 /* Corruption ends the process; a full disk or the like is told, and tried again next round. */
 static void janitor_failed(struct janitor *janitor, const char *what, int error)
 {
-    log_error("janitor_failed", "%s %s: %s", what, janitor->environment.directory,
-              strerror(-error));
+    log_error("janitor_failed", "%s %s: %s", what, janitor->location.directory, strerror(-error));
     if (error == -EUCLEAN || error == -ESTALE)
         janitor_stop(janitor, EXIT_STORE);
 }
@@ -96,7 +96,7 @@ static int janitor_make_room(struct janitor *janitor)
     crowded = session_sweep_crowded(&usage);
     if (crowded != janitor->crowded)
         log_warning("session_store_crowded", "%s: %llu of %llu bytes in use: %s",
-                    janitor->environment.directory, (unsigned long long)usage.used,
+                    janitor->location.directory, (unsigned long long)usage.used,
                     (unsigned long long)usage.map_size,
                     crowded ? "sessions that end soonest are removed" : "there is room again");
     janitor->crowded = crowded;
@@ -177,7 +177,7 @@ static void janitor_on_channel(struct ev_loop *loop, struct ev_io *io, int event
     /* End of file: master has died, and its children end with it. */
     if (received == -EBADMSG)
         log_error("channel_broken", "a message from master breaks the form");
-    janitor_stop(janitor, received == -EPIPE ? 0 : EXIT_STORE);
+    janitor_stop(janitor, received == -EPIPE ? 0 : EXIT_FAILURE);
 }
 
 static void janitor_timer(struct janitor *janitor, struct ev_timer *timer,
@@ -219,15 +219,15 @@ int janitor_main(int argc, char **argv)
     int error;
 
     child_start(argc, argv, &janitor.child);
-    error = environment_locate(&janitor.child.settings, STORE_SESSIONS, &janitor.environment);
+    error = store_location_find(&janitor.child.settings, STORE_SESSIONS, &janitor.location);
     if (error == 0)
-        error = store_open(&janitor.store, &janitor.environment.options);
+        error = store_open(&janitor.store, &janitor.location.options);
     if (error != 0) {
-        log_error("store_open_failed", "cannot open %s: %s", janitor.environment.directory,
+        log_error("store_open_failed", "cannot open %s: %s", janitor.location.directory,
                   strerror(-error));
         return EXIT_STORE;
     }
-    janitor.loop = ev_loop_new(EVFLAG_AUTO);
+    janitor.loop = ev_loop_new(EVFLAG_NOENV);
     if (janitor.loop == NULL) {
         log_error("loop_failed", "cannot make an event loop");
         store_close(janitor.store);

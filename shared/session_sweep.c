@@ -77,7 +77,7 @@ int session_sweep(struct store *store, int64_t now, size_t *swept, size_t *remov
     struct store_key end;
 
     store_key_begin(&end);
-    /* The first key of the next second: a session ends at its last second, not after it. */
+    /* All that end at `now` or before sort below the next second. */
     store_key_number(&end, (uint64_t)now + 1);
     return session_sweep_batch(store, store_key_slice(&end), SESSION_SWEEP_BATCH, swept, removed);
 }

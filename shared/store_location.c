@@ -1,19 +1,19 @@
-#include "shared/environment.h"
+#include "shared/store_location.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-int environment_of(const struct child *child, struct environment *out)
+int store_location_of(const struct child *child, struct store_location *out)
 {
     if (child->slot != STORE_CONFIG && child->slot != STORE_SESSIONS) {
         *out = (struct environment){0};
         return -EINVAL;
     }
-    return environment_locate(&child->settings, (enum store_environment)child->slot, out);
+    return store_location_find(&child->settings, (enum store_environment)child->slot, out);
 }
 
-int environment_locate(const struct settings *settings, enum store_environment which,
-                       struct environment *out)
+int store_location_find(const struct settings *settings, enum store_environment which,
+                        struct store_location *out)
 {
     const char *name = which == STORE_CONFIG ? "config" : "sessions";
     struct slice state = settings->state_dir;
