@@ -22,7 +22,7 @@ struct catalog {
     int fatal;     /* sticky: -ESTALE or -EUCLEAN */
     struct name_table apps, hosts, bindings, keys, issuers;
     struct issuer_list *all_issuers; /* NULL until a metadata page asks */
-    uint64_t revocations; /* the sequence that our snapshots are not older than */
+    uint64_t revocations;            /* the sequence that our snapshots are not older than */
     struct revocation_cache revoked;
     struct buffer scratch; /* names of two parts; kept for its memory */
 };
@@ -308,8 +308,7 @@ static int catalog_binding_decode(struct slice binding, struct slice config,
         return -ENOMEM;
     memcpy(entry->bytes, binding.data, binding.size);
     memcpy(entry->bytes + binding.size, config.data, config.size);
-    error =
-        binding_record_decode(slice_make(entry->bytes, binding.size), &entry->binding.record);
+    error = binding_record_decode(slice_make(entry->bytes, binding.size), &entry->binding.record);
     if (error == 0)
         error = auth_config_record_decode(slice_make(entry->bytes + binding.size, config.size),
                                           &entry->binding.config);
@@ -405,8 +404,7 @@ size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice k
             return 0;
         }
     }
-    return list == NULL ? 0
-                        : key_list_current(list, clock_wall_seconds(), keys, thumbprints, max);
+    return list == NULL ? 0 : key_list_current(list, clock_wall_seconds(), keys, thumbprints, max);
 }
 
 /* The list that is kept, or a fresh one. NULL when it cannot be read. */
@@ -460,7 +458,8 @@ int catalog_revoked(struct catalog *catalog, const struct session_id *id,
     if (revoked >= 0)
         return revoked;
     /* This turn's snapshot may be older than what the scoreboard announces. */
-    revoked = sequence == catalog->revocations ? catalog_compare(catalog) : catalog_refresh(catalog);
+    revoked =
+        sequence == catalog->revocations ? catalog_compare(catalog) : catalog_refresh(catalog);
     if (revoked != 0)
         return revoked;
     catalog->revocations = sequence;

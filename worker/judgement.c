@@ -395,7 +395,7 @@ enum auth_reason judgement_make(struct judgement *judgement, const struct jws *j
                                 const struct catalog_binding *binding,
                                 const struct session_record *previous, int64_t now)
 {
-    static enum auth_reason (*const steps[])(struct bench *bench) = {
+    static enum auth_reason (*const steps[])(struct bench * bench) = {
         bench_read_claims, bench_judge_times,  bench_judge_audience,
         bench_judge_user,  bench_judge_claims, bench_judge_scopes,
     };
