@@ -136,14 +136,16 @@ static void binding_clash(struct binding_check *check, const struct document *fi
                           const struct document *second, const struct document *app)
 {
     const struct place *other = &first->place;
+    struct slice issuer = first->auth_config.record.issuer;
 
-    diagnostics_add(check->diagnostics, DIAGNOSTIC_ERROR, second->place, "spec.jwt.issuer",
-                    "choose labels that keep them apart, or make them one config",
-                    "\"%.*s\" and \"%.*s\" at %.*s:%u:%u have one issuer and both choose the app "
-                    "\"%.*s\"",
-                    (int)second->name.size, second->name.data, (int)first->name.size,
-                    first->name.data, (int)other->file.size, other->file.data, other->line,
-                    other->column, (int)app->name.size, app->name.data);
+    diagnostics_add(
+        check->diagnostics, DIAGNOSTIC_ERROR, second->place, "spec.jwt.issuer",
+        "choose labels that keep them apart, or make them one config",
+        "\"%.*s\" and \"%.*s\" at %.*s:%u:%u have one issuer, %.*s, and both choose the "
+        "app \"%.*s\"",
+        (int)second->name.size, second->name.data, (int)first->name.size, first->name.data,
+        (int)other->file.size, other->file.data, other->line, other->column, (int)issuer.size,
+        issuer.data, (int)app->name.size, app->name.data);
 }
 
 /* One issuer's configs, [first, end): no app may be chosen by two. Each config is named once. */

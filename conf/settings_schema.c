@@ -104,24 +104,23 @@ static const struct schema_row settings_rows[] = {
     /* Tokens with many groups reach 8 KiB; twice that leaves room for cookies. */
     {LIMIT(head_size), .type = SCHEMA_SIZE, .low = 4 * KIB, .high = 256 * KIB, .fallback = "16KiB"},
     /* A head is a packet or two: who takes longer holds connections on purpose. */
-    {LIMIT(head_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = 5 * MINUTE,
+    {LIMIT(head_timeout), .type = SCHEMA_DURATION, .low = 100, .high = 5 * MINUTE,
      .fallback = "10s"},
     /* Tool arguments with a file in them; a message beyond is 413. */
     {LIMIT(body_size), .type = SCHEMA_SIZE, .low = KIB, .high = GIB, .fallback = "10MiB"},
-    {LIMIT(body_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = 10 * MINUTE,
+    {LIMIT(body_timeout), .type = SCHEMA_DURATION, .low = 100, .high = 10 * MINUTE,
      .fallback = "30s"},
     /* 25 bodies of the largest size at once; beyond it a worker answers 503 and stays alive. */
     {LIMIT(body_memory), .type = SCHEMA_SIZE, .low = MIB, .high = 64 * GIB, .fallback = "256MiB"},
     /* More than the 60 s after which most clients and balancers close, so that they do it. */
-    {LIMIT(idle_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = HOUR, .fallback = "75s"},
+    {LIMIT(idle_timeout), .type = SCHEMA_DURATION, .low = 100, .high = HOUR, .fallback = "75s"},
     /* A reader that takes nothing at all; a slow one resets it with every byte. */
-    {LIMIT(write_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = HOUR, .fallback = "60s"},
-    {LIMIT(tls_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = MINUTE, .fallback = "10s"},
+    {LIMIT(write_timeout), .type = SCHEMA_DURATION, .low = 100, .high = HOUR, .fallback = "60s"},
+    {LIMIT(tls_timeout), .type = SCHEMA_DURATION, .low = 100, .high = MINUTE, .fallback = "10s"},
     /* To one address; with several, the next is tried while the client still waits. */
     {LIMIT(connect_timeout), .type = SCHEMA_DURATION, .low = 100, .high = MINUTE, .fallback = "5s"},
     /* A tool may work long before its first byte; streams have no limit in all. */
-    {LIMIT(response_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = HOUR,
-     .fallback = "60s"},
+    {LIMIT(response_timeout), .type = SCHEMA_DURATION, .low = 100, .high = HOUR, .fallback = "60s"},
     /* Below the 5 s after which node's servers close idle connections: reusing one that is just
      * being closed would lose the request. */
     {LIMIT(upstream_idle), .type = SCHEMA_DURATION, .low = 0, .high = 10 * MINUTE,
