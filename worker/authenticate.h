@@ -10,28 +10,13 @@
 #include "shared/child.h"
 #include "shared/session_record.h"
 #include "worker/catalog.h"
+#include "worker/judgement.h"
 
 enum auth_verdict {
     AUTH_PENDING, /* `done` will be called: after the commit, or when a key arrived */
     AUTH_ACCEPTED,
     AUTH_REFUSED,     /* 401 */
     AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
-};
-
-enum auth_reason {
-    AUTH_OK,
-    AUTH_MALFORMED,
-    AUTH_ALGORITHM,
-    AUTH_ISSUER, /* not bound to this app, or no such app */
-    AUTH_EXPIRED,
-    AUTH_NOT_YET,
-    AUTH_AGE,
-    AUTH_AUDIENCE,
-    AUTH_KID,
-    AUTH_SIGNATURE,
-    AUTH_CLAIM,
-    AUTH_NO_KEYS,
-    AUTH_STORE,
 };
 
 /* What a connection remembers of its last token, so that the same header costs no hash. */
@@ -56,9 +41,11 @@ struct auth_attempt {
     struct session_id id;
     struct session_record session; /* borrowed until the turn's end */
     int64_t expires;               /* wall seconds */
-    /* private */
+    /* private; zeroed before the first use */
     struct auth_attempt *next, **link;
-    int64_t deadline;
+    int64_t deadline;    /* monotonic milliseconds; 0: waits for no key yet */
+    int64_t asked;       /* wall seconds when it began to wait for a key */
+    uint64_t generation; /* that had no key for it */
     int state;
 };
 
@@ -74,8 +61,10 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
 
-/* Before the loop polls: commits the batch, then calls `done` of those who waited for it. */
-void authenticator_commit(struct authenticator *authenticator);
+/* Before the loop polls, and before store_turn_end: commits the batch, then calls `done` of those
+ * who waited for it; again for what their `done` put in it. 0, or the error after which the worker
+ * must exit 70: -EUCLEAN, the session store is corrupt. */
+int authenticator_commit(struct authenticator *authenticator);
 /* After the generation moved, and every 50 ms or so while authenticator_waiting: looks again for
  * keys that requests wait for, and gives up those past key_wait. */
 void authenticator_retry(struct authenticator *authenticator);
