@@ -83,23 +83,42 @@ static int jose_error(int error)
     return error;
 }
 
-/* NULL when OpenSSL's checks and ours find no fault, else a literal. */
+static bool jose_number_is_odd(EVP_PKEY *key, const char *name, int bits_max)
+{
+    BIGNUM *number = NULL;
+    bool good = EVP_PKEY_get_bn_param(key, name, &number) == 1 && BN_is_odd(number) &&
+                !BN_is_one(number) && BN_num_bits(number) <= bits_max;
+
+    BN_free(number);
+    return good;
+}
+
+/* NULL when there is no fault, else a literal. Whether the modulus is no prime is not asked, as
+ * EVP_PKEY_public_check would: that takes up to a second, and an issuer with a bad modulus harms
+ * itself alone. */
 static const char *jose_check_rsa(EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);
-    BIGNUM *exponent = NULL;
-    bool good;
 
     if (bits < JOSE_RSA_BITS_MIN)
         return "it is an RSA key of less than 2048 bits";
     if (bits > JOSE_RSA_BITS_MAX)
         return "it is an RSA key of more than 8192 bits";
-    if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1)
-        return "it has no public exponent";
-    good = BN_is_odd(exponent) && !BN_is_one(exponent) &&
-           BN_num_bits(exponent) <= JWK_EXPONENT_MAX * 8;
-    BN_free(exponent);
-    return good ? NULL : "its public exponent is not an odd number above 2 and below 2^64";
+    if (!jose_number_is_odd(key, OSSL_PKEY_PARAM_RSA_N, JOSE_RSA_BITS_MAX))
+        return "its modulus is even";
+    if (!jose_number_is_odd(key, OSSL_PKEY_PARAM_RSA_E, JWK_EXPONENT_MAX * 8))
+        return "its public exponent is not an odd number above 2 and below 2^64";
+    return NULL;
+}
+
+/* EC: the point is on its curve, and not at infinity. */
+static const char *jose_check_point(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    bool sound = context != NULL && EVP_PKEY_public_check(context) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return sound ? NULL : "its numbers are not those of a sound public key";
 }
 
 /* A curve given by its parameters, and not by its name, may be a forgery of the named one. */
@@ -147,20 +166,10 @@ static uint32_t jose_fitting(EVP_PKEY *key)
 /* NULL when the key may be used, else a literal; *fitting: the algorithms of its kind. */
 static const char *jose_check(EVP_PKEY *key, uint32_t *fitting)
 {
-    EVP_PKEY_CTX *context;
-    const char *reason;
-    bool sound;
-
     *fitting = jose_fitting(key);
     if (*fitting == 0)
         return "it is not of a type and curve that can be used";
-    reason = (*fitting & jose_bit(JOSE_RS256)) != 0 ? jose_check_rsa(key) : NULL;
-    if (reason != NULL)
-        return reason;
-    context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    sound = context != NULL && EVP_PKEY_public_check(context) == 1;
-    EVP_PKEY_CTX_free(context);
-    return sound ? NULL : "its numbers are not those of a sound public key";
+    return (*fitting & jose_bit(JOSE_RS256)) != 0 ? jose_check_rsa(key) : jose_check_point(key);
 }
 
 /* Takes `key` over, whatever the result; NULL is a key that could not be read. */

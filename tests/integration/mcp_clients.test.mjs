@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
-import { PING, post, request } from './harness/http.mjs';
+import { post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { connectClient, inspector, startDemoServer, startEverything, startMcpProxy } from './harness/mcp.mjs';
 
@@ -130,13 +130,22 @@ test('the demo server, both eras', async (t) => {
 
 test('the debug app shows what an app would receive, without the token', async (t) => {
   const issuer = await Issuer.make();
-  const gate = await Gateway.start(t, { debugApp: true, resources: { 'issuer.yaml': [authConfig('issuer', issuer)] } });
-  const [debug] = Object.keys(await gate.entries('config').then(() => ({ debug: 1 })));
-  const token = await issuer.token(gate.url(debug));
-  const answer = await post(gate.url(debug), token, { body: PING, headers: { 'x-probe': '<script>' } });
-  if (answer.status === 200) {
-    assert.doesNotMatch(answer.text, new RegExp(token.slice(-20)));
-    assert.doesNotMatch(answer.text, /<script>/);
-  }
-  assert.notEqual(answer.status, 500);
+  const config = authConfig('issuer', issuer, { labels: { 'gatehouse/app-kind': 'debug' } });
+  const gate = await Gateway.start(t, { debugApp: true, resources: { 'issuer.yaml': [config] } });
+  const url = gate.url('debug');
+  const token = await issuer.token(url);
+  const show = async (accept) => request(url, { headers: { authorization: `Bearer ${token}`, accept, 'x-probe': '<script>&' } });
+
+  const page = await show('text/html');
+  assert.equal(page.status, 200);
+  assert.match(page.headers['content-type'], /^text\/html/);
+  assert.match(page.text, /alice@example\.com/);
+  assert.match(page.text, /X-Forwarded-For/i);
+  assert.match(page.text, /&lt;script&gt;&amp;/);
+  assert.doesNotMatch(page.text, /<script>/);
+  const data = await show('application/json');
+  assert.match(data.headers['content-type'], /^application\/json/);
+  assert.ok(data.json);
+  for (const { text } of [page, data]) assert.ok(!text.includes(token.slice(-20)));
+  assert.equal((await request(url)).status, 401);
 });

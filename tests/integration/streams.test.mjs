@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
-import { MCP_HEADERS, PING, open } from './harness/http.mjs';
+import { MCP_HEADERS, PING, Raw, bytes, open } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { privateMemory } from './harness/process.mjs';
 import { Upstream } from './harness/upstream.mjs';
@@ -81,14 +81,14 @@ test('10 000 events, 1 ms apart, arrive complete, in order and at once', async (
 });
 
 test('event bytes pass unchanged: priming, retry, comments, CRLF', async (t) => {
-  const bytes = ': hello\r\n\r\nretry: 3000\nid: 1\ndata:\n\nevent: message\rdata: {"a":"ä"}\r\rid: 2\ndata: x\ndata: y\n\n';
+  const events = ': hello\r\n\r\nretry: 3000\nid: 1\ndata:\n\nevent: message\rdata: {"a":"ä"}\r\rid: 2\ndata: x\ndata: y\n\n';
   const { start } = await setUp(t, (request, response) => {
     request.resume();
     sse(response);
-    response.end(bytes);
+    response.end(events);
   });
   const answer = await start();
-  assert.equal(await answer.text(), bytes);
+  assert.equal(await answer.text(), events);
 });
 
 test('the head of a stream is sent before its first event', async (t) => {
@@ -218,7 +218,6 @@ test('a client that goes before the answer ends the exchange too', async (t) => 
     opened++;
     response.on('close', () => closed++);
   });
-  const { Raw, bytes } = await import('./harness/http.mjs');
   const raw = await Raw.open(gate.port);
   await raw.write(bytes('POST /mcp/apps/app HTTP/1.1', { Host: 'a', Authorization: `Bearer ${token}`, ...MCP_HEADERS, 'Content-Length': PING.length }, PING));
   await waitFor('the app to have it', () => opened === 1);
@@ -242,10 +241,11 @@ test("an app's death ends its clients' streams, and they see it", async (t) => {
 });
 
 test('other clients are served while one does not read', async (t) => {
+  let turn = 0;
   const { start } = await setUp(t, async (request, response) => {
     request.resume();
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
-    if (upstreamTurn++ > 0) {
+    if (turn++ > 0) {
       response.end('quick');
       return;
     }
@@ -259,4 +259,3 @@ test('other clients are served while one does not read', async (t) => {
   for (let i = 0; i < 20; i++) assert.equal(await (await start()).text(), 'quick');
   slow.request.destroy();
 });
-let upstreamTurn = 0;

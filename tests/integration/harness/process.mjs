@@ -1,7 +1,6 @@
 // Programs that a test starts: their output kept, each stopped by its pid, whatever happens.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import { waitFor } from './wait.mjs';
 
@@ -125,4 +124,3 @@ export function privateMemory(pid) {
   return Number(match[1]) * 1024;
 }
 
-export { once };

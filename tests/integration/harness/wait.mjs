@@ -25,15 +25,3 @@ export async function waitFor(what, condition, { deadline = 10_000, every = 20 }
   }
 }
 
-// A promise that fails when it takes longer than `deadline` milliseconds.
-export async function within(what, deadline, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${deadline} ms`)), deadline * patience);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -403,6 +403,49 @@ static void test_refuses_bad_exponents(void **state)
     }
 }
 
+static void test_refuses_an_even_modulus(void **state)
+{
+    struct arena arena = {0};
+    struct buffer der = {0};
+    struct jwk_set set;
+    uint32_t algorithms;
+    const char *reason;
+
+    (void)state;
+    assert_int_equal(jwk_set_parse(slice_from(rsa_set), &arena, &set, &reason), 0);
+    ((char *)(uintptr_t)set.keys[0].n.data)[set.keys[0].n.size - 1] = 0;
+    assert_int_equal(jose_jwk_to_der(&set.keys[0], &der, &algorithms, &reason), -EINVAL);
+    assert_non_null(strstr(reason, "even"));
+    buffer_free(&der);
+    arena_free(&arena);
+}
+
+/* Points and curves are checked of DER, too: it comes from a store that others write. */
+static void test_refuses_a_foreign_der(void **state)
+{
+    static const uint8_t off_curve[] = {/* P-256, point (1, 1) */
+                                        0x30, 0x59, 0x30, 0x13,     0x06,    0x07, 0x2a, 0x86,
+                                        0x48, 0xce, 0x3d, 0x02,     0x01,    0x06, 0x08, 0x2a,
+                                        0x86, 0x48, 0xce, 0x3d,     0x03,    0x01, 0x07, 0x03,
+                                        0x42, 0x00, 0x04, [58] = 1, [90] = 1};
+    static const uint8_t x25519[44] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b,
+                                       0x65, 0x6e, 0x03, 0x21, 0x00, 0x09};
+    static const uint8_t ed448[69] = {0x30, 0x43, 0x30, 0x05, 0x06, 0x03, 0x2b,
+                                      0x65, 0x71, 0x03, 0x3a, 0x00, 0x01};
+    struct jose_key *key;
+
+    (void)state;
+    assert_int_equal(
+        jose_key_from_der(&key, slice_make((const char *)off_curve, sizeof(off_curve)), JOSE_ALL),
+        -EINVAL);
+    assert_int_equal(
+        jose_key_from_der(&key, slice_make((const char *)x25519, sizeof(x25519)), JOSE_ALL),
+        -EINVAL);
+    assert_int_equal(
+        jose_key_from_der(&key, slice_make((const char *)ed448, sizeof(ed448)), JOSE_ALL), -EINVAL);
+    assert_null(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_algorithms_are_narrowed),
         cmocka_unit_test(test_refuses_weak_and_wrong_keys),
         cmocka_unit_test(test_refuses_bad_exponents),
+        cmocka_unit_test(test_refuses_an_even_modulus),
+        cmocka_unit_test(test_refuses_a_foreign_der),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
