@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/generation_record.h"
+#include "shared/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -158,7 +159,7 @@ static int change_differs(const struct publication *publication, const struct ch
     return change->deleted || !slice_equal(now, slice_make(change->value, change->size));
 }
 
-/* Takes out of the list what needs no writing. 0 or -errno. */
+/* Takes out of the list what needs no writing; look-ups by key end here. 0 or -errno. */
 static int publication_reduce(struct publication *publication)
 {
     struct change **link = &publication->newest;
@@ -180,7 +181,9 @@ static int publication_reduce(struct publication *publication)
     return 0;
 }
 
-static int publication_generation(struct publication *publication, uint64_t *generation)
+/* *fresh: the environment never had a transaction of ours. */
+static int publication_generation(struct publication *publication, uint64_t *generation,
+                                  bool *fresh)
 {
     struct store_key key;
     struct slice value;
@@ -189,21 +192,39 @@ static int publication_generation(struct publication *publication, uint64_t *gen
     generation_record_key(&key);
     status = store_get(publication->store, STORE_META, &key, &value);
     *generation = 0;
-    if (status == -ENOENT)
+    *fresh = status == -ENOENT;
+    if (*fresh)
         return 0;
     return status < 0 ? status : generation_record_decode(value, generation);
 }
 
-static int publication_write(struct publication *publication, uint64_t generation)
+/* `meta`: the generation, and when it was made. */
+static int publication_meta(struct publication *publication, uint64_t generation)
 {
+    struct record_writer writer;
     struct buffer bytes = {0};
     struct store_key key;
-    int status = generation_record_encode(generation, clock_wall_seconds(), &bytes);
+    int status = generation_record_encode(generation, &bytes);
 
     generation_record_key(&key);
     if (status == 0)
         status = store_put(publication->store, STORE_META, &key, buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    record_begin(&writer, &bytes, '1');
+    record_put_number(&writer, "time", clock_wall_seconds());
+    store_key_of(&key, slice_from("time"));
+    if (status == 0)
+        status = record_finish(&writer);
+    if (status == 0)
+        status = store_put(publication->store, STORE_META, &key, buffer_slice(&bytes));
     buffer_free(&bytes);
+    return status;
+}
+
+static int publication_write(struct publication *publication, uint64_t generation)
+{
+    int status = publication_meta(publication, generation);
+
     for (struct change *change = publication->newest; change != NULL && status == 0;
          change = change->before) {
         if (change->deleted)
@@ -219,10 +240,11 @@ int publication_commit(struct publication *publication, uint64_t *generation)
 {
     struct store *store = publication->store;
     int status = publication_reduce(publication);
+    bool fresh = false;
 
     if (status == 0)
-        status = publication_generation(publication, generation);
-    if (status < 0 || publication->newest == NULL) {
+        status = publication_generation(publication, generation, &fresh);
+    if (status < 0 || (publication->newest == NULL && !fresh)) {
         publication_abort(publication);
         return status;
     }

@@ -13,8 +13,7 @@
 #include <stdint.h>
 
 void generation_record_key(struct store_key *key);
-/* `time`: wall seconds of the transaction. */
-int generation_record_encode(uint64_t generation, int64_t time, struct buffer *out);
+int generation_record_encode(uint64_t generation, struct buffer *out);
 /* 0 or -EBADMSG. */
 int generation_record_decode(struct slice bytes, uint64_t *generation);
 

@@ -87,13 +87,14 @@ int json_number_date(struct slice text, int64_t *out)
     const char *whole_end = json_number_skip_digits(text.data, end);
     const char *point = whole_end < end && *whole_end == '.' ? whole_end : NULL;
     const char *digits_end = point == NULL ? whole_end : json_number_skip_digits(point + 1, end);
-    int64_t wanted = whole_end - text.data + json_number_exponent(digits_end, end);
     const char *at = text.data;
     int64_t value = 0;
+    int64_t wanted;
 
     if (whole_end == text.data)
-        return -EINVAL;
-    /* The digits before the decimal point, wherever the exponent moved it. */
+        return -EINVAL; /* a minus sign */
+    /* The digits before the decimal point, wherever the exponent moves it. */
+    wanted = whole_end - text.data + json_number_exponent(digits_end, end);
     for (; wanted > 0 && at < digits_end; at++) {
         if (at == point)
             continue;

@@ -93,13 +93,14 @@ static struct slice record_fail(struct record_reader *reader)
 
 struct slice record_get(struct record_reader *reader, const char *name)
 {
-    const char *end = reader->rest.data + reader->rest.size;
     const char *at = record_match(reader, name);
     const char *first = at;
+    const char *end;
     size_t size = 0;
 
     if (at == NULL)
         return record_fail(reader);
+    end = reader->rest.data + reader->rest.size;
     while (at < end && *at >= '0' && *at <= '9' && at - first < RECORD_SIZE_DIGITS)
         size = size * 10 + (size_t)(*at++ - '0');
     /* One value has one spelling: a size has no leading zero. */

@@ -1,7 +1,5 @@
 #include "shared/store_key.h"
 
-static const char store_key_lower[] = "0123456789abcdef";
-
 void store_key_begin(struct store_key *key)
 {
     key->size = 0;
@@ -58,6 +56,16 @@ static size_t store_key_encode(struct slice part, char out[STORE_KEY_PART_MAX])
     return size;
 }
 
+static void store_key_hex(struct store_key *key, struct slice value)
+{
+    struct digest digest;
+    char hex[DIGEST_HEX_SIZE + 1];
+
+    digest_of(value, &digest);
+    digest_hex(&digest, hex);
+    store_key_append(key, hex, DIGEST_HEX_SIZE);
+}
+
 void store_key_part(struct store_key *key, struct slice part)
 {
     char encoded[STORE_KEY_PART_MAX];
@@ -69,12 +77,7 @@ void store_key_part(struct store_key *key, struct slice part)
         return;
     }
     store_key_append(key, "%", 1);
-    struct digest digest;
-    char hex[DIGEST_HEX_SIZE + 1];
-
-    digest_of(part, &digest);
-    digest_hex(&digest, hex);
-    store_key_append(key, hex, DIGEST_HEX_SIZE);
+    store_key_hex(key, part);
 }
 
 void store_key_plain(struct store_key *key, const char *part)
@@ -85,22 +88,19 @@ void store_key_plain(struct store_key *key, const char *part)
 
 void store_key_number(struct store_key *key, uint64_t number)
 {
+    static const char digits[] = "0123456789abcdef";
     char text[16];
 
     for (size_t i = sizeof(text); i-- > 0; number >>= 4)
-        text[i] = store_key_lower[number & 15];
+        text[i] = digits[number & 15];
     store_key_separate(key);
     store_key_append(key, text, sizeof(text));
 }
 
 void store_key_digest(struct store_key *key, struct slice value)
 {
-    struct digest digest;
-    char hex[DIGEST_HEX_SIZE + 1];
-
-    digest_of(value, &digest);
-    digest_hex(&digest, hex);
-    store_key_plain(key, hex);
+    store_key_separate(key);
+    store_key_hex(key, value);
 }
 
 struct slice store_key_slice(const struct store_key *key)

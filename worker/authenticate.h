@@ -9,6 +9,7 @@
 
 #include "shared/child.h"
 #include "shared/session_record.h"
+#include "worker/auth_memo.h"
 #include "worker/catalog.h"
 #include "worker/judgement.h"
 
@@ -17,13 +18,6 @@ enum auth_verdict {
     AUTH_ACCEPTED,
     AUTH_REFUSED,     /* 401 */
     AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
-};
-
-/* What a connection remembers of its last token, so that the same header costs no hash. */
-struct auth_memo {
-    char *bytes; /* owned: app, NUL, token; compared in full */
-    size_t size;
-    struct session_id id;
 };
 
 struct auth_attempt {
@@ -39,8 +33,9 @@ struct auth_attempt {
     enum auth_reason reason;
     const char *description; /* for error_description; a literal that tells nothing internal */
     struct session_id id;
-    struct session_record session; /* borrowed until the turn's end */
-    int64_t expires;               /* wall seconds */
+    /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. */
+    struct session_record session;
+    int64_t expires; /* wall seconds */
     /* private; zeroed before the first use */
     struct auth_attempt *next, **link;
     int64_t deadline;    /* monotonic milliseconds; 0: waits for no key yet */
@@ -56,7 +51,8 @@ int authenticator_open(struct authenticator **out, struct store *sessions, struc
                        struct child *child);
 void authenticator_close(struct authenticator *authenticator);
 
-/* The verdict at once, or AUTH_PENDING. */
+/* The verdict at once, or AUTH_PENDING. A refusal that a session made by another worker in this
+ * very moment would turn into an acceptance is pending, too, until authenticator_commit. */
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt);
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
@@ -69,7 +65,5 @@ int authenticator_commit(struct authenticator *authenticator);
  * keys that requests wait for, and gives up those past key_wait. */
 void authenticator_retry(struct authenticator *authenticator);
 bool authenticator_waiting(const struct authenticator *authenticator);
-
-void auth_memo_free(struct auth_memo *memo);
 
 #endif

@@ -1,7 +1,8 @@
 #include "worker/catalog.h"
 
 #include "shared/clock.h"
-#include "shared/record.h"
+#include "shared/generation_record.h"
+#include "shared/host_record.h"
 #include "worker/issuer_list.h"
 #include "worker/key_list.h"
 #include "worker/name_table.h"
@@ -21,7 +22,7 @@ struct catalog {
     int fatal;     /* sticky: -ESTALE or -EUCLEAN */
     struct name_table apps, hosts, bindings, keys, issuers;
     struct issuer_list *all_issuers; /* NULL until a metadata page asks */
-    uint64_t revocations; /* the sequence that our snapshots are not older than */
+    uint64_t revocations;            /* the sequence that our snapshots are not older than */
     struct revocation_cache revoked;
     struct buffer scratch; /* names of two parts; kept for its memory */
 };
@@ -101,22 +102,19 @@ static int catalog_failed(struct catalog *catalog, int error)
 /* The generation that the store's snapshot says it is; 0 when nothing was published yet. */
 static int catalog_stored_generation(struct catalog *catalog, uint64_t *generation)
 {
-    struct record_reader reader;
     struct store_key key;
     struct slice value;
     int error;
 
     *generation = 0;
-    store_key_of(&key, slice_from("generation"));
+    generation_record_key(&key);
     error = store_get(catalog->store, STORE_META, &key, &value);
     if (error == -ENOENT)
         return 0;
     if (error != 0)
         return error;
-    record_open(&reader, value, '1');
-    *generation = (uint64_t)record_get_range(&reader, "generation", 0, INT64_MAX);
     /* What cannot be read was not written by our watcher: as good as turned back. */
-    return record_end(&reader) == 0 ? 0 : -ESTALE;
+    return generation_record_decode(value, generation) == 0 ? 0 : -ESTALE;
 }
 
 /* The lock file can be written by others (the design, section 3), and through it a reader can be
@@ -252,7 +250,6 @@ struct catalog_app *catalog_app_find_host(struct catalog *catalog, struct slice 
 {
     struct catalog_app *app = name_table_find(&catalog->hosts, host);
     char name[CATALOG_APP_NAME_MAX];
-    struct record_reader reader;
     struct store_key key;
     struct slice value, stored;
 
@@ -261,9 +258,7 @@ struct catalog_app *catalog_app_find_host(struct catalog *catalog, struct slice 
     store_key_of(&key, host);
     if (catalog_get(catalog, STORE_HOSTS, &key, &value) != 0)
         return NULL;
-    record_open(&reader, value, '1');
-    stored = record_get(&reader, "app");
-    if (record_end(&reader) != 0 || stored.size == 0 || stored.size > sizeof(name)) {
+    if (host_record_decode(value, &stored) != 0 || stored.size > sizeof(name)) {
         catalog_failed(catalog, -EBADMSG);
         return NULL;
     }
@@ -313,8 +308,7 @@ static int catalog_binding_decode(struct slice binding, struct slice config,
         return -ENOMEM;
     memcpy(entry->bytes, binding.data, binding.size);
     memcpy(entry->bytes + binding.size, config.data, config.size);
-    error =
-        binding_record_decode(slice_make(entry->bytes, binding.size), &entry->binding.record);
+    error = binding_record_decode(slice_make(entry->bytes, binding.size), &entry->binding.record);
     if (error == 0)
         error = auth_config_record_decode(slice_make(entry->bytes + binding.size, config.size),
                                           &entry->binding.config);
@@ -410,8 +404,7 @@ size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice k
             return 0;
         }
     }
-    return list == NULL ? 0
-                        : key_list_current(list, clock_wall_seconds(), keys, thumbprints, max);
+    return list == NULL ? 0 : key_list_current(list, clock_wall_seconds(), keys, thumbprints, max);
 }
 
 /* The list that is kept, or a fresh one. NULL when it cannot be read. */
@@ -465,7 +458,8 @@ int catalog_revoked(struct catalog *catalog, const struct session_id *id,
     if (revoked >= 0)
         return revoked;
     /* This turn's snapshot may be older than what the scoreboard announces. */
-    revoked = sequence == catalog->revocations ? catalog_compare(catalog) : catalog_refresh(catalog);
+    revoked =
+        sequence == catalog->revocations ? catalog_compare(catalog) : catalog_refresh(catalog);
     if (revoked != 0)
         return revoked;
     catalog->revocations = sequence;

@@ -31,9 +31,9 @@ int catalog_open(struct catalog **out, struct store *config,
 void catalog_close(struct catalog *catalog);
 
 /* At a turn's begin, after store_turn_begin: forgets what an older generation said. true when the
- * generation moved. *error is 0, or what the worker must answer 503 for and exit 70, found now or in
- * the turn before: -ESTALE when the store's own generation is older than the scoreboard's (someone
- * turned the snapshot back), -EUCLEAN when the store is corrupt. */
+ * generation moved. *error is 0, or what the worker must answer 503 for and exit 70, found now or
+ * in the turn before: -ESTALE when the store's own generation is older than the scoreboard's
+ * (someone turned the snapshot back), -EUCLEAN when the store is corrupt. */
 bool catalog_turn(struct catalog *catalog, int *error);
 
 /* 0, or why a look-up of this turn failed (a negative errno): what was not found may then be there,

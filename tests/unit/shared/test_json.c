@@ -396,6 +396,7 @@ static void test_reads_numeric_dates(void **state)
     static const char *const wrong[] = {
         "-1",
         "-0",
+        "-8.1e7810200000000000000000000",
         "9007199254740992",
         "1e16",
         "1e999999999999999999999",
