@@ -1,0 +1,30 @@
+/* configuration.h: one accepted reading of gatehouse.yaml, as master holds it: the settings, the
+ * reader's message, and the opened certificate and key files.
+ *
+ * Called by the supervisor. The files are opened with master's privilege and passed on as
+ * descriptors; what is in them is never read here.
+ */
+#ifndef GATEHOUSE_MASTER_CONFIGURATION_H
+#define GATEHOUSE_MASTER_CONFIGURATION_H
+
+#include "shared/settings.h"
+
+enum { CONFIGURATION_REASON = 512 }; /* bytes of a sentence */
+
+struct configuration {
+    struct arena arena; /* owns the settings' texts */
+    struct settings settings;
+    struct buffer message;                          /* settings_encode, as the reader sent it */
+    int certificates[SETTINGS_CERTIFICATES_MAX][2]; /* owned: certificate, key; -1: none */
+};
+
+/* Decodes the message and checks what is master's to check: ranges, users, that `file` (the opened
+ * gatehouse.yaml) and the key files are safe from the service's users. *out is owned; on failure
+ * -errno, and `reason` is a sentence. */
+int configuration_load(struct slice message, int file, struct configuration **out,
+                       char reason[CONFIGURATION_REASON]);
+
+/* May be NULL. */
+void configuration_free(struct configuration *configuration);
+
+#endif

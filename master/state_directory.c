@@ -1,0 +1,113 @@
+#include "master/state_directory.h"
+
+#include "master/privilege.h"
+#include "shared/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const names[] = {[STORE_CONFIG] = "config", [STORE_SESSIONS] = "sessions"};
+
+static int directory_path(const struct settings *settings, char path[PATH_MAX])
+{
+    struct slice name = settings->state_dir;
+
+    if (name.size == 0 || name.size >= PATH_MAX || memchr(name.data, '\0', name.size) != NULL)
+        return -EINVAL;
+    memcpy(path, name.data, name.size);
+    path[name.size] = '\0';
+    return 0;
+}
+
+/* The state directory itself, or -errno. */
+static int directory_open(const struct settings *settings)
+{
+    char path[PATH_MAX];
+    int fd, error = directory_path(settings, path);
+
+    if (error < 0)
+        return error;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* By descriptor, never by name: a link that a service's user put there is not followed. */
+static int directory_make_one(int parent, const struct settings *settings,
+                              enum store_environment environment)
+{
+    bool config = environment == STORE_CONFIG;
+    const struct settings_user *owner = config ? &settings->watcher_user : &settings->worker_user;
+    int fd, error = 0;
+
+    if (mkdirat(parent, names[environment], 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(parent, names[environment], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (privilege_changes(owner) && fchown(fd, owner->uid, settings->worker_user.gid) < 0)
+        error = -errno;
+    /* The mode last: a change of owner clears the set-group-id bit of some file systems. */
+    if (error == 0 && fchmod(fd, config ? 02750 : 0700) < 0)
+        error = -errno;
+    close(fd);
+    return error;
+}
+
+int state_directory_prepare(const struct settings *settings, const char **what)
+{
+    char path[PATH_MAX];
+    int parent, error;
+
+    *what = "state_dir";
+    error = directory_path(settings, path);
+    if (error < 0)
+        return error;
+    if (mkdir(path, 0751) < 0 && errno != EEXIST)
+        return -errno;
+    parent = directory_open(settings);
+    if (parent < 0)
+        return parent;
+    for (int i = STORE_CONFIG; i <= STORE_SESSIONS && error == 0; i++) {
+        *what = names[i];
+        error = directory_make_one(parent, settings, (enum store_environment)i);
+    }
+    close(parent);
+    return error;
+}
+
+bool state_directory_has(const struct settings *settings, enum store_environment environment)
+{
+    char name[64];
+    struct stat status;
+    int parent = directory_open(settings);
+    bool found;
+
+    if (parent < 0)
+        return false;
+    snprintf(name, sizeof(name), "%s/data.mdb", names[environment]);
+    found = fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    close(parent);
+    return found;
+}
+
+int state_directory_retire(const struct settings *settings, enum store_environment environment,
+                           char *moved, size_t room)
+{
+    int parent = directory_open(settings);
+    int error = 0;
+
+    if (parent < 0)
+        return parent;
+    snprintf(moved, room, "%s.bad-%" PRId64, names[environment], clock_wall_milliseconds());
+    if (renameat(parent, names[environment], parent, moved) < 0 && errno != ENOENT)
+        error = -errno;
+    if (error == 0)
+        error = directory_make_one(parent, settings, environment);
+    close(parent);
+    return error;
+}

@@ -1,0 +1,28 @@
+/* state_directory.h: the directories of the two environments: made, given to their users, moved
+ * aside. Called by master only, which never opens what is in them.
+ *
+ *     state_dir    0751  whoever starts master
+ *     config/      2750  watcher's user, worker's group: the creator's files get that group
+ *     sessions/    0700  worker's user
+ */
+#ifndef GATEHOUSE_MASTER_STATE_DIRECTORY_H
+#define GATEHOUSE_MASTER_STATE_DIRECTORY_H
+
+#include "shared/settings.h"
+#include "shared/store.h"
+
+#include <stdbool.h>
+
+/* Makes what is missing and sets owners and modes. 0 or -errno with *what, the path's name for a
+ * message. */
+int state_directory_prepare(const struct settings *settings, const char **what);
+
+/* Whether the environment was ever made. */
+bool state_directory_has(const struct settings *settings, enum store_environment environment);
+
+/* Renames the environment's directory to NAME.bad-TIME and makes it anew, empty. `moved` gets the
+ * new name. 0 or -errno. */
+int state_directory_retire(const struct settings *settings, enum store_environment environment,
+                           char *moved, size_t room);
+
+#endif
