@@ -1,32 +1,57 @@
-# Gatehouse. `make` builds build/gatehouse; `make demo` and `make test` install what they need.
-BUILD ?= build
-CC ?= gcc
-PREFIX ?= /usr/local
+# Gatehouse. `make demo` and `make test` install what they need; `make help` names the targets.
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 SANITIZE ?=
+ifeq ($(SANITIZE),)
+BUILD ?= build
+else
+BUILD ?= build/sanitized
+endif
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 10
 
 PACKAGES = openssl yaml-0.1 libcjson libcurl libcares
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-strict-aliasing
 CFLAGS ?= -O2 -g
 ifneq ($(SANITIZE),)
-CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS += -fsanitize=$(SANITIZE)
+SANITIZERS = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDENING := $(filter-out -D_FORTIFY_SOURCE=2,$(HARDENING))
 endif
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(HARDENING) $(CFLAGS) -MMD -MP \
-	$(shell pkg-config --cflags $(PACKAGES))
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
+PACKAGE_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
+LANGUAGE = -std=c11 -D_GNU_SOURCE -I. $(WARNINGS)
+ALL_CFLAGS = $(LANGUAGE) $(HARDENING) $(CFLAGS) $(SANITIZERS) -MMD -MP $(PACKAGE_CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZERS) $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -llmdb -lev
 
 SOURCES = $(wildcard master/*.c worker/*.c shared/*.c conf/*.c)
+HEADERS = $(wildcard master/*.h worker/*.h shared/*.h conf/*.h)
 MAIN = master/main.c
 LIBRARY_OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(MAIN),$(SOURCES)))
 LIBRARY = $(BUILD)/libgatehouse.a
 UNIT_SOURCES = $(wildcard tests/unit/*/test_*.c)
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
+FUZZ_SOURCES = $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_TARGETS = $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SOURCES))
+TIDY_STAMPS = $(patsubst %.c,$(BUILD)/tidy/%.stamp,$(SOURCES))
 
 all: $(BUILD)/gatehouse
 
+help:
+	@echo 'make            the program, $(BUILD)/gatehouse'
+	@echo 'make demo       a gateway with a demo server and a demo issuer, in the foreground'
+	@echo 'make test       unit and integration tests; SANITIZE=address,undefined for a checked build'
+	@echo 'make unit       unit tests alone'
+	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
+	@echo 'make clang      the program and its unit tests by clang'
+	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
+	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
+	@echo 'make deps       the Debian packages that all of these need'
+
+# The program.
 $(BUILD)/gatehouse: $(BUILD)/master/main.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -38,15 +63,89 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# Tests.
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
 
+unit-programs: $(UNIT_TESTS)
+
 unit: $(UNIT_TESTS)
-	@set -e; for test in $(UNIT_TESTS); do echo "$$test"; $$test; done
+	tests/run.sh unit $(BUILD)
+
+deps:
+	tests/deps.sh build demo test check valgrind
+
+deps-%:
+	@tests/deps.sh $(subst +, ,$*)
+
+# A second make sees what the first one installed (pkg-config among it).
+test: deps-build+test tests/node_modules/.package-lock.json
+	$(MAKE) BUILD=$(BUILD) SANITIZE=$(SANITIZE) $(BUILD)/gatehouse unit-programs
+	tests/run.sh all $(BUILD)
+
+tests/node_modules/.package-lock.json: tests/package-lock.json
+	cd tests && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: deps-build+demo
+	$(MAKE) BUILD=$(BUILD) SANITIZE=$(SANITIZE) all
+	@exec tests/demo/demo.sh $(BUILD)/gatehouse
+
+clang: deps-build+test+check
+	$(MAKE) CC=clang BUILD=build/clang all unit-programs
+
+valgrind: deps-build+test+valgrind
+	$(MAKE) BUILD=build/valgrind CFLAGS='-O1 -g' all unit-programs
+	tests/check/valgrind.sh build/valgrind
+
+fuzz: deps-build+check
+	$(MAKE) CC=clang BUILD=build/fuzz SANITIZE=address,undefined \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-run
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LIBS)
+
+fuzz-run: $(FUZZ_TARGETS)
+	tests/check/fuzz.sh $(FUZZ_SECONDS) $(BUILD) $(FUZZ_TARGETS)
+
+# What no test shows.
+check: deps-build+test+check
+	$(MAKE) check-includes check-headers check-format check-tidy check-sizes
+
+check-includes:
+	tests/check/includes.sh
+
+check-headers:
+	tests/check/headers.sh '$(LANGUAGE) $(PACKAGE_CFLAGS)' $(HEADERS)
+
+check-format:
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(UNIT_SOURCES) $(FUZZ_SOURCES)
+
+check-tidy: $(TIDY_STAMPS)
+
+check-sizes:
+	tests/check/sizes.sh $(SOURCES) $(HEADERS)
+
+$(BUILD)/tidy/%.stamp: %.c $(HEADERS) .clang-tidy
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- $(LANGUAGE) $(PACKAGE_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+install: $(BUILD)/gatehouse
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples
+	install -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/sbin/gatehouse
+	install -m 644 master/gatehouse.8 $(DESTDIR)$(PREFIX)/share/man/man8/gatehouse.8
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|g' master/gatehouse.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
+	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/gatehouse/README.md
+	cp -R conf/examples/. $(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples/
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf build
 
-.PHONY: all unit clean
+.PHONY: all help unit unit-programs deps test demo clang valgrind fuzz fuzz-run check check-includes \
+	check-headers check-format check-tidy check-sizes install clean
+.DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

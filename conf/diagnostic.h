@@ -33,13 +33,18 @@ struct diagnostics {
     struct diagnostic *entries;
     size_t count;
     size_t capacity;
-    size_t errors;
+    size_t errors; /* all that were added, also when the entry could not be kept */
 };
+
+/* Copies all texts. `key` and `hint` may be NULL. */
 
 void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity severity,
                      struct place place, const char *key, const char *hint, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-/* One line without a newline: "file:3:5: spec.jwt.issuer: reason; hint". */
+/* By file, line and column; what belongs to no file comes last. */
+void diagnostics_sort(struct diagnostics *diagnostics);
+/* One line without a newline: "file:3:5: spec.jwt.issuer: reason; hint"; a warning says so after
+ * the place. Control characters become '?'. Cut when `room` (at least 1) is too small. */
 void diagnostic_format(const struct diagnostic *diagnostic, char *out, size_t room);
 void diagnostics_free(struct diagnostics *diagnostics);
 

@@ -2,7 +2,9 @@
  *
  * Read by the watcher (which compares, matches and publishes) and by `check`. A document that is
  * wrong yields diagnostics and DOCUMENT_REFUSED with as much of its kind and name as could be read,
- * so that its last good version can be kept. All memory is the list's arena's.
+ * so that its last good version can be kept. What is not YAML from some line on yields a refused
+ * document too, of unknown kind or without a name when the mistake came before them: whatever its
+ * file held before is then to be kept. Texts are the list's arena's.
  */
 #ifndef GATEHOUSE_CONF_DOCUMENT_H
 #define GATEHOUSE_CONF_DOCUMENT_H
@@ -55,7 +57,7 @@ struct document {
 
 struct document_list {
     struct arena arena;
-    struct document *documents;
+    struct document *documents; /* owned; moves when the list grows */
     size_t count;
     size_t capacity;
 };
@@ -77,13 +79,21 @@ void documents_read_text(struct slice text, struct slice file, struct document_l
 int documents_read_directory(struct slice directory, struct document_list *list,
                              struct diagnostics *diagnostics);
 
-/* What no single document shows: two documents of one kind and name (both refused, naming both
- * places), two configs of one issuer on one app (an error naming both places), a literal audience
- * that opens more than one app (a warning), two apps of one public_addr. Marks refused documents.
- * The watcher does its own incremental form of the issuer clash. */
+/* What no single document shows. Both: documents_check_together. `public_addr` is the gate's.
+ *
+ * Names: two documents of one kind and name, two apps of one public_addr (both refused, naming both
+ * places), an app with the gate's own host (refused). Costs a sort.
+ * Bindings: two configs of one issuer on one app (an error naming both places; which of them is
+ * kept depends on what was before, so none is refused here: the watcher does its own, incremental
+ * form), and a literal audience that opens more than one app (a warning). Costs configs x apps. */
+void documents_check_names(struct document_list *list, struct slice public_addr,
+                           struct diagnostics *diagnostics);
+void documents_check_bindings(const struct document_list *list, struct diagnostics *diagnostics);
 void documents_check_together(struct document_list *list, struct slice public_addr,
                               struct diagnostics *diagnostics);
 
+/* Appends a copy. False when the list is full or there is no memory. */
+bool document_list_add(struct document_list *list, const struct document *document);
 void document_list_free(struct document_list *list);
 
 #endif

@@ -46,6 +46,8 @@ void jose_key_free(struct jose_key *key);
 /* The bits of algorithms that fit the key's type, curve and (for RSA) size. */
 uint32_t jose_key_algorithms(const struct jose_key *key);
 int jose_key_private_pem(const struct jose_key *key, struct buffer *out); /* wipe out after use */
+/* Appends the kid that our own keys bear: the RFC 7638 thumbprint in base64url. */
+int jose_key_kid(const struct jose_key *key, struct buffer *out);
 /* The public half as a JWK object, with kid (its RFC 7638 thumbprint), use and alg. */
 int jose_key_public_jwk(const struct jose_key *key, enum jose_algorithm algorithm,
                         struct buffer *out);
@@ -59,7 +61,8 @@ int jose_jwk_to_der(const struct jwk *jwk, struct buffer *der, uint32_t *algorit
  * -EINVAL when the key may not verify `algorithm`. */
 int jose_verify(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
                 struct slice signature);
-/* Appends the raw JWS signature. */
+/* Appends the raw JWS signature. -EINVAL when the key has no private half, or one that does not
+ * fit `algorithm`. */
 int jose_sign(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
               struct buffer *out);
 

@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-enum { JSON_DEPTH_MAX = 64, JSON_MEMBERS_MAX = 256 };
+/* Containers around a value; members of a walked object; bytes of their names as they stand. */
+enum { JSON_DEPTH_MAX = 64, JSON_MEMBERS_MAX = 256, JSON_NAME_MAX = 1024 };
 
 enum json_kind {
     JSON_INVALID,
@@ -49,8 +50,9 @@ int json_next(struct json_iterator *iterator, struct slice *name, bool *name_esc
               struct json_value *value);
 
 /* Finds members of an object by name: out[i] is JSON_INVALID when names[i] is absent. -EINVAL when
- * any member name of the object appears twice (escapes are compared decoded), or when there are
- * more than JSON_MEMBERS_MAX members. `count` at most 64. */
+ * any member name of the object appears twice (escapes are compared decoded), when there are more
+ * than JSON_MEMBERS_MAX members or a name is over JSON_NAME_MAX bytes, or when it is no object.
+ * `count` at most 64. */
 int json_members(const struct json_value *object, const char *const *names, size_t count,
                  struct json_value *out);
 

@@ -12,18 +12,19 @@
 #include "shared/json.h"
 #include "shared/slice.h"
 
+/* Bytes; the kid's with a NUL. */
 enum { JWS_TOKEN_MAX = 16 * 1024, JWS_SIGNATURE_MAX = 1024, JWS_KID_MAX = 256 };
 
 enum jws_error {
     JWS_OK,
-    JWS_MALFORMED, /* not a compact JWS, or not strict JSON */
+    JWS_MALFORMED, /* not a compact JWS, or not strict JSON; also when there is no memory */
     JWS_ALGORITHM, /* alg missing, unknown, symmetric, none */
     JWS_HEADER,    /* crit, typ, ... */
 };
 
 struct jws {
     enum jose_algorithm algorithm;
-    char kid[JWS_KID_MAX];
+    char kid[JWS_KID_MAX];      /* 1 to 255 bytes, NUL-terminated, any byte may be inside */
     size_t kid_size;            /* 0 when absent */
     struct slice signing_input; /* borrowed from the token */
     struct json_value payload;  /* an object; borrowed from `memory` */
@@ -32,6 +33,8 @@ struct jws {
     struct buffer memory; /* owned: the decoded payload; free with jws_free */
 };
 
+/* The token's bytes must outlive *out. After an error there is nothing to free, and *out is empty;
+ * jws_free is harmless then. */
 enum jws_error jws_parse(struct slice token, struct jws *out);
 void jws_free(struct jws *jws);
 

@@ -9,36 +9,15 @@
 
 #include "shared/child.h"
 #include "shared/session_record.h"
+#include "worker/auth_memo.h"
 #include "worker/catalog.h"
+#include "worker/judgement.h"
 
 enum auth_verdict {
     AUTH_PENDING, /* `done` will be called: after the commit, or when a key arrived */
     AUTH_ACCEPTED,
     AUTH_REFUSED,     /* 401 */
     AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
-};
-
-enum auth_reason {
-    AUTH_OK,
-    AUTH_MALFORMED,
-    AUTH_ALGORITHM,
-    AUTH_ISSUER, /* not bound to this app, or no such app */
-    AUTH_EXPIRED,
-    AUTH_NOT_YET,
-    AUTH_AGE,
-    AUTH_AUDIENCE,
-    AUTH_KID,
-    AUTH_SIGNATURE,
-    AUTH_CLAIM,
-    AUTH_NO_KEYS,
-    AUTH_STORE,
-};
-
-/* What a connection remembers of its last token, so that the same header costs no hash. */
-struct auth_memo {
-    char *bytes; /* owned: app, NUL, token; compared in full */
-    size_t size;
-    struct session_id id;
 };
 
 struct auth_attempt {
@@ -54,11 +33,14 @@ struct auth_attempt {
     enum auth_reason reason;
     const char *description; /* for error_description; a literal that tells nothing internal */
     struct session_id id;
-    struct session_record session; /* borrowed until the turn's end */
-    int64_t expires;               /* wall seconds */
-    /* private */
+    /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. */
+    struct session_record session;
+    int64_t expires; /* wall seconds */
+    /* private; zeroed before the first use */
     struct auth_attempt *next, **link;
-    int64_t deadline;
+    int64_t deadline;    /* monotonic milliseconds; 0: waits for no key yet */
+    int64_t asked;       /* wall seconds when it began to wait for a key */
+    uint64_t generation; /* that had no key for it */
     int state;
 };
 
@@ -69,18 +51,19 @@ int authenticator_open(struct authenticator **out, struct store *sessions, struc
                        struct child *child);
 void authenticator_close(struct authenticator *authenticator);
 
-/* The verdict at once, or AUTH_PENDING. */
+/* The verdict at once, or AUTH_PENDING. A refusal that a session made by another worker in this
+ * very moment would turn into an acceptance is pending, too, until authenticator_commit. */
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt);
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
 
-/* Before the loop polls: commits the batch, then calls `done` of those who waited for it. */
-void authenticator_commit(struct authenticator *authenticator);
+/* Before the loop polls, and before store_turn_end: commits the batch, then calls `done` of those
+ * who waited for it; again for what their `done` put in it. 0, or the error after which the worker
+ * must exit 70: -EUCLEAN, the session store is corrupt. */
+int authenticator_commit(struct authenticator *authenticator);
 /* After the generation moved, and every 50 ms or so while authenticator_waiting: looks again for
  * keys that requests wait for, and gives up those past key_wait. */
 void authenticator_retry(struct authenticator *authenticator);
 bool authenticator_waiting(const struct authenticator *authenticator);
-
-void auth_memo_free(struct auth_memo *memo);
 
 #endif

@@ -4,6 +4,9 @@
  * use, and dropped when the watcher's generation moves. Never lists, never matches: each look-up is
  * one key. What it returns is borrowed until catalog_turn sees a new generation, except apps, which
  * an exchange holds by a count.
+ *
+ * Only what the store holds is kept: a name that is not there is never remembered (strangers make
+ * up names), and costs two gets each time, the second in a renewed snapshot.
  */
 #ifndef GATEHOUSE_WORKER_CATALOG_H
 #define GATEHOUSE_WORKER_CATALOG_H
@@ -12,7 +15,13 @@
 #include "shared/auth_config_record.h"
 #include "shared/jose.h"
 #include "shared/scoreboard.h"
+#include "shared/session_record.h"
 #include "shared/store.h"
+
+enum {
+    CATALOG_KEYS_MAX = 64,    /* keys of one kid, or of one config for tokens without a kid */
+    CATALOG_ISSUERS_MAX = 64, /* issuers that one metadata page names */
+};
 
 struct catalog;
 
@@ -21,10 +30,18 @@ int catalog_open(struct catalog **out, struct store *config,
                  const struct scoreboard_public *public);
 void catalog_close(struct catalog *catalog);
 
-/* At a turn's begin: forgets what an older generation said. true when the generation moved.
- * -ESTALE through *error when the store's own generation is older than the scoreboard's: someone
- * turned the snapshot back, and the worker answers 503 and exits 70. */
+/* At a turn's begin, after store_turn_begin: forgets what an older generation said. true when the
+ * generation moved. *error is 0, or what the worker must answer 503 for and exit 70, found now or
+ * in the turn before: -ESTALE when the store's own generation is older than the scoreboard's
+ * (someone turned the snapshot back), -EUCLEAN when the store is corrupt. */
 bool catalog_turn(struct catalog *catalog, int *error);
+
+/* 0, or why a look-up of this turn failed (a negative errno): what was not found may then be there,
+ * and the answer is 503, not a refusal. */
+int catalog_error(const struct catalog *catalog);
+
+/* The generation that what is kept belongs to. */
+uint64_t catalog_generation(const struct catalog *catalog);
 
 struct catalog_app {
     struct app_record record; /* borrowed from bytes that it owns */
@@ -50,13 +67,23 @@ const struct catalog_binding *catalog_binding_find(struct catalog *catalog, stru
                                                    struct slice issuer);
 
 /* The keys of a config with that kid (an empty kid: all keys of the config, for tokens without
- * one). Their count, at most `max`; keys are prepared once and kept. */
+ * one), without those past their time. Their count, at most `max` and CATALOG_KEYS_MAX; keys are
+ * prepared once and kept. */
 size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice kid,
                     struct jose_key **keys, struct slice *thumbprints, size_t max);
 
-/* The https issuers bound to an app, for its metadata; for an unknown app, all https issuers.
- * Borrowed until the generation moves. */
+/* The https issuers bound to an app, for its metadata; for an unknown app, or one to which nothing
+ * is bound, all https issuers. At most `max` and CATALOG_ISSUERS_MAX. Not for a request's way to an
+ * app: it scans, each app's bindings and all configs at most once a generation. Borrowed until the
+ * generation moves. */
 size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *issuers,
                        size_t max);
+
+/* 1 when a revocation names the session, its token's signing input, its app, or its issuer's user,
+ * subject or jti; 0 when none does; a negative errno when that cannot be known (503). Costs one
+ * load while nothing was ever revoked, and no get for a session that was looked up since the last
+ * revocation. */
+int catalog_revoked(struct catalog *catalog, const struct session_id *id,
+                    const struct session_record *session);
 
 #endif

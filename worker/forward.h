@@ -23,7 +23,8 @@ struct forward_request {
     bool has_body;      /* false: neither Content-Length nor body */
 };
 
-/* Appends the upstream request's head. 0 or -ENOMEM. */
+/* Appends the upstream request's head. 0, -ENOMEM, or -EBADMSG when the app's record holds what a
+ * head may not. */
 int forward_request_head(struct buffer *out, const struct forward_request *forward);
 
 struct forward_response {

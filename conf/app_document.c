@@ -1,0 +1,223 @@
+#include "conf/app_document.h"
+
+#include "conf/app_schema.h"
+#include "conf/document_hash.h"
+#include "conf/header_document.h"
+#include "conf/label_document.h"
+#include "shared/store.h"
+#include "shared/uri.h"
+
+#include <stdio.h>
+
+enum {
+    KEY_MAX = 512,               /* bytes of a key's path */
+    APP_ADDRESSES_ROOM = 2048,   /* bytes that the addresses of its endpoint may add to a record */
+    APP_DEBUG_ADDRESS_MAX = 264, /* bytes of "debug." and a host name */
+};
+
+/* One reading of an app, in either shape. */
+struct app_reading {
+    struct schema_context *context;
+    const struct yaml_node *root; /* the mapping that the table was walked over */
+    const char *prefix;           /* what leads to root */
+    const char *metadata;         /* "metadata." in a document, "" in app_service */
+    const char *spec;             /* "spec." in a document, "" in app_service */
+    struct app_form form;
+    struct app_document *out;
+};
+
+/* The node of a key under `spec`, for its place; the root when it is absent. */
+static const struct yaml_node *app_node(const struct app_reading *reading, const char *name)
+{
+    char path[KEY_MAX];
+    const struct yaml_node *node;
+
+    snprintf(path, sizeof(path), "%s%s", reading->spec, name);
+    node = yaml_find(reading->root, path);
+    return node == NULL ? reading->root : node;
+}
+
+static void app_error(const struct app_reading *reading, const char *name, const char *hint,
+                      const char *reason)
+{
+    char key[KEY_MAX];
+
+    snprintf(key, sizeof(key), "%s%s", reading->spec, name);
+    schema_error(reading->context, app_node(reading, name), reading->prefix, key, hint, "%s",
+                 reason);
+}
+
+/* Kinds of Teleport's that we know of and do not serve: better than "the scheme must be". */
+static const char *uri_unsupported(struct slice uri)
+{
+    static const char *const schemes[] = {"mcp+stdio://", "mcp+sse+http://", "mcp+sse+https://",
+                                          "tcp://", NULL};
+
+    for (const char *const *scheme = schemes; *scheme != NULL; scheme++)
+        if (slice_has_prefix(uri, slice_from(*scheme)))
+            return "this kind of server is not supported by this release";
+    return NULL;
+}
+
+static bool app_transport_of(struct slice scheme, enum app_transport *out)
+{
+    if (slice_is(scheme, "mcp+http") || slice_is(scheme, "mcp+https"))
+        *out = APP_MCP_HTTP;
+    else if (slice_is(scheme, "http") || slice_is(scheme, "https"))
+        *out = APP_HTTP;
+    else
+        return false;
+    return true;
+}
+
+static void app_read_uri(struct app_reading *reading)
+{
+    const char *reason = uri_unsupported(reading->form.uri);
+    struct app_record *record = &reading->out->record;
+    struct uri uri;
+
+    if (reading->form.uri.size == 0)
+        return;
+    if (reason != NULL) {
+        app_error(reading, "uri", "use mcp+http:// or mcp+https://, or put a bridge before it",
+                  reason);
+        return;
+    }
+    if (uri_parse(reading->form.uri, &uri, &reason) == 0 &&
+        !app_transport_of(uri.scheme, &record->transport))
+        reason = "the scheme must be mcp+http, mcp+https, http or https";
+    else if (reason == NULL && uri.query.size > 0)
+        reason = "a query is not supported";
+    if (reason != NULL) {
+        app_error(reading, "uri", "such as mcp+http://localhost:3001/mcp", reason);
+        return;
+    }
+    record->endpoints[0] =
+        (struct app_endpoint){.host = uri.host,
+                              .port = uri.port,
+                              .tls = uri.tls,
+                              .path = uri.path.size == 0 ? slice_from("/") : uri.path};
+    record->endpoint_count = 1;
+}
+
+static void app_read_labels(struct app_reading *reading)
+{
+    struct app_record *record = &reading->out->record;
+    char prefix[KEY_MAX];
+
+    snprintf(prefix, sizeof(prefix), "%s%s%slabels", reading->prefix,
+             reading->prefix[0] == '\0' ? "" : ".", reading->metadata);
+    record->label_count =
+        labels_read(reading->form.labels, prefix, reading->context, record->labels, LABELS_MAX - 2);
+    if (record->transport != APP_MCP_HTTP)
+        return;
+    record->labels[record->label_count++] =
+        (struct label){.name = slice_from(LABEL_SUB_KIND), .value = slice_from("mcp")};
+    record->labels[record->label_count++] =
+        (struct label){.name = slice_from(LABEL_SUB_KIND_TELEPORT), .value = slice_from("mcp")};
+}
+
+static struct slice app_lower_case(struct slice text, struct schema_context *context)
+{
+    struct slice copy = arena_copy(context->arena, text);
+    char *bytes = (char *)copy.data;
+
+    for (size_t i = 0; i < copy.size && bytes != NULL; i++)
+        if (bytes[i] >= 'A' && bytes[i] <= 'Z')
+            bytes[i] = (char)(bytes[i] | 0x20);
+    return copy;
+}
+
+/* An app in a record must fit with what the watcher adds to it. */
+static void app_check_size(struct app_reading *reading)
+{
+    size_t added = APP_ADDRESSES_ROOM + (reading->out->ca_file.size > 0 ? APP_CA_MAX : 0);
+    struct buffer encoded = {0};
+
+    if (app_record_encode(&reading->out->record, &encoded) != 0)
+        schema_error(reading->context, reading->root, reading->prefix, "", NULL, "out of memory");
+    else if (buffer_size(&encoded) + added > STORE_RECORD_MAX)
+        schema_error(reading->context, reading->root, reading->prefix, "",
+                     "shorten its labels or headers",
+                     "the app takes %zu bytes, of which %zu fit in a record", buffer_size(&encoded),
+                     STORE_RECORD_MAX - added);
+    buffer_free(&encoded);
+}
+
+static void app_fill(struct app_reading *reading)
+{
+    struct app_record *record = &reading->out->record;
+    char headers[KEY_MAX];
+
+    record->name = reading->form.name;
+    record->description = reading->form.description;
+    record->insecure_skip_verify = reading->form.insecure_skip_verify;
+    reading->out->ca_file = reading->form.ca;
+    if (reading->form.public_addr.size > 0)
+        record->public_addr = app_lower_case(reading->form.public_addr, reading->context);
+    app_read_uri(reading);
+    app_read_labels(reading);
+    snprintf(headers, sizeof(headers), "%s%s%srewrite.headers", reading->prefix,
+             reading->prefix[0] == '\0' ? "" : ".", reading->spec);
+    if (reading->form.headers != NULL)
+        record->header_count = headers_read(reading->form.headers, headers, reading->context,
+                                            record->headers, APP_HEADERS_MAX);
+    if (record->transport == APP_HTTP && record->public_addr.size == 0)
+        app_error(reading, "public_addr", "such as NAME.gate.example.com",
+                  "is required for a web app, which is reached by its host name");
+    if (reading->form.ca.size > 0 && reading->form.insecure_skip_verify)
+        app_error(reading, "insecure_skip_verify", "keep `ca` alone",
+                  "makes no sense with a `ca` to verify by");
+    app_check_size(reading);
+}
+
+static void app_read(struct app_reading *reading, const struct schema *schema, struct document *out)
+{
+    size_t before = reading->context->diagnostics->errors;
+
+    *out = (struct document){.kind = DOCUMENT_APP, .place = reading->root->place};
+    reading->out = &out->app;
+    schema_read(schema, reading->root, reading->prefix, reading->context, &reading->form);
+    app_fill(reading);
+    out->name = reading->form.name;
+    if (reading->context->diagnostics->errors == before)
+        document_hash(out, reading->context->arena);
+    out->state = out->hash.size > 0 ? DOCUMENT_GOOD : DOCUMENT_REFUSED;
+}
+
+void app_document_read_entry(const struct yaml_node *node, const char *prefix,
+                             struct schema_context *context, struct document *out)
+{
+    struct app_reading reading = {
+        .context = context, .root = node, .prefix = prefix, .metadata = "", .spec = ""};
+
+    app_read(&reading, &app_entry_schema, out);
+}
+
+void app_document_read(const struct yaml_node *root, struct schema_context *context,
+                       struct document *out)
+{
+    struct app_reading reading = {
+        .context = context, .root = root, .prefix = "", .metadata = "metadata.", .spec = "spec."};
+
+    app_read(&reading, &app_document_schema, out);
+}
+
+void app_document_make_debug(struct place place, struct slice gate_host,
+                             struct schema_context *context, struct document *out)
+{
+    struct app_record *record = &out->app.record;
+    char address[APP_DEBUG_ADDRESS_MAX];
+
+    *out = (struct document){.kind = DOCUMENT_APP, .name = slice_from("debug"), .place = place};
+    record->name = out->name;
+    record->description = slice_from("Shows what an app would receive");
+    record->transport = APP_DEBUG;
+    record->labels[record->label_count++] =
+        (struct label){.name = slice_from("gatehouse/app-kind"), .value = slice_from("debug")};
+    snprintf(address, sizeof(address), "debug.%.*s", (int)gate_host.size, gate_host.data);
+    if (uri_is_dns_name(gate_host) && uri_is_dns_name(slice_from(address)))
+        record->public_addr = arena_copy(context->arena, slice_from(address));
+    document_hash(out, context->arena);
+    out->state = out->hash.size > 0 ? DOCUMENT_GOOD : DOCUMENT_REFUSED;
+}

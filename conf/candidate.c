@@ -1,0 +1,55 @@
+#include "conf/candidate.h"
+
+#include "conf/app_candidate.h"
+#include "conf/auth_config_candidate.h"
+
+#include <errno.h>
+
+int candidate_set(struct registry_slot *slot, const void *record, struct document_record *origin,
+                  const struct document *document)
+{
+    int status;
+
+    origin->name = document->name;
+    origin->place = document->place;
+    origin->good_place = document->place;
+    origin->good_hash = document->hash;
+    status = registry_entry_make(slot->kind, record, origin, &slot->next);
+    if (status == -EMSGSIZE) {
+        registry_refuse(slot, "too large to be published");
+        return 0;
+    }
+    if (status == 0)
+        slot->change = REGISTRY_REPLACED;
+    return status;
+}
+
+int candidate_stage(struct registry_slot *slot, const struct document *document,
+                    const struct candidate_context *context)
+{
+    struct document_record origin = {0};
+
+    switch (document->kind) {
+    case DOCUMENT_APP:
+        return app_candidate_stage(slot, document, context);
+    case DOCUMENT_AUTH_CONFIG:
+        return auth_config_candidate_stage(slot, document);
+    default:
+        if (slot->good != NULL && slice_equal(slot->good->origin.good_hash, document->hash))
+            return 0;
+        return candidate_set(slot, NULL, &origin, document);
+    }
+}
+
+int candidate_write(struct registry_slot *slot, struct store *store,
+                    struct publication *publication)
+{
+    switch (slot->kind) {
+    case DOCUMENT_APP:
+        return app_candidate_write(slot, publication);
+    case DOCUMENT_AUTH_CONFIG:
+        return auth_config_candidate_write(slot, store, publication);
+    default:
+        return 0;
+    }
+}

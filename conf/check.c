@@ -1,0 +1,165 @@
+#include "conf/document.h"
+#include "conf/roles.h"
+#include "conf/text_file.h"
+#include "conf/yaml.h"
+#include "shared/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { LINE_MAX_SIZE = 4096 }; /* bytes of one printed diagnostic */
+
+struct check {
+    struct diagnostics diagnostics;
+    struct document_list list;
+    struct settings settings;
+};
+
+static void check_refuse(struct check *check, struct slice file, const char *key,
+                         const char *reason)
+{
+    diagnostics_add(&check->diagnostics, DIAGNOSTIC_ERROR, (struct place){.file = file}, key, NULL,
+                    "%s", reason);
+}
+
+/* A file that the service will open when it runs. */
+static void check_file(struct check *check, struct slice path, struct place place, const char *key)
+{
+    struct slice copy = arena_copy(&check->list.arena, path);
+    struct buffer text = {0};
+    int fd;
+    int error;
+
+    if (copy.data == NULL)
+        return;
+    fd = open(copy.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    error = fd < 0 ? -errno : text_file_read(fd, &text);
+    if (error != 0)
+        diagnostics_add(&check->diagnostics, DIAGNOSTIC_ERROR, place, key, NULL, "%.*s %s",
+                        (int)path.size, path.data, text_file_reason(error));
+    if (fd >= 0)
+        close(fd);
+    buffer_wipe(&text); /* it may be a private key */
+}
+
+static struct place place_of(const struct yaml_node *node, const char *key)
+{
+    const struct yaml_node *member = yaml_find(node, key);
+
+    return member == NULL ? node->place : member->place;
+}
+
+/* The text is read once more for the places: the settings' certificates are in its order. */
+static void check_certificates(struct check *check, struct slice text)
+{
+    const struct yaml_node *root =
+        yaml_read(text, check->settings.path, &check->list.arena, &check->diagnostics);
+    const struct yaml_node *listen = yaml_find(root, "gate.listen");
+    size_t index = 0;
+
+    for (listen = listen == NULL ? NULL : listen->first; listen != NULL; listen = listen->next) {
+        const struct yaml_node *node = yaml_find(listen, "tls.certificates");
+
+        for (node = node == NULL ? NULL : node->first;
+             node != NULL && index < check->settings.certificate_count; node = node->next) {
+            const struct settings_certificate *files = &check->settings.certificates[index++];
+
+            check_file(check, files->certificate, place_of(node, "certificate"), "certificate");
+            check_file(check, files->key, place_of(node, "key"), "key");
+        }
+    }
+}
+
+static void check_bundles(struct check *check)
+{
+    for (size_t i = 0; i < check->list.count; i++) {
+        const struct document *document = &check->list.documents[i];
+
+        if (document->kind == DOCUMENT_APP && document->app.ca_file.size > 0)
+            check_file(check, document->app.ca_file, document->place, "ca");
+    }
+}
+
+static void check_resources(struct check *check)
+{
+    struct slice directory = check->settings.resources_dir;
+    char reason[256];
+    int error;
+
+    if (directory.size == 0)
+        return;
+    error = documents_read_directory(directory, &check->list, &check->diagnostics);
+    if (error == 0)
+        return;
+    snprintf(reason, sizeof(reason), "the directory cannot be read: %s", strerror(-error));
+    check_refuse(check, directory, "", reason);
+}
+
+/* The settings first: without them it is unknown where the rest is. Users are looked up when they
+ * would be used. */
+static void check_settings(struct check *check, struct slice text, struct slice path)
+{
+    if (!settings_document_read(text, path, geteuid() == 0, &check->settings, &check->list,
+                                &check->diagnostics))
+        return;
+    check_resources(check);
+    documents_check_together(&check->list, check->settings.public_addr, &check->diagnostics);
+    check_certificates(check, text);
+    check_bundles(check);
+}
+
+static void check_read(struct check *check, const char *name)
+{
+    struct buffer text = {0};
+    char path[PATH_MAX];
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int error = fd < 0 ? -errno : text_file_read(fd, &text);
+
+    if (error == 0 && realpath(name, path) == NULL)
+        error = -errno;
+    if (error == 0)
+        check_settings(check, buffer_slice(&text), slice_from(path));
+    else
+        check_refuse(check, slice_from(name), "", text_file_reason(error));
+    if (fd >= 0)
+        close(fd);
+    buffer_free(&text);
+}
+
+static void check_print(struct check *check, const char *name)
+{
+    char line[LINE_MAX_SIZE];
+    size_t apps = 0;
+    size_t configs = 0;
+
+    diagnostics_sort(&check->diagnostics);
+    for (size_t i = 0; i < check->diagnostics.count; i++) {
+        diagnostic_format(&check->diagnostics.entries[i], line, sizeof(line));
+        fprintf(stderr, "%s\n", line);
+    }
+    if (check->diagnostics.errors > 0)
+        return;
+    for (size_t i = 0; i < check->list.count; i++) {
+        apps += check->list.documents[i].kind == DOCUMENT_APP;
+        configs += check->list.documents[i].kind == DOCUMENT_AUTH_CONFIG;
+    }
+    printf("%s: ok: %zu %s, %zu %s\n", name, apps, apps == 1 ? "app" : "apps", configs,
+           configs == 1 ? "app auth config" : "app auth configs");
+}
+
+int check_main(const char *path)
+{
+    struct check check = {0};
+    int status;
+
+    check_read(&check, path);
+    check_print(&check, path);
+    status = check.diagnostics.errors == 0 ? EXIT_SUCCESS : EXIT_SETTINGS;
+    document_list_free(&check.list);
+    diagnostics_free(&check.diagnostics);
+    return status;
+}

@@ -1,0 +1,264 @@
+#include "conf/publication.h"
+
+#include "shared/clock.h"
+#include "shared/generation_record.h"
+#include "shared/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { PUBLICATION_BUCKETS = 4096 };
+
+struct change {
+    struct change *next;   /* in its bucket */
+    struct change *before; /* in order of first mention, newest first */
+    enum store_database database;
+    struct store_key key;
+    bool deleted;
+    char *value; /* owned */
+    size_t size;
+};
+
+struct publication {
+    struct store *store;
+    struct change *newest;
+    struct change *buckets[PUBLICATION_BUCKETS];
+};
+
+int publication_begin(struct publication **out, struct store *store)
+{
+    struct publication *publication = calloc(1, sizeof(*publication));
+
+    if (publication == NULL)
+        return -ENOMEM;
+    publication->store = store;
+    store_turn_begin(store);
+    *out = publication;
+    return 0;
+}
+
+void publication_abort(struct publication *publication)
+{
+    struct change *change = publication->newest;
+
+    while (change != NULL) {
+        struct change *before = change->before;
+
+        free(change->value);
+        free(change);
+        change = before;
+    }
+    store_turn_end(publication->store);
+    free(publication);
+}
+
+/* FNV-1a: keys are our own, bounded, and partly digests. */
+static size_t bucket_of(enum store_database database, const struct store_key *key)
+{
+    uint64_t hash = 14695981039346656037u ^ (uint64_t)database;
+
+    for (size_t i = 0; i < key->size; i++)
+        hash = (hash ^ (uint8_t)key->text[i]) * 1099511628211u;
+    return (size_t)(hash % PUBLICATION_BUCKETS);
+}
+
+static struct change *change_find(const struct publication *publication,
+                                  enum store_database database, const struct store_key *key)
+{
+    struct change *change = publication->buckets[bucket_of(database, key)];
+
+    while (change != NULL && (change->database != database ||
+                              !slice_equal(store_key_slice(&change->key), store_key_slice(key))))
+        change = change->next;
+    return change;
+}
+
+static struct change *change_make(struct publication *publication, enum store_database database,
+                                  const struct store_key *key)
+{
+    struct change *change = change_find(publication, database, key);
+    struct change **bucket = &publication->buckets[bucket_of(database, key)];
+
+    if (change != NULL)
+        return change;
+    change = calloc(1, sizeof(*change));
+    if (change == NULL)
+        return NULL;
+    change->database = database;
+    change->key = *key;
+    change->deleted = true;
+    change->next = *bucket;
+    *bucket = change;
+    change->before = publication->newest;
+    publication->newest = change;
+    return change;
+}
+
+int publication_get(struct publication *publication, enum store_database database,
+                    const struct store_key *key, struct slice *value)
+{
+    const struct change *change = change_find(publication, database, key);
+
+    if (change == NULL)
+        return store_get(publication->store, database, key, value);
+    if (change->deleted)
+        return -ENOENT;
+    *value = slice_make(change->value, change->size);
+    return 0;
+}
+
+int publication_put(struct publication *publication, enum store_database database,
+                    const struct store_key *key, struct slice value)
+{
+    struct change *change;
+    char *copy;
+
+    if (value.size > STORE_RECORD_MAX)
+        return -EMSGSIZE;
+    copy = malloc(value.size + 1);
+    if (copy == NULL)
+        return -ENOMEM;
+    if (value.size > 0)
+        memcpy(copy, value.data, value.size);
+    change = change_make(publication, database, key);
+    if (change == NULL) {
+        free(copy);
+        return -ENOMEM;
+    }
+    free(change->value);
+    change->value = copy;
+    change->size = value.size;
+    change->deleted = false;
+    return 0;
+}
+
+int publication_delete(struct publication *publication, enum store_database database,
+                       const struct store_key *key)
+{
+    struct change *change = change_make(publication, database, key);
+
+    if (change == NULL)
+        return -ENOMEM;
+    free(change->value);
+    change->value = NULL;
+    change->size = 0;
+    change->deleted = true;
+    return 0;
+}
+
+/* 1 when the store holds something else than the change wants, 0 when not, or -errno. */
+static int change_differs(const struct publication *publication, const struct change *change)
+{
+    struct slice now;
+    int status = store_get(publication->store, change->database, &change->key, &now);
+
+    if (status == -ENOENT)
+        return !change->deleted;
+    if (status < 0)
+        return status;
+    return change->deleted || !slice_equal(now, slice_make(change->value, change->size));
+}
+
+/* Takes out of the list what needs no writing; look-ups by key end here. 0 or -errno. */
+static int publication_reduce(struct publication *publication)
+{
+    struct change **link = &publication->newest;
+
+    while (*link != NULL) {
+        struct change *change = *link;
+        int differs = change_differs(publication, change);
+
+        if (differs < 0)
+            return differs;
+        if (differs) {
+            link = &change->before;
+            continue;
+        }
+        *link = change->before;
+        free(change->value);
+        free(change);
+    }
+    return 0;
+}
+
+/* *fresh: the environment never had a transaction of ours. */
+static int publication_generation(struct publication *publication, uint64_t *generation,
+                                  bool *fresh)
+{
+    struct store_key key;
+    struct slice value;
+    int status;
+
+    generation_record_key(&key);
+    status = store_get(publication->store, STORE_META, &key, &value);
+    *generation = 0;
+    *fresh = status == -ENOENT;
+    if (*fresh)
+        return 0;
+    return status < 0 ? status : generation_record_decode(value, generation);
+}
+
+/* `meta`: the generation, and when it was made. */
+static int publication_meta(struct publication *publication, uint64_t generation)
+{
+    struct record_writer writer;
+    struct buffer bytes = {0};
+    struct store_key key;
+    int status = generation_record_encode(generation, &bytes);
+
+    generation_record_key(&key);
+    if (status == 0)
+        status = store_put(publication->store, STORE_META, &key, buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    record_begin(&writer, &bytes, '1');
+    record_put_number(&writer, "time", clock_wall_seconds());
+    store_key_of(&key, slice_from("time"));
+    if (status == 0)
+        status = record_finish(&writer);
+    if (status == 0)
+        status = store_put(publication->store, STORE_META, &key, buffer_slice(&bytes));
+    buffer_free(&bytes);
+    return status;
+}
+
+static int publication_write(struct publication *publication, uint64_t generation)
+{
+    int status = publication_meta(publication, generation);
+
+    for (struct change *change = publication->newest; change != NULL && status == 0;
+         change = change->before) {
+        if (change->deleted)
+            status = store_delete(publication->store, change->database, &change->key);
+        else
+            status = store_put(publication->store, change->database, &change->key,
+                               slice_make(change->value, change->size));
+    }
+    return status;
+}
+
+int publication_commit(struct publication *publication, uint64_t *generation)
+{
+    struct store *store = publication->store;
+    int status = publication_reduce(publication);
+    bool fresh = false;
+
+    if (status == 0)
+        status = publication_generation(publication, generation, &fresh);
+    if (status < 0 || (publication->newest == NULL && !fresh)) {
+        publication_abort(publication);
+        return status;
+    }
+    status = store_write_begin(store);
+    if (status == 0) {
+        status = publication_write(publication, *generation + 1);
+        if (status == 0)
+            status = store_commit(store);
+        else
+            store_abort(store);
+    }
+    publication_abort(publication);
+    if (status < 0)
+        return status;
+    *generation += 1;
+    return 1;
+}

@@ -1,0 +1,464 @@
+#include "conf/publisher.h"
+
+#include "conf/app_candidate.h"
+#include "conf/auth_config_candidate.h"
+#include "conf/binding.h"
+#include "conf/host.h"
+#include "shared/clock.h"
+#include "shared/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REASON_MAX = 1024 };
+
+/* One run of publisher_apply. */
+struct apply {
+    struct publisher *publisher;
+    const struct reading *reading;
+    struct slice public_addr;
+    struct publication *publication;
+    struct binding_matches matches;
+};
+
+int publisher_open(struct publisher *publisher)
+{
+    struct publication *publication;
+    int status = publication_begin(&publication, publisher->store);
+
+    if (status < 0)
+        return status;
+    status = registry_load(&publisher->registry, publisher->store, publication);
+    publication_abort(publication);
+    return status;
+}
+
+void publisher_close(struct publisher *publisher)
+{
+    registry_free(&publisher->registry);
+    free(publisher->public_addr);
+    publisher->public_addr = NULL;
+}
+
+static int publisher_commit(struct publisher *publisher, struct publication *publication)
+{
+    int committed = publication_commit(publication, &publisher->generation);
+
+    if (committed < 0) {
+        log_error("publish_failed", "the config environment was not changed: %s",
+                  strerror(-committed));
+        return committed;
+    }
+    atomic_store_explicit(&publisher->public->generation, publisher->generation,
+                          memory_order_release);
+    if (committed == 0)
+        return 0;
+    scoreboard_count(publisher->block, COUNT_PUBLISHED);
+    log_info("published", "generation %llu", (unsigned long long)publisher->generation);
+    return 1;
+}
+
+static int stage_good(struct apply *apply, struct registry_slot *slot,
+                      const struct document *document)
+{
+    struct candidate_context context = {.addresses = apply->publisher->addresses,
+                                        .addresses_context = apply->publisher->addresses_context};
+
+    if (slot->change == REGISTRY_REFUSED)
+        return 0;
+    return candidate_stage(slot, document, &context);
+}
+
+static void refuse_twice(struct registry_slot *slot, const struct place *other)
+{
+    struct place first = slot->place;
+
+    if (slot->change == REGISTRY_REFUSED && slot->next == NULL)
+        return;
+    registry_refuse(slot, "metadata.name: defined twice: at %.*s:%u:%u and at %.*s:%u:%u",
+                    (int)first.file.size, first.file.data, first.line, first.column,
+                    (int)other->file.size, other->file.data, other->line, other->column);
+}
+
+static int stage_document(struct apply *apply, const struct document *document)
+{
+    struct registry_slot *slot;
+    char reason[REASON_MAX];
+    struct place place;
+
+    if (document->kind == DOCUMENT_UNKNOWN || document->name.size == 0)
+        return 0;
+    slot = registry_find(&apply->publisher->registry, document->kind, document->name, true);
+    if (slot == NULL)
+        return -ENOMEM;
+    if (slot->seen) {
+        refuse_twice(slot, &document->place);
+        return 0;
+    }
+    slot->seen = true;
+    slot->place = document->place;
+    if (document->state == DOCUMENT_GOOD)
+        return stage_good(apply, slot, document);
+    reading_reason(apply->reading, document, reason, sizeof(reason), &place);
+    slot->place = place;
+    registry_refuse(slot, "%s", reason);
+    return 0;
+}
+
+static int stage_list(struct apply *apply, const struct document_list *list)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < list->count && status == 0; i++)
+        status = stage_document(apply, &list->documents[i]);
+    return status;
+}
+
+static void stage_begin(struct registry *registry)
+{
+    for (size_t kind = 0; kind <= DOCUMENT_LOCK; kind++)
+        for (size_t i = 0; i < registry->lists[kind].count; i++)
+            registry->lists[kind].slots[i]->seen = false;
+}
+
+/* What no file says any more goes, unless its file could not be read. */
+static void stage_vanished(struct apply *apply)
+{
+    for (size_t kind = 0; kind <= DOCUMENT_LOCK; kind++) {
+        struct registry_list *list = &apply->publisher->registry.lists[kind];
+
+        for (size_t i = 0; i < list->count; i++) {
+            struct registry_slot *slot = list->slots[i];
+
+            if (!slot->seen && slot->good != NULL &&
+                !reading_damaged(apply->reading, slot->good->origin.good_place.file))
+                slot->change = REGISTRY_REMOVED;
+        }
+    }
+}
+
+static int stage(struct apply *apply)
+{
+    int status;
+
+    stage_begin(&apply->publisher->registry);
+    status =
+        apply->reading->settings.error == 0 ? stage_list(apply, &apply->reading->settings.list) : 0;
+    if (status == 0)
+        status = stage_list(apply, &apply->reading->resources.list);
+    if (status == 0)
+        stage_vanished(apply);
+    return status;
+}
+
+/* A refusal may end or make another clash: judged again until a round refuses nothing. Each round
+ * refuses at least one change, so it ends. */
+static int judge(struct apply *apply)
+{
+    struct registry *registry = &apply->publisher->registry;
+    size_t refused;
+    int status;
+
+    do {
+        refused = 0;
+        status = host_judge(registry, &refused);
+        if (status == 0)
+            status = binding_judge(registry, apply->publication, apply->publisher->block,
+                                   &apply->matches, &refused);
+    } while (status == 0 && refused > 0);
+    return status;
+}
+
+/* The status that the store should show, but its time. */
+static void status_fill(const struct registry_slot *slot, struct document_record *record)
+{
+    const struct registry_entry *entry = registry_effective(slot);
+
+    if (entry != NULL)
+        *record = entry->origin;
+    else
+        memset(record, 0, sizeof(*record));
+    record->name = slot->name;
+    record->refused = slot->change == REGISTRY_REFUSED;
+    record->place = registry_place(slot);
+    record->reason = record->refused ? slice_from(slot->reason) : slice_make(NULL, 0);
+    if (!record->refused && entry != NULL)
+        record->good_place = record->place;
+}
+
+static bool place_equal(const struct place *a, const struct place *b)
+{
+    return slice_equal(a->file, b->file) && a->line == b->line && a->column == b->column;
+}
+
+static void status_tell(const struct registry_slot *slot, const struct document_record *record,
+                        struct scoreboard_block *block)
+{
+    const char *kind = document_kind_name(slot->kind);
+
+    if (record->refused) {
+        scoreboard_count(block, COUNT_DOCUMENTS_REFUSED);
+        log_warning("document_refused", "%s/%.*s: %.*s:%u:%u: %.*s; %s", kind, (int)slot->name.size,
+                    slot->name.data, (int)record->place.file.size, record->place.file.data,
+                    record->place.line, record->place.column, (int)record->reason.size,
+                    record->reason.data,
+                    slot->good != NULL ? "the last good version stays in force"
+                                       : "there is no earlier version");
+    } else {
+        log_info("document_accepted", "%s/%.*s: %.*s:%u:%u", kind, (int)slot->name.size,
+                 slot->name.data, (int)record->place.file.size, record->place.file.data,
+                 record->place.line, record->place.column);
+    }
+}
+
+/* Keeps the time of an unchanged judgement; tells of a new one once. */
+static int status_put(struct apply *apply, const struct registry_slot *slot,
+                      const struct store_key *key, struct document_record *record)
+{
+    struct document_record old;
+    struct buffer bytes = {0};
+    struct slice value;
+    void *selectors = NULL;
+    bool same = false;
+    int status = publication_get(apply->publication, STORE_STATUS, key, &value);
+
+    record->time = clock_wall_seconds();
+    if (status == 0 && document_record_decode(value, &old, &selectors) == 0) {
+        same = old.refused == record->refused && slice_equal(old.reason, record->reason) &&
+               slice_equal(old.good_hash, record->good_hash) &&
+               (!record->refused || place_equal(&old.place, &record->place));
+        if (same)
+            record->time = old.time;
+    }
+    free(selectors);
+    if (status < 0 && status != -ENOENT)
+        return status;
+    if (!same)
+        status_tell(slot, record, apply->publisher->block);
+    status = document_record_encode(record, &bytes);
+    if (status == 0)
+        status = publication_put(apply->publication, STORE_STATUS, key, buffer_slice(&bytes));
+    buffer_free(&bytes);
+    return status;
+}
+
+static int status_write(struct apply *apply, const struct registry_slot *slot)
+{
+    struct document_record record;
+    struct store_key key;
+
+    document_record_key(&key, slot->kind, slot->name);
+    if (!slot->seen && registry_effective(slot) == NULL) {
+        if (slot->change == REGISTRY_REMOVED)
+            log_info("document_removed", "%s/%.*s", document_kind_name(slot->kind),
+                     (int)slot->name.size, slot->name.data);
+        return publication_delete(apply->publication, STORE_STATUS, &key);
+    }
+    if (!slot->seen)
+        return 0; /* its file cannot be read: it stays as it is */
+    status_fill(slot, &record);
+    return status_put(apply, slot, &key, &record);
+}
+
+/* Where a document stands must outlive the reading: its file decides whether it is kept. */
+static int slot_move(struct registry_slot *slot)
+{
+    struct registry_entry *moved;
+    struct document_record origin;
+    int status;
+
+    if (slot->change != REGISTRY_KEPT || slot->good == NULL || !slot->seen ||
+        place_equal(&slot->place, &slot->good->origin.good_place))
+        return 0;
+    origin = slot->good->origin;
+    origin.good_place = slot->place;
+    origin.place = slot->place;
+    status = registry_entry_make(slot->kind,
+                                 slot->kind == DOCUMENT_APP ? (const void *)&slot->good->app
+                                                            : (const void *)&slot->good->config,
+                                 &origin, &moved);
+    if (status < 0)
+        return status;
+    registry_entry_free(slot->good);
+    slot->good = moved;
+    return 0;
+}
+
+static int slot_write(struct apply *apply, struct registry_slot *slot)
+{
+    int status = 0;
+
+    if (registry_changed(slot))
+        status = candidate_write(slot, apply->publisher->store, apply->publication);
+    if (status == 0)
+        status = slot_move(slot);
+    return status == 0 ? status_write(apply, slot) : status;
+}
+
+static int write_slots(struct apply *apply)
+{
+    int status = 0;
+
+    for (size_t kind = DOCUMENT_APP; kind <= DOCUMENT_LOCK; kind++) {
+        const struct registry_list *list = &apply->publisher->registry.lists[kind];
+
+        for (size_t i = 0; i < list->count && status == 0; i++)
+            status = slot_write(apply, list->slots[i]);
+    }
+    return status;
+}
+
+static int visit_damage(void *context, struct place place, const char *reason)
+{
+    struct apply *apply = context;
+    struct document_record record = {.refused = true, .place = place, .reason = slice_from(reason)};
+    struct registry_slot slot = {.kind = DOCUMENT_UNKNOWN, .name = place.file};
+    struct store_key key;
+
+    document_record_file_key(&key, place.file);
+    return status_put(apply, &slot, &key, &record);
+}
+
+struct file_sweep {
+    struct apply *apply;
+    struct store_key keys[DIAGNOSTICS_MAX];
+    size_t count;
+};
+
+static int visit_damaged_key(void *context, struct place place, const char *reason)
+{
+    struct file_sweep *sweep = context;
+
+    (void)reason;
+    if (sweep->count < DIAGNOSTICS_MAX)
+        document_record_file_key(&sweep->keys[sweep->count++], place.file);
+    return 0;
+}
+
+static int visit_file_status(void *context, struct slice key, struct slice value)
+{
+    struct file_sweep *sweep = context;
+    struct store_key gone;
+
+    (void)value;
+    for (size_t i = 0; i < sweep->count; i++)
+        if (slice_equal(key, store_key_slice(&sweep->keys[i])))
+            return 0;
+    if (key.size > STORE_KEY_MAX)
+        return -EBADMSG;
+    store_key_begin(&gone);
+    memcpy(gone.text, key.data, key.size);
+    gone.text[key.size] = '\0';
+    gone.size = key.size;
+    return publication_delete(sweep->apply->publication, STORE_STATUS, &gone);
+}
+
+/* A file that can be read again, or is gone, has no status of its own. */
+static int write_files(struct apply *apply)
+{
+    struct file_sweep *sweep = calloc(1, sizeof(*sweep));
+    int status;
+
+    if (sweep == NULL)
+        return -ENOMEM;
+    sweep->apply = apply;
+    reading_damages(apply->reading, visit_damaged_key, sweep);
+    status = store_scan(apply->publisher->store, STORE_STATUS, slice_from("file/"), slice_from(""),
+                        visit_file_status, sweep);
+    free(sweep);
+    return status < 0 ? status : reading_damages(apply->reading, visit_damage, apply);
+}
+
+static int apply_write(struct apply *apply)
+{
+    struct publisher *publisher = apply->publisher;
+    int status = write_slots(apply);
+
+    if (status == 0)
+        status = write_files(apply);
+    if (status == 0)
+        status = host_write(&publisher->registry, apply->publication);
+    if (status == 0)
+        status = binding_write(&publisher->registry, publisher->store, apply->publication,
+                               &apply->matches, apply->public_addr,
+                               !slice_is(apply->public_addr, publisher->public_addr));
+    return status;
+}
+
+/* The next reading fills the audiences again only when public_addr changed since this one. */
+static int publisher_keep_address(struct publisher *publisher, struct slice public_addr)
+{
+    char *copy = strndup(public_addr.size == 0 ? "" : public_addr.data, public_addr.size);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    free(publisher->public_addr);
+    publisher->public_addr = copy;
+    return 0;
+}
+
+int publisher_apply(struct publisher *publisher, const struct reading *reading,
+                    struct slice public_addr)
+{
+    struct apply apply = {.publisher = publisher, .reading = reading, .public_addr = public_addr};
+    int status = publication_begin(&apply.publication, publisher->store);
+
+    if (status < 0)
+        return status;
+    status = stage(&apply);
+    if (status == 0)
+        status = judge(&apply);
+    if (status == 0)
+        status = apply_write(&apply);
+    if (status == 0)
+        status = publisher_commit(publisher, apply.publication);
+    else
+        publication_abort(apply.publication);
+    binding_matches_free(&apply.matches);
+    if (status < 0)
+        return status;
+    registry_settle(&publisher->registry);
+    return publisher_keep_address(publisher, public_addr) < 0 ? -ENOMEM : status;
+}
+
+int publisher_fetched(struct publisher *publisher, const struct key_set_outcome *outcomes,
+                      size_t count)
+{
+    struct publication *publication;
+    int status = publication_begin(&publication, publisher->store);
+
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < count && status == 0; i++) {
+        struct registry_slot *slot =
+            registry_find(&publisher->registry, DOCUMENT_AUTH_CONFIG, outcomes[i].config, false);
+
+        if (slot != NULL && slot->good != NULL && !slot->good->config.keys_static)
+            status = auth_config_candidate_fetched(slot->good, &outcomes[i], publisher->store,
+                                                   publication);
+    }
+    if (status == 0)
+        return publisher_commit(publisher, publication);
+    publication_abort(publication);
+    return status;
+}
+
+int publisher_readdress(struct publisher *publisher)
+{
+    struct candidate_context context = {.addresses = publisher->addresses,
+                                        .addresses_context = publisher->addresses_context};
+    const struct registry_list *apps = &publisher->registry.lists[DOCUMENT_APP];
+    struct publication *publication;
+    int status = publication_begin(&publication, publisher->store);
+
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < apps->count && status == 0; i++)
+        if (apps->slots[i]->good != NULL)
+            status = app_candidate_readdress(apps->slots[i], &context, publication);
+    if (status == 0)
+        return publisher_commit(publisher, publication);
+    publication_abort(publication);
+    return status;
+}

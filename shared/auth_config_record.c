@@ -1,0 +1,96 @@
+#include "shared/auth_config_record.h"
+
+#include "shared/record.h"
+
+#include <errno.h>
+
+int auth_config_record_encode(const struct auth_config_record *config, struct buffer *out)
+{
+    struct record_writer writer;
+
+    record_begin(&writer, out, '1');
+    record_put(&writer, "name", config->name);
+    record_put_number(&writer, "revision", (int64_t)config->revision);
+    record_put(&writer, "issuer", config->issuer);
+    record_put(&writer, "username_claim", config->username_claim);
+    record_put_number(&writer, "algorithms", config->algorithms);
+    record_put_number(&writer, "clock_skew", config->clock_skew);
+    record_put_number(&writer, "max_token_age", config->max_token_age);
+    record_put_number(&writer, "max_session_ttl", config->max_session_ttl);
+    record_put_number(&writer, "allow_unverified_email", config->allow_unverified_email);
+    for (size_t i = 0; i < config->required_claim_count; i++) {
+        record_put(&writer, "claim", config->required_claims[i].name);
+        record_put(&writer, "value", config->required_claims[i].value);
+    }
+    for (size_t i = 0; i < config->required_scope_count; i++)
+        record_put(&writer, "scope", config->required_scopes[i]);
+    record_put_number(&writer, "keys_static", config->keys_static);
+    record_put_number(&writer, "keys_usable", config->keys_usable);
+    record_put_number(&writer, "last_fetch_ok", config->last_fetch_ok);
+    record_put_number(&writer, "keys_fetched", config->keys_fetched);
+    record_put_number(&writer, "next_refresh", config->next_refresh);
+    return record_finish(&writer);
+}
+
+static void auth_config_record_get_rules(struct record_reader *reader,
+                                         struct auth_config_record *out)
+{
+    /* More claims than fit are left over, which record_end refuses. */
+    while (out->required_claim_count < AUTH_CLAIMS_MAX && record_next_is(reader, "claim")) {
+        struct auth_claim *claim = &out->required_claims[out->required_claim_count++];
+
+        claim->name = record_get(reader, "claim");
+        claim->value = record_get(reader, "value");
+    }
+    out->required_scope_count =
+        record_get_list(reader, "scope", out->required_scopes, AUTH_SCOPES_MAX);
+}
+
+int auth_config_record_decode(struct slice bytes, struct auth_config_record *out)
+{
+    struct record_reader reader;
+
+    *out = (struct auth_config_record){0};
+    record_open(&reader, bytes, '1');
+    out->name = record_get(&reader, "name");
+    out->revision = (uint64_t)record_get_range(&reader, "revision", 1, INT64_MAX);
+    out->issuer = record_get(&reader, "issuer");
+    out->username_claim = record_get(&reader, "username_claim");
+    out->algorithms = (uint32_t)record_get_range(&reader, "algorithms", 0, UINT32_MAX);
+    out->clock_skew = record_get_range(&reader, "clock_skew", 0, 300);
+    out->max_token_age = record_get_range(&reader, "max_token_age", 0, INT32_MAX);
+    out->max_session_ttl = record_get_range(&reader, "max_session_ttl", 0, INT32_MAX);
+    out->allow_unverified_email = record_get_range(&reader, "allow_unverified_email", 0, 1) != 0;
+    auth_config_record_get_rules(&reader, out);
+    out->keys_static = record_get_range(&reader, "keys_static", 0, 1) != 0;
+    out->keys_usable = record_get_range(&reader, "keys_usable", 0, 1) != 0;
+    out->last_fetch_ok = record_get_range(&reader, "last_fetch_ok", 0, 1) != 0;
+    out->keys_fetched = record_get_range(&reader, "keys_fetched", 0, INT64_MAX);
+    out->next_refresh = record_get_range(&reader, "next_refresh", 0, INT64_MAX);
+    return record_end(&reader);
+}
+
+int binding_record_encode(const struct binding_record *binding, struct buffer *out)
+{
+    struct record_writer writer;
+
+    record_begin(&writer, out, '1');
+    record_put(&writer, "config", binding->config);
+    for (size_t i = 0; i < binding->audience_count; i++)
+        record_put(&writer, "audience", binding->audiences[i]);
+    return record_finish(&writer);
+}
+
+int binding_record_decode(struct slice bytes, struct binding_record *out)
+{
+    struct record_reader reader;
+
+    *out = (struct binding_record){0};
+    record_open(&reader, bytes, '1');
+    out->config = record_get(&reader, "config");
+    out->audience_count = record_get_list(&reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
+    /* A binding without an audience would accept every token of its issuer. */
+    if (out->audience_count == 0)
+        return -EBADMSG;
+    return record_end(&reader);
+}

@@ -1,0 +1,113 @@
+#include "shared/json_number.h"
+
+#include <errno.h>
+
+static const int64_t json_number_date_end = INT64_C(1) << 53;
+
+static const char *json_number_skip_digits(const char *at, const char *end)
+{
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+/* [ minus ] int [ frac ] [ exp ] */
+const char *json_number_skip(const char *at, const char *end)
+{
+    const char *digits;
+
+    if (at < end && *at == '-')
+        at++;
+    digits = at;
+    at = json_number_skip_digits(at, end);
+    if (at == digits || (*digits == '0' && at - digits > 1))
+        return NULL;
+    if (at < end && *at == '.') {
+        digits = ++at;
+        at = json_number_skip_digits(at, end);
+        if (at == digits)
+            return NULL;
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        if (at < end && (*at == '+' || *at == '-'))
+            at++;
+        digits = at;
+        at = json_number_skip_digits(at, end);
+        if (at == digits)
+            return NULL;
+    }
+    return at;
+}
+
+int json_number_integer(struct slice text, int64_t *out)
+{
+    bool negative = text.size > 0 && text.data[0] == '-';
+    struct slice digits = slice_skip(text, negative ? 1 : 0);
+    int64_t value = 0;
+
+    if (digits.size == 0)
+        return -EINVAL;
+    for (size_t i = 0; i < digits.size; i++) {
+        int digit = digits.data[i] - '0';
+
+        if (digit < 0 || digit > 9)
+            return -EINVAL;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, negative ? -digit : digit, &value))
+            return -EINVAL;
+    }
+    *out = value;
+    return 0;
+}
+
+/* The exponent after an 'e', or 0 without one; held within what no text's length can outweigh. */
+static int64_t json_number_exponent(const char *at, const char *end)
+{
+    const int64_t limit = INT64_C(1) << 40;
+    bool negative;
+    int64_t value = 0;
+
+    if (at == end)
+        return 0;
+    at++;
+    negative = at < end && *at == '-';
+    if (at < end && (*at == '-' || *at == '+'))
+        at++;
+    for (; at < end; at++) {
+        if (value < limit)
+            value = value * 10 + (*at - '0');
+    }
+    return negative ? -value : value;
+}
+
+int json_number_date(struct slice text, int64_t *out)
+{
+    const char *end = text.data + text.size;
+    const char *whole_end = json_number_skip_digits(text.data, end);
+    const char *point = whole_end < end && *whole_end == '.' ? whole_end : NULL;
+    const char *digits_end = point == NULL ? whole_end : json_number_skip_digits(point + 1, end);
+    const char *at = text.data;
+    int64_t value = 0;
+    int64_t wanted;
+
+    if (whole_end == text.data)
+        return -EINVAL; /* a minus sign */
+    /* The digits before the decimal point, wherever the exponent moves it. */
+    wanted = whole_end - text.data + json_number_exponent(digits_end, end);
+    for (; wanted > 0 && at < digits_end; at++) {
+        if (at == point)
+            continue;
+        value = value * 10 + (*at - '0');
+        if (value >= json_number_date_end)
+            return -EINVAL;
+        wanted--;
+    }
+    for (; wanted > 0 && value > 0; wanted--) {
+        value *= 10;
+        if (value >= json_number_date_end)
+            return -EINVAL;
+    }
+    *out = value;
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* json_number.h: JSON numbers as text (RFC 8259, 6), without floating point. Pure.
+ *
+ * Called by json.c alone; others read numbers through json.h.
+ */
+#ifndef GATEHOUSE_SHARED_JSON_NUMBER_H
+#define GATEHOUSE_SHARED_JSON_NUMBER_H
+
+#include "shared/slice.h"
+
+#include <stdint.h>
+
+/* Past the number that begins at `at`; NULL when there is none. */
+const char *json_number_skip(const char *at, const char *end);
+
+/* Of a number that json_number_skip accepted whole. No fraction, no exponent, within int64; else
+ * -EINVAL. */
+int json_number_integer(struct slice text, int64_t *out);
+/* A non-negative number below 2^53; a fraction is cut off. Else -EINVAL. */
+int json_number_date(struct slice text, int64_t *out);
+
+#endif

@@ -1,0 +1,40 @@
+/* session_store.h: sessions in the `sessions` environment, with their two indexes.
+ *
+ *     sessions            id                                  session_record
+ *     sessions_by_user    sha256(issuer) / user / id          "1"
+ *     sessions_by_expiry  16 hex digits of seconds / id       "1"
+ *
+ * The three change together, in the caller's write transaction, so that no index is ever left over.
+ * Called by workers (find, put, delete) and by the janitor's sweep. Judges nothing: whether a
+ * session is current, unexpired or revoked is the caller's question. Errors are the store's.
+ */
+#ifndef GATEHOUSE_SHARED_SESSION_STORE_H
+#define GATEHOUSE_SHARED_SESSION_STORE_H
+
+#include "shared/session_record.h"
+#include "shared/store.h"
+
+/* One get. *out is borrowed until the turn's end (see store.h). -ENOENT; -EBADMSG when the record
+ * cannot be decoded, which a caller treats as absent: a put replaces it. */
+int session_store_find(struct store *store, const struct session_id *id,
+                       struct session_record *out);
+
+/* Inside store_write_begin: writes the record and both index entries, and removes the index entries
+ * of a record that it replaces. -ENOSPC when the environment is full: the caller aborts. */
+int session_store_put(struct store *store, const struct session_id *id,
+                      const struct session_record *session);
+
+/* Inside store_write_begin: removes the session and its index entries. -ENOENT when there is none.
+ * A record that cannot be decoded is removed as well, its index entries are then left over. */
+int session_store_delete(struct store *store, const struct session_id *id);
+
+/* Inside store_write_begin, for the sweep: `expiry` is a key of sessions_by_expiry. Removes that
+ * entry, and the session with it unless the session now ends at another time. Sets *removed when a
+ * session went. */
+int session_store_expire(struct store *store, struct slice expiry, bool *removed);
+
+/* How many sessions a user has, counted to `limit` and no further. */
+int session_store_count_user(struct store *store, struct slice issuer, struct slice user,
+                             size_t limit, size_t *count);
+
+#endif

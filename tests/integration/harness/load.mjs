@@ -1,0 +1,40 @@
+// Clients that ask without pause, each on a connection of its own, until told to stop.
+
+import { Agent } from 'node:http';
+import { post } from './http.mjs';
+
+export class Load {
+  // ask(agent) sends one request and gives its status.
+  constructor(clients, ask) {
+    this.done = [];
+    this.failures = [];
+    this.stopped = false;
+    this.loops = Array.from({ length: clients }, () => this.loop(ask));
+  }
+
+  static posting(clients, url, tokens) {
+    let turn = 0;
+    return new Load(clients, async (agent) => (await post(url, tokens[turn++ % tokens.length], { agent })).status);
+  }
+
+  async loop(ask) {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    while (!this.stopped) {
+      const started = performance.now();
+      try {
+        const status = await ask(agent);
+        const ended = performance.now();
+        if (status === 200) this.done.push({ started, ended });
+        else this.failures.push({ started, ended, status });
+      } catch (error) {
+        this.failures.push({ started, ended: performance.now(), code: error.code ?? error.message });
+      }
+    }
+    agent.destroy();
+  }
+
+  async stop() {
+    this.stopped = true;
+    await Promise.all(this.loops);
+  }
+}

@@ -1,0 +1,73 @@
+// Real MCP servers and clients from npm.
+
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from '@modelcontextprotocol/client';
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { GATEHOUSE } from './gateway.mjs';
+import { freePort } from './ports.mjs';
+import { Program, run } from './process.mjs';
+import { waitFor } from './wait.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, '../../node_modules');
+const everything = join(modules, '@modelcontextprotocol/server-everything/dist/index.js');
+
+async function listening(program, port) {
+  await waitFor(`${program.name} on port ${port}`, () => new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => socket.destroy());
+    socket.once('connect', () => socket.destroy());
+  }), { deadline: 30_000 }).catch((error) => {
+    throw new Error(`${error.message}\n${program.output}`);
+  });
+}
+
+async function serve(t, name, command, args, port, env) {
+  const program = new Program(command, args, { name, env });
+  t.after(() => program.stop());
+  await listening(program, port);
+  return { program, port, uri: `mcp+http://127.0.0.1:${port}/mcp` };
+}
+
+export async function startEverything(t) {
+  const port = await freePort();
+  return serve(t, 'server-everything', process.execPath, ['--require', join(here, 'loopback.cjs'), everything, 'streamableHttp'], port, { PORT: String(port) });
+}
+
+export async function startMcpProxy(t) {
+  const port = await freePort();
+  return serve(t, 'mcp-proxy', process.execPath, ['--require', join(here, 'loopback.cjs'), join(modules, '.bin/mcp-proxy'), '--host', '127.0.0.1', '--port', String(port),
+    '--server', 'stream', '--', process.execPath, everything, 'stdio'], port);
+}
+
+export async function startDemoServer(t) {
+  const port = await freePort();
+  return serve(t, 'demo-server', GATEHOUSE, ['demo-server', '--listen', `127.0.0.1:${port}`], port);
+}
+
+const information = { name: 'gatehouse-tests', version: '1.0.0' };
+
+// A connected client of kind 'v1', 'legacy', 'auto' or 'modern'. t.after closes it.
+export async function connectClient(t, kind, url, token) {
+  const requestInit = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } };
+  const client = kind === 'v1'
+    ? new ClientV1(information)
+    : new ClientV2(information, { versionNegotiation: { mode: kind === 'modern' ? { pin: '2026-07-28' } : kind } });
+  const Transport = kind === 'v1' ? TransportV1 : TransportV2;
+  t.after(() => client.close().catch(() => {}));
+  await client.connect(new Transport(new URL(url), { requestInit }));
+  return client;
+}
+
+// The inspector without a browser: { status, stdout, output }.
+export function inspector(url, token, ...args) {
+  return run(process.execPath, [join(modules, '.bin/mcp-inspector'), '--cli', url, '--transport', 'http',
+    ...(token === undefined ? [] : ['--header', `Authorization: Bearer ${token}`]), '--format', 'json', ...args],
+  { env: { MCP_INSPECTOR_SECRET_STORE: 'memory' } });
+}
+

@@ -1,0 +1,137 @@
+#include "worker/connection.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { CONNECTION_TLS_GATHER = 16 * 1024 }; /* bytes: one TLS record */
+
+/* What the kernel must tell us so that `wanted` can go on. */
+static void connection_apply(struct connection *connection)
+{
+    int events = connection->wanted;
+
+    if (connection->tls != NULL && events != 0 && tls_wants_write(connection->tls))
+        events |= EV_WRITE;
+    if (ev_is_active(&connection->watcher)) {
+        if ((connection->watcher.events & (EV_READ | EV_WRITE)) == events)
+            return;
+        ev_io_stop(connection->loop, &connection->watcher);
+    }
+    if (events == 0)
+        return;
+    ev_io_set(&connection->watcher, connection->fd, events);
+    ev_io_start(connection->loop, &connection->watcher);
+}
+
+static void connection_event(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+    struct connection *connection = watcher->data;
+
+    (void)loop;
+    /* A TLS read may wait for writing, and the other way round: the owner tries what it wants. */
+    if (connection->tls != NULL)
+        events = connection->wanted;
+    connection->ready(connection, events & connection->wanted);
+}
+
+void connection_open(struct connection *connection, struct ev_loop *loop, int fd, struct tls *tls,
+                     void (*ready)(struct connection *connection, int events), void *owner)
+{
+    connection->loop = loop;
+    connection->fd = fd;
+    connection->tls = tls;
+    connection->wanted = 0;
+    connection->ready = ready;
+    connection->owner = owner;
+    ev_io_init(&connection->watcher, connection_event, fd, 0);
+    connection->watcher.data = connection;
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->fd < 0)
+        return;
+    ev_io_stop(connection->loop, &connection->watcher);
+    ev_clear_pending(connection->loop, &connection->watcher);
+    tls_free(connection->tls);
+    connection->tls = NULL;
+    close(connection->fd);
+    connection->fd = -1;
+}
+
+void connection_want(struct connection *connection, int events)
+{
+    connection->wanted = events;
+    connection_apply(connection);
+    /* Bytes that OpenSSL has read already raise no event. */
+    if ((events & EV_READ) != 0 && connection->tls != NULL && tls_pending(connection->tls))
+        ev_feed_event(connection->loop, &connection->watcher, EV_READ);
+}
+
+int connection_handshake(struct connection *connection, char reason[TLS_REASON_MAX])
+{
+    int result;
+
+    if (connection->tls == NULL)
+        return 0;
+    result = tls_handshake(connection->tls, reason);
+    if (result == -EAGAIN) {
+        connection->wanted = EV_READ;
+        connection_apply(connection);
+    }
+    return result;
+}
+
+ssize_t connection_read(struct connection *connection, void *data, size_t size)
+{
+    ssize_t count;
+
+    if (connection->tls != NULL) {
+        count = tls_read(connection->tls, data, size);
+        if (count == -EAGAIN)
+            connection_apply(connection);
+        return count;
+    }
+    do {
+        count = recv(connection->fd, data, size, 0);
+    } while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
+/* Small parts go into one record, and one write; what is larger goes as it is. */
+static ssize_t connection_write_tls(struct connection *connection, const struct iovec *parts,
+                                    int count)
+{
+    char record[CONNECTION_TLS_GATHER];
+    size_t size = 0;
+
+    if (count == 1 || parts[0].iov_len >= sizeof(record))
+        return tls_write(connection->tls, parts[0].iov_base, parts[0].iov_len);
+    for (int i = 0; i < count && size < sizeof(record); i++) {
+        size_t room = sizeof(record) - size;
+        size_t part = parts[i].iov_len < room ? parts[i].iov_len : room;
+
+        if (part > 0)
+            memcpy(record + size, parts[i].iov_base, part);
+        size += part;
+    }
+    return tls_write(connection->tls, record, size);
+}
+
+ssize_t connection_write(struct connection *connection, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t written;
+
+    if (connection->tls != NULL) {
+        written = connection_write_tls(connection, parts, count);
+        if (written == -EAGAIN)
+            connection_apply(connection);
+        return written;
+    }
+    do {
+        written = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    } while (written < 0 && errno == EINTR);
+    return written < 0 ? -errno : written;
+}

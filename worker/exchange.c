@@ -1,0 +1,445 @@
+#include "worker/exchange.h"
+
+#include "shared/log.h"
+#include "worker/forward.h"
+#include "worker/page.h"
+
+#include <stdlib.h>
+
+enum {
+    EXCHANGE_RETRY_AFTER = 2,     /* seconds that a client should wait for what we lack just now */
+    EXCHANGE_DRAIN_SPREAD = 5000, /* milliseconds over which drained streams end: no stampede */
+    EXCHANGE_ISSUERS_MAX = 16,
+};
+
+static const char exchange_methods_mcp[] = "GET, POST, DELETE";
+
+static void exchange_late(struct deadline *deadline)
+{
+    struct exchange *exchange = deadline->owner;
+
+    switch (exchange->state) {
+    case EXCHANGE_SEND:
+    case EXCHANGE_HEAD:
+        log_warning("upstream_timeout", "app %.*s: no response head in time",
+                    (int)exchange->app->record.name.size, exchange->app->record.name.data);
+        exchange_refuse(exchange, 504, "the app's server did not answer in time", 0, NULL);
+        break;
+    case EXCHANGE_STREAM:
+        exchange_stream_late(exchange);
+        break;
+    case EXCHANGE_AUTH:
+    case EXCHANGE_BODY:
+    case EXCHANGE_CONNECT:
+    case EXCHANGE_OVER:
+        break;
+    }
+}
+
+/* Frees what it holds; the exchange's own memory lives to the turn's end. */
+static void exchange_dispose(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+
+    if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
+        worker->stream_count--;
+    exchange->state = EXCHANGE_OVER;
+    if (exchange->attempt != NULL)
+        authenticate_cancel(worker->authenticator, exchange->attempt);
+    free(exchange->attempt);
+    exchange->attempt = NULL;
+    if (exchange->upstream != NULL)
+        upstream_close(exchange->upstream);
+    exchange->upstream = NULL;
+    deadline_close(&exchange->deadline);
+    catalog_app_release(exchange->app);
+    exchange->app = NULL;
+    worker->body_bytes -= exchange->body_charged;
+    exchange->body_charged = 0;
+    buffer_wipe(&exchange->head);
+    buffer_free(&exchange->body);
+    buffer_free(&exchange->upstream_head);
+    worker->exchange_count--;
+    worker_bury(worker, &exchange->remains);
+}
+
+void exchange_abort(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_OVER)
+        exchange_dispose(exchange);
+}
+
+void exchange_end(struct exchange *exchange, bool close)
+{
+    struct client *client = exchange->client;
+
+    exchange_dispose(exchange);
+    client_finished(client, close);
+}
+
+void exchange_count_status(struct exchange *exchange, unsigned status)
+{
+    if (status >= 500)
+        worker_count(exchange->worker, COUNT_RESPONSES_5XX);
+    else if (status >= 400)
+        worker_count(exchange->worker, COUNT_RESPONSES_4XX);
+    else
+        worker_count(exchange->worker, COUNT_RESPONSES_2XX);
+}
+
+/* Consumes the request when all of it is here: only then can another follow it. */
+static bool exchange_skip_request(struct exchange *exchange)
+{
+    uint64_t size = exchange->head_size;
+
+    if (!exchange->in_place)
+        return exchange->state != EXCHANGE_BODY;
+    if (exchange->request_body == HTTP_BODY_CHUNKED)
+        return false;
+    if (exchange->request_body == HTTP_BODY_LENGTH) {
+        if (exchange->body_size > buffer_size(&exchange->client->in) - exchange->head_size)
+            return false;
+        size += exchange->body_size;
+    }
+    buffer_consume(&exchange->client->in, size);
+    exchange->in_place = false;
+    return true;
+}
+
+void exchange_answered(struct exchange *exchange, unsigned status, bool close)
+{
+    struct client *client = exchange->client;
+
+    exchange_count_status(exchange, status);
+    client_flush(client);
+    if (exchange->state != EXCHANGE_OVER)
+        exchange_end(exchange, close);
+}
+
+static void exchange_error(struct exchange *exchange, struct reply_error *error)
+{
+    bool can_follow = exchange_skip_request(exchange);
+
+    error->json_rpc = exchange->route == ROUTE_MCP;
+    error->head_only = exchange->method == HTTP_HEAD;
+    error->close = !can_follow || !exchange->keep_alive || exchange->worker->draining;
+    if (reply_error(&exchange->client->out, error) != 0) {
+        client_close(exchange->client);
+        return;
+    }
+    exchange_answered(exchange, error->status, error->close);
+}
+
+void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
+                     unsigned retry_after, const char *origin)
+{
+    struct reply_error error = {
+        .status = status, .message = message, .retry_after = retry_after, .origin = origin};
+
+    exchange_error(exchange, &error);
+}
+
+static void exchange_refuse_method(struct exchange *exchange, const char *allow)
+{
+    struct reply_error error = {
+        .status = 405, .message = "this method is not served here", .allow = allow};
+
+    exchange_error(exchange, &error);
+}
+
+/* 401 with a challenge; alike for an unknown app and for one that the issuer is not bound to. */
+static void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
+                               const char *description)
+{
+    struct reply_error error = {.status = 401, .message = description};
+    struct buffer challenge = {0};
+
+    if (reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app, error_code,
+                        error_code == NULL ? NULL : description, slice_make(NULL, 0)) != 0) {
+        buffer_free(&challenge);
+        client_close(exchange->client);
+        return;
+    }
+    error.challenge = buffer_slice(&challenge);
+    exchange_error(exchange, &error);
+    buffer_free(&challenge);
+}
+
+static void exchange_content(struct exchange *exchange, const char *media_type, struct buffer *body,
+                             const char *extra, unsigned status)
+{
+    bool close =
+        !exchange_skip_request(exchange) || !exchange->keep_alive || exchange->worker->draining;
+    int error = reply_content(&exchange->client->out, media_type, buffer_slice(body), extra,
+                              exchange->method == HTTP_HEAD, close);
+
+    buffer_free(body);
+    if (error != 0)
+        client_close(exchange->client);
+    else
+        exchange_answered(exchange, status, close);
+}
+
+static void exchange_metadata(struct exchange *exchange, struct slice app)
+{
+    struct slice issuers[EXCHANGE_ISSUERS_MAX];
+    struct buffer body = {0};
+    size_t count;
+
+    if (exchange->method != HTTP_GET && exchange->method != HTTP_HEAD) {
+        exchange_refuse_method(exchange, "GET, HEAD");
+        return;
+    }
+    count = catalog_issuers(exchange->worker->catalog, app, issuers, EXCHANGE_ISSUERS_MAX);
+    if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers, count,
+                       NULL, 0) != 0) {
+        buffer_free(&body);
+        client_close(exchange->client);
+        return;
+    }
+    exchange_content(exchange, "application/json", &body, "Access-Control-Allow-Origin: *\r\n",
+                     200);
+}
+
+static void exchange_admin(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct buffer body = {0};
+    const char *media_type = "text/plain; charset=utf-8";
+
+    if (exchange->route == ROUTE_NONE) {
+        exchange_refuse(exchange, 404, "not found", 0, NULL);
+        return;
+    }
+    if (exchange->method != HTTP_GET && exchange->method != HTTP_HEAD) {
+        exchange_refuse_method(exchange, "GET, HEAD");
+        return;
+    }
+    if (exchange->route == ROUTE_LIVEZ) {
+        buffer_append_text(&body, "ok\n");
+    } else if (exchange->route == ROUTE_METRICS) {
+        worker_gauges(worker);
+        page_metrics(&body, worker->child.public, worker->child.work);
+        media_type = "text/plain; version=0.0.4; charset=utf-8";
+    } else if (worker->draining || !page_ready(&body, worker->child.public, worker->child.work)) {
+        buffer_free(&body);
+        exchange_refuse(exchange, 503, "not ready", EXCHANGE_RETRY_AFTER, NULL);
+        return;
+    }
+    exchange_content(exchange, media_type, &body, NULL, 200);
+}
+
+/* The debug app answers here, with the head that a server would have been sent. */
+static void exchange_debug(struct exchange *exchange, const struct session_record *session)
+{
+    static const struct app_endpoint nowhere = {.host = {.data = "debug.invalid", .size = 13},
+                                                .port = 80,
+                                                .path = {.data = "/", .size = 1}};
+    struct forward_request forward = {
+        .request = &exchange->worker->request,
+        .app = &exchange->app->record,
+        .endpoint = &nowhere,
+        .client_address = slice_from(exchange->client->address),
+        .client_tls = exchange->client->connection.tls != NULL,
+    };
+    struct buffer head = {0};
+    struct buffer body = {0};
+    const char *media_type = NULL;
+
+    if (forward_request_head(&head, &forward) != 0 ||
+        page_debug(&body, buffer_slice(&head), session, &exchange->worker->request, &media_type) !=
+            0) {
+        buffer_free(&head);
+        buffer_free(&body);
+        client_close(exchange->client);
+        return;
+    }
+    buffer_free(&head);
+    exchange_content(exchange, media_type, &body, "Cache-Control: no-store\r\n", 200);
+}
+
+static void exchange_admitted(struct exchange *exchange, struct auth_attempt *attempt)
+{
+    struct worker *worker = exchange->worker;
+
+    exchange->ends = (ev_tstamp)attempt->expires;
+    exchange->end_reason = "the access token expired";
+    if (exchange->app == NULL)
+        exchange->app = catalog_app_find(worker->catalog, attempt->app);
+    if (exchange->app == NULL) { /* removed between its binding and now */
+        exchange_challenge(exchange, attempt->app, "invalid_token",
+                           "the token does not open this app");
+    } else if (exchange->app->record.transport == APP_DEBUG) {
+        exchange_debug(exchange, &attempt->session);
+    } else if (exchange->route == ROUTE_MCP && exchange->app->record.transport != APP_MCP_HTTP) {
+        exchange_refuse(exchange, 404, "this app is not an MCP server", 0, NULL);
+    } else {
+        exchange_collect(exchange);
+    }
+}
+
+static void exchange_judged(struct exchange *exchange)
+{
+    struct auth_attempt *attempt = exchange->attempt;
+
+    exchange->attempt = NULL;
+    switch (attempt->verdict) {
+    case AUTH_ACCEPTED:
+        exchange_admitted(exchange, attempt);
+        break;
+    case AUTH_REFUSED:
+        log_info("token_refused", "app %.*s, client %s: %s", (int)attempt->app.size,
+                 attempt->app.data, exchange->client->address, attempt->description);
+        exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
+        break;
+    case AUTH_UNAVAILABLE:
+    case AUTH_PENDING:
+        log_warning("token_unjudged", "app %.*s: %s", (int)attempt->app.size, attempt->app.data,
+                    attempt->description);
+        exchange_refuse(exchange, 503, "the token cannot be judged just now", EXCHANGE_RETRY_AFTER,
+                        NULL);
+        break;
+    }
+    free(attempt);
+}
+
+/* The verdict came later: the head still stands at the begin of the input. */
+static void exchange_auth_done(struct auth_attempt *attempt)
+{
+    struct exchange *exchange = attempt->context;
+    struct worker *worker = exchange->worker;
+    struct client *client = exchange->client;
+    const char *reason;
+
+    http_request_parse(buffer_slice(&client->in), worker_limits(worker)->head_size,
+                       &worker->request, &reason);
+    exchange_judged(exchange);
+    client_update(client);
+}
+
+static void exchange_authenticate(struct exchange *exchange, struct slice app)
+{
+    struct client *client = exchange->client;
+    struct auth_attempt *attempt;
+    struct slice token;
+    int found = http_bearer(&exchange->worker->request, &token);
+
+    if (found < 0) {
+        exchange_refuse(exchange, 400, "the Authorization header is malformed", 0, NULL);
+        return;
+    }
+    if (found == 0) {
+        worker_count(exchange->worker, COUNT_TOKEN_REFUSED_MISSING);
+        exchange_challenge(exchange, app, NULL, "a bearer token is required");
+        return;
+    }
+    attempt = calloc(1, sizeof(*attempt));
+    if (attempt == NULL) {
+        client_close(client);
+        return;
+    }
+    attempt->app = app;
+    attempt->token = token;
+    attempt->client_address = slice_from(client->address);
+    attempt->memo = &client->memo;
+    attempt->done = exchange_auth_done;
+    attempt->context = exchange;
+    exchange->attempt = attempt;
+    if (authenticate(exchange->worker->authenticator, attempt) != AUTH_PENDING)
+        exchange_judged(exchange);
+}
+
+static void exchange_route(struct exchange *exchange, const struct route *route)
+{
+    struct worker *worker = exchange->worker;
+
+    switch (route->kind) {
+    case ROUTE_MCP:
+        if (exchange->method != HTTP_GET && exchange->method != HTTP_POST &&
+            exchange->method != HTTP_DELETE)
+            exchange_refuse_method(exchange, exchange_methods_mcp);
+        else
+            exchange_authenticate(exchange, route->app);
+        break;
+    case ROUTE_METADATA:
+        exchange_metadata(exchange, route->app);
+        break;
+    case ROUTE_HOST:
+        exchange->app =
+            catalog_app_find_host(worker->catalog, slice_make(route->host, route->host_size));
+        if (exchange->app == NULL)
+            exchange_refuse(exchange, 404, "not found", 0, NULL);
+        else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
+            exchange_refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        else
+            exchange_authenticate(exchange, exchange->app->record.name);
+        break;
+    case ROUTE_NONE:
+    case ROUTE_LIVEZ:
+    case ROUTE_READYZ:
+    case ROUTE_METRICS:
+        exchange_refuse(exchange, 404, "not found", 0, NULL);
+        break;
+    }
+}
+
+void exchange_start(struct client *client, size_t head_size)
+{
+    struct worker *worker = client->worker;
+    const struct http_request *request = &worker->request;
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    struct route route;
+
+    if (exchange == NULL) {
+        client_close(client);
+        return;
+    }
+    exchange->worker = worker;
+    exchange->client = client;
+    exchange->state = EXCHANGE_AUTH;
+    exchange->method = request->method;
+    exchange->minor_version = request->minor_version;
+    exchange->keep_alive = request->keep_alive;
+    exchange->expect_continue = request->expect_continue;
+    exchange->in_place = true;
+    exchange->head_size = head_size;
+    exchange->request_body = request->body;
+    exchange->body_size = request->body == HTTP_BODY_LENGTH ? request->content_length : 0;
+    deadline_open(&exchange->deadline, worker->loop, exchange_late, exchange);
+    client->exchange = exchange;
+    worker->exchange_count++;
+    route_find(&route, request, worker->child.settings.public_host, client->admin);
+    exchange->route = route.kind;
+    if (client->admin)
+        exchange_admin(exchange);
+    else
+        exchange_route(exchange, &route);
+}
+
+size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline)
+{
+    if (exchange->state == EXCHANGE_AUTH)
+        return 0;
+    if (exchange->in_place)
+        return exchange->head_size + (size_t)exchange->body_size + pipeline;
+    return pipeline;
+}
+
+void exchange_drain(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    uint64_t patience = worker_limits(worker)->drain_timeout * 9 / 10;
+
+    exchange->keep_alive = false;
+    if (exchange->state != EXCHANGE_STREAM || !exchange->event_stream)
+        return;
+    /* A stream that waits for events never ends by itself; an answer in progress may yet. */
+    if (exchange->method == HTTP_GET) {
+        if (patience > EXCHANGE_DRAIN_SPREAD)
+            patience = EXCHANGE_DRAIN_SPREAD;
+        patience = (uint64_t)rand() % (patience + 1);
+    }
+    exchange->ends = ev_now(worker->loop) + (ev_tstamp)patience / 1000.;
+    exchange->end_reason = "the gateway is restarting";
+    deadline_set(&exchange->deadline, patience);
+}

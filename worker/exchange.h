@@ -1,0 +1,113 @@
+/* exchange.h: one request and its response, from a parsed head to the last byte.
+ *
+ * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
+ * exchange.c decides and answers; exchange_request.c collects the body and sends it upstream;
+ * exchange_response.c relays what comes back. Belongs to one client; ends itself, and tells the
+ * client so (client_finished), or is aborted by it. No body byte is taken before the token is
+ * accepted.
+ */
+#ifndef GATEHOUSE_WORKER_EXCHANGE_H
+#define GATEHOUSE_WORKER_EXCHANGE_H
+
+#include "shared/buffer.h"
+#include "worker/client.h"
+#include "worker/deadline.h"
+#include "worker/http_chunk.h"
+#include "worker/reply.h"
+#include "worker/route.h"
+#include "worker/upstream.h"
+
+enum exchange_state {
+    EXCHANGE_AUTH,    /* the verdict is awaited; the head stays where it was parsed */
+    EXCHANGE_BODY,    /* the request's body is collected */
+    EXCHANGE_CONNECT, /* an upstream connection opens */
+    EXCHANGE_SEND,    /* the request is written upstream */
+    EXCHANGE_HEAD,    /* the response's head is awaited */
+    EXCHANGE_STREAM,  /* the response's body is relayed */
+    EXCHANGE_OVER,
+};
+
+struct exchange {
+    struct remains remains;
+    struct worker *worker;
+    struct client *client;
+    enum exchange_state state;
+    enum route_kind route;
+    enum http_method method;
+    int minor_version;
+    bool keep_alive; /* the client wants, and we can, go on after this one */
+    bool expect_continue;
+    struct auth_attempt *attempt; /* owned; NULL once it was judged */
+    struct catalog_app *app;      /* held; NULL until it is known */
+    ev_tstamp ends;               /* wall time at which a stream ends; 0: no such time */
+    const char *end_reason;       /* what its last event says; a literal */
+    struct deadline deadline;     /* response head, silence, keep-alive, end */
+
+    /* The request. While `in_place`, head and body stand at the begin of the client's input. */
+    bool in_place;
+    size_t head_size;
+    enum http_body request_body;
+    uint64_t body_size;    /* of a body in place, or with a length */
+    struct buffer head;    /* a copy, when not in place */
+    struct buffer body;    /* when not in place */
+    uint64_t body_charged; /* bytes counted in worker.body_bytes */
+
+    /* Upstream. */
+    struct upstream *upstream; /* NULL while there is none */
+    struct buffer upstream_head;
+    size_t sent;    /* bytes of head and body that were written */
+    unsigned start; /* the endpoint tried first */
+    unsigned tried; /* addresses tried */
+    bool fresh;     /* no pooled connection any more */
+
+    /* The response. */
+    enum http_body response_body; /* as it comes */
+    enum http_body client_body;   /* as it goes */
+    uint64_t body_left;
+    struct http_chunk_decoder decoder; /* of the request's body, then of the response's */
+    bool event_stream;
+    bool upstream_keep;     /* the upstream connection may serve on */
+    uint64_t upstream_idle; /* milliseconds */
+    char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+};
+
+/* A head of `head_size` bytes stands at the begin of the client's input, and is parsed in
+ * worker.request. May be over when it returns. */
+void exchange_start(struct client *client, size_t head_size);
+/* The client has more input. */
+void exchange_input(struct exchange *exchange);
+/* How many bytes of input the client may hold: 0 while they are borrowed, and must not move. */
+size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline);
+/* All output was taken by the client. */
+void exchange_written(struct exchange *exchange);
+/* The body's next byte did not come in time. */
+void exchange_body_late(struct exchange *exchange);
+/* The worker drains: streams get an end. */
+void exchange_drain(struct exchange *exchange);
+/* The client is gone. */
+void exchange_abort(struct exchange *exchange);
+
+/* Among the three files. */
+
+/* Answers with an error of ours, and ends. `origin` NULL: the gateway's. */
+void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
+                     unsigned retry_after, const char *origin);
+/* What was appended to the client's output is the answer: counts it, flushes it, and ends. */
+void exchange_answered(struct exchange *exchange, unsigned status, bool close);
+/* The exchange is over; its client goes on, or closes. */
+void exchange_end(struct exchange *exchange, bool close);
+void exchange_count_status(struct exchange *exchange, unsigned status);
+/* The request is admitted, its app held, and its head in worker.request: collects the body. */
+void exchange_collect(struct exchange *exchange);
+/* Gives the request's memory back; the input that it stood in is consumed. */
+void exchange_release_request(struct exchange *exchange);
+/* The upstream connection has something to say. */
+void exchange_upstream_ready(struct upstream *upstream, int events);
+/* Writes what is left of the request. */
+void exchange_send(struct exchange *exchange);
+void exchange_receive(struct exchange *exchange);
+/* The upstream connection ended without a response: tries another, or answers 502. */
+void exchange_lost(struct exchange *exchange, const char *reason);
+void exchange_stream_late(struct exchange *exchange);
+
+#endif

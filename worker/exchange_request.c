@@ -1,0 +1,338 @@
+/* The request's half of an exchange: collects the body, finds an endpoint, sends. */
+#include "worker/exchange.h"
+
+#include "shared/log.h"
+#include "shared/uri.h"
+#include "worker/forward.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void exchange_connect(struct exchange *exchange);
+
+void exchange_release_request(struct exchange *exchange)
+{
+    struct client *client = exchange->client;
+
+    if (exchange->in_place) {
+        buffer_consume(&client->in, exchange->head_size + (size_t)exchange->body_size);
+        if (buffer_size(&client->in) == 0)
+            buffer_wipe(&client->in);
+        exchange->in_place = false;
+    }
+    exchange->worker->body_bytes -= exchange->body_charged;
+    exchange->body_charged = 0;
+    buffer_wipe(&exchange->head);
+    buffer_free(&exchange->body);
+    buffer_free(&exchange->upstream_head);
+}
+
+static struct slice exchange_body(const struct exchange *exchange)
+{
+    if (!exchange->in_place)
+        return buffer_slice(&exchange->body);
+    return slice_make(buffer_data(&exchange->client->in) + exchange->head_size,
+                      (size_t)exchange->body_size);
+}
+
+/* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
+static void exchange_forward(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct client *client = exchange->client;
+    const struct app_record *app = &exchange->app->record;
+    struct forward_request forward = {
+        .request = &worker->request,
+        .app = app,
+        .mcp = exchange->route == ROUTE_MCP,
+        .client_address = slice_from(client->address),
+        .client_tls = client->connection.tls != NULL,
+        .body_size = exchange_body(exchange).size,
+        .has_body = exchange->request_body != HTTP_BODY_NONE,
+    };
+
+    deadline_clear(&client->deadline);
+    if (app->endpoint_count == 0) {
+        exchange_refuse(exchange, 503, "the app has no endpoint", 2, NULL);
+        return;
+    }
+    exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
+    forward.endpoint = &app->endpoints[exchange->start];
+    if (forward_request_head(&exchange->upstream_head, &forward) != 0) {
+        client_close(client);
+        return;
+    }
+    exchange_connect(exchange);
+}
+
+/* All of a body that did not come with its head is here. */
+static void exchange_collected(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    const char *reason;
+
+    exchange->state = EXCHANGE_CONNECT;
+    if (http_request_parse(buffer_slice(&exchange->head), worker_limits(worker)->head_size,
+                           &worker->request, &reason) <= 0) {
+        client_close(exchange->client);
+        return;
+    }
+    exchange_forward(exchange);
+}
+
+/* Keeps bytes of the body; false when a limit refused the request (and ended it). */
+static bool exchange_keep(struct exchange *exchange, struct slice data)
+{
+    struct worker *worker = exchange->worker;
+    const struct settings_limits *limits = worker_limits(worker);
+
+    if (data.size > limits->body_size - buffer_size(&exchange->body)) {
+        exchange_refuse(exchange, 413, "the request's body is too large", 0, NULL);
+        return false;
+    }
+    if (worker->body_bytes + data.size > limits->body_memory ||
+        buffer_append_slice(&exchange->body, data) != 0) {
+        exchange_refuse(exchange, 503, "too many bodies are being read", 1, NULL);
+        return false;
+    }
+    worker->body_bytes += data.size;
+    exchange->body_charged += data.size;
+    return true;
+}
+
+static void exchange_input_length(struct exchange *exchange)
+{
+    struct buffer *in = &exchange->client->in;
+    struct slice data = buffer_slice(in);
+    uint64_t left = exchange->body_size - buffer_size(&exchange->body);
+
+    if (data.size > left)
+        data.size = (size_t)left;
+    if (!exchange_keep(exchange, data))
+        return;
+    buffer_consume(in, data.size);
+    if (buffer_size(&exchange->body) == exchange->body_size)
+        exchange_collected(exchange);
+    else
+        client_await_body(exchange->client);
+}
+
+static void exchange_input_chunked(struct exchange *exchange)
+{
+    struct buffer *in = &exchange->client->in;
+
+    for (;;) {
+        struct slice data = {0};
+        size_t used = 0;
+
+        switch (http_chunk_decode(&exchange->decoder, buffer_slice(in), &used, &data)) {
+        case HTTP_CHUNK_DATA:
+            if (!exchange_keep(exchange, data))
+                return;
+            buffer_consume(in, used);
+            break;
+        case HTTP_CHUNK_MORE:
+            buffer_consume(in, used);
+            client_await_body(exchange->client);
+            return;
+        case HTTP_CHUNK_END:
+            buffer_consume(in, used);
+            exchange->body_size = buffer_size(&exchange->body);
+            exchange_collected(exchange);
+            return;
+        case HTTP_CHUNK_ERROR:
+            exchange_refuse(exchange, 400, "the chunked body is malformed", 0, NULL);
+            return;
+        }
+    }
+}
+
+void exchange_input(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_BODY)
+        return;
+    if (exchange->request_body == HTTP_BODY_CHUNKED)
+        exchange_input_chunked(exchange);
+    else
+        exchange_input_length(exchange);
+}
+
+void exchange_body_late(struct exchange *exchange)
+{
+    if (exchange->state == EXCHANGE_BODY)
+        exchange_refuse(exchange, 408, "the request's body did not come in time", 0, NULL);
+}
+
+void exchange_collect(struct exchange *exchange)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct client *client = exchange->client;
+    size_t behind = buffer_size(&client->in) - exchange->head_size;
+
+    exchange->state = EXCHANGE_CONNECT;
+    if (exchange->body_size > worker_limits(exchange->worker)->body_size) {
+        exchange_refuse(exchange, 413, "the request's body is too large", 0, NULL);
+        return;
+    }
+    if (exchange->request_body != HTTP_BODY_CHUNKED && exchange->body_size <= behind) {
+        exchange_forward(exchange);
+        return;
+    }
+    if (buffer_append(&exchange->head, buffer_data(&client->in), exchange->head_size) != 0) {
+        client_close(client);
+        return;
+    }
+    buffer_consume(&client->in, exchange->head_size);
+    exchange->in_place = false;
+    exchange->state = EXCHANGE_BODY;
+    if (exchange->expect_continue && behind == 0) {
+        if (buffer_append(&client->out, interim, sizeof(interim) - 1) != 0) {
+            client_close(client);
+            return;
+        }
+        client_flush(client);
+    }
+    if (exchange->state == EXCHANGE_BODY)
+        exchange_input(exchange);
+}
+
+/* The address that is tried n-th: those of the first endpoint, then of the others. */
+static bool exchange_target(const struct exchange *exchange, unsigned n,
+                            struct upstream_target *target)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    for (size_t i = 0; i < app->endpoint_count; i++) {
+        const struct app_endpoint *endpoint =
+            &app->endpoints[(exchange->start + i) % app->endpoint_count];
+
+        if (n >= endpoint->address_count) {
+            n -= (unsigned)endpoint->address_count;
+            continue;
+        }
+        snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
+                 endpoint->addresses[n].data);
+        target->port = endpoint->port;
+        target->tls = NULL;
+        target->host[0] = '\0';
+        if (!endpoint->tls)
+            return true;
+        snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
+                 endpoint->host.data);
+        target->tls =
+            tls_client_find(exchange->worker->trust, app->ca_pem, !app->insecure_skip_verify);
+        return target->tls != NULL;
+    }
+    return false;
+}
+
+static void exchange_unreachable(struct exchange *exchange, const struct upstream_target *target,
+                                 const char *failure)
+{
+    struct slice name = exchange->app->record.name;
+
+    log_warning("upstream_unreachable", "app %.*s, %s port %u: %s", (int)name.size, name.data,
+                target->address, target->port, failure);
+    worker_count(exchange->worker, COUNT_UPSTREAM_FAILED);
+    exchange->tried++;
+}
+
+static void exchange_opened(struct upstream *upstream, const char *failure)
+{
+    struct exchange *exchange = upstream->owner;
+
+    if (failure == NULL) {
+        exchange_send(exchange);
+        return;
+    }
+    exchange_unreachable(exchange, &upstream->target, failure);
+    upstream_close(upstream);
+    exchange->upstream = NULL;
+    exchange_connect(exchange);
+}
+
+static void exchange_connect(struct exchange *exchange)
+{
+    struct upstream_target target;
+
+    exchange->state = EXCHANGE_CONNECT;
+    exchange->sent = 0;
+    while (exchange_target(exchange, exchange->tried, &target)) {
+        struct upstream *upstream;
+        int error = upstream_take(exchange->worker, &target, exchange->fresh, &upstream);
+
+        if (error != 0) {
+            exchange_unreachable(exchange, &target, strerror(-error));
+            continue;
+        }
+        exchange->upstream = upstream;
+        upstream->owner = exchange;
+        upstream->opened = exchange_opened;
+        upstream->ready = exchange_upstream_ready;
+        if (upstream->state == UPSTREAM_BUSY)
+            exchange_send(exchange);
+        return;
+    }
+    if (exchange->tried == 0)
+        exchange_refuse(exchange, 503, "the app's server has no address just now", 2, NULL);
+    else
+        exchange_refuse(exchange, 502, "the app's server cannot be reached", 0, NULL);
+}
+
+/* Before any byte of a response: another connection may be tried only if the request was not sent
+ * in full (it cannot have run), or if its method is safe (RFC 9110, 9.2.1). */
+void exchange_lost(struct exchange *exchange, const char *reason)
+{
+    struct slice name = exchange->app->record.name;
+    size_t whole = buffer_size(&exchange->upstream_head) + exchange_body(exchange).size;
+    bool repeatable =
+        exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
+    bool reused = exchange->upstream->reused;
+
+    upstream_close(exchange->upstream);
+    exchange->upstream = NULL;
+    deadline_clear(&exchange->deadline);
+    if (repeatable && reused) {
+        exchange->fresh = true;
+        exchange_connect(exchange);
+        return;
+    }
+    log_warning("upstream_lost", "app %.*s: %s", (int)name.size, name.data, reason);
+    exchange_refuse(exchange, 502, "the app's server ended the connection", 0, NULL);
+}
+
+void exchange_send(struct exchange *exchange)
+{
+    struct connection *connection = &exchange->upstream->connection;
+    struct slice head = buffer_slice(&exchange->upstream_head);
+    struct slice body = exchange_body(exchange);
+
+    exchange->state = EXCHANGE_SEND;
+    if (exchange->deadline.at == 0)
+        deadline_set(&exchange->deadline, worker_limits(exchange->worker)->response_timeout);
+    while (exchange->sent < head.size + body.size) {
+        struct slice first = slice_skip(head, exchange->sent);
+        struct slice second =
+            exchange->sent > head.size ? slice_skip(body, exchange->sent - head.size) : body;
+        struct iovec parts[2] = {
+            {.iov_base = (char *)(first.size > 0 ? first.data : second.data),
+             .iov_len = first.size > 0 ? first.size : second.size},
+            {.iov_base = (char *)second.data, .iov_len = second.size},
+        };
+        ssize_t count =
+            connection_write(connection, parts, first.size > 0 && second.size > 0 ? 2 : 1);
+
+        if (count == -EAGAIN) {
+            connection_want(connection, EV_READ | EV_WRITE);
+            return;
+        }
+        if (count < 0) {
+            exchange_lost(exchange, "the connection broke while the request was sent");
+            return;
+        }
+        exchange->sent += (size_t)count;
+    }
+    exchange->state = EXCHANGE_HEAD;
+    connection_want(connection, EV_READ);
+}

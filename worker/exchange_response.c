@@ -1,0 +1,374 @@
+/* The response's half of an exchange: its head rewritten, its body relayed as it comes. */
+#include "worker/exchange.h"
+
+#include "shared/log.h"
+#include "worker/forward.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+    /* Milliseconds before a server's own idle limit at which we stop trusting it. */
+    EXCHANGE_IDLE_MARGIN = 500,
+};
+
+/* Reads on only while the client takes what was read: back-pressure. */
+static void exchange_want_upstream(struct exchange *exchange)
+{
+    bool held = buffer_size(&exchange->client->out) > 0;
+
+    if (exchange->state != EXCHANGE_STREAM || exchange->upstream == NULL)
+        return;
+    connection_want(&exchange->upstream->connection, held ? 0 : EV_READ);
+}
+
+/* An event stream's next date: a keep-alive comment, or its end. Another body may not stall. */
+static void exchange_stream_wait(struct exchange *exchange)
+{
+    const struct settings_limits *limits = worker_limits(exchange->worker);
+    ev_tstamp left = exchange->ends - ev_now(exchange->worker->loop);
+    uint64_t wait = limits->stream_keepalive;
+
+    if (!exchange->event_stream) {
+        deadline_set(&exchange->deadline, limits->response_timeout);
+        return;
+    }
+    if (exchange->ends > 0 && (wait == 0 || left * 1000. < (ev_tstamp)wait))
+        wait = left <= 0 ? 1 : (uint64_t)(left * 1000.) + 1;
+    if (wait > 0)
+        deadline_set(&exchange->deadline, wait);
+}
+
+/* Remembers the last bytes of an event stream. */
+static void exchange_remember(struct exchange *exchange, struct slice data)
+{
+    size_t keep = sizeof(exchange->tail);
+
+    if (data.size >= keep) {
+        memcpy(exchange->tail, data.data + data.size - keep, keep);
+        return;
+    }
+    memmove(exchange->tail, exchange->tail + data.size, keep - data.size);
+    memcpy(exchange->tail + keep - data.size, data.data, data.size);
+}
+
+/* Whether the stream stands between two events: nothing sent yet, or an empty line last. */
+static bool exchange_between_events(const struct exchange *exchange)
+{
+    const char *last = exchange->tail + sizeof(exchange->tail) - 1;
+
+    if (*last == '\0')
+        return true;
+    if (*last != '\n')
+        return false;
+    last--;
+    if (*last == '\r')
+        last--;
+    return *last == '\n' || *last == '\r';
+}
+
+/* Appends body bytes in the client's framing. 0 or -ENOMEM. */
+static int exchange_append(struct exchange *exchange, struct slice data)
+{
+    struct buffer *out = &exchange->client->out;
+    char line[24];
+    size_t size;
+
+    if (data.size == 0 || exchange->client_body == HTTP_BODY_NONE)
+        return 0;
+    if (exchange->event_stream)
+        exchange_remember(exchange, data);
+    if (exchange->client_body != HTTP_BODY_CHUNKED)
+        return buffer_append_slice(out, data);
+    size = http_chunk_line(data.size, line);
+    if (buffer_reserve(out, size + data.size + 2) != 0)
+        return -ENOMEM;
+    buffer_append(out, line, size);
+    buffer_append_slice(out, data);
+    buffer_append(out, "\r\n", 2);
+    return 0;
+}
+
+/* The response is complete; `rest` is what came behind it and belongs to nobody. */
+static void exchange_complete(struct exchange *exchange, size_t rest)
+{
+    struct upstream *upstream = exchange->upstream;
+    struct client *client = exchange->client;
+    bool close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
+
+    if (exchange->client_body == HTTP_BODY_CHUNKED &&
+        buffer_append(&client->out, "0\r\n\r\n", 5) != 0) {
+        client_close(client);
+        return;
+    }
+    exchange->upstream = NULL;
+    if (rest == 0 && exchange->upstream_keep)
+        upstream_give_back(upstream, exchange->upstream_idle);
+    else
+        upstream_close(upstream);
+    client_flush(client);
+    if (exchange->state != EXCHANGE_OVER)
+        exchange_end(exchange, close);
+}
+
+/* Relays bytes of a chunked response; true when it is complete, or the exchange is over. */
+static bool exchange_data_chunked(struct exchange *exchange, struct slice data)
+{
+    for (;;) {
+        struct slice piece = {0};
+        size_t used = 0;
+        enum http_chunk_result result = http_chunk_decode(&exchange->decoder, data, &used, &piece);
+
+        if (result == HTTP_CHUNK_ERROR ||
+            (result == HTTP_CHUNK_DATA && exchange_append(exchange, piece) != 0)) {
+            client_close(exchange->client);
+            return true;
+        }
+        data = slice_skip(data, used);
+        if (result == HTTP_CHUNK_MORE)
+            return false;
+        if (result == HTTP_CHUNK_END) {
+            exchange_complete(exchange, data.size);
+            return true;
+        }
+    }
+}
+
+static bool exchange_data_length(struct exchange *exchange, struct slice data)
+{
+    struct slice piece = data;
+
+    if (piece.size > exchange->body_left)
+        piece.size = (size_t)exchange->body_left;
+    if (exchange_append(exchange, piece) != 0) {
+        client_close(exchange->client);
+        return true;
+    }
+    exchange->body_left -= piece.size;
+    if (exchange->body_left > 0)
+        return false;
+    exchange_complete(exchange, data.size - piece.size);
+    return true;
+}
+
+static void exchange_data(struct exchange *exchange, struct slice data)
+{
+    bool over = false;
+
+    if (exchange->response_body == HTTP_BODY_CHUNKED)
+        over = exchange_data_chunked(exchange, data);
+    else if (exchange->response_body == HTTP_BODY_UNTIL_CLOSE)
+        over = exchange_append(exchange, data) != 0;
+    else
+        over = exchange_data_length(exchange, data);
+    if (over)
+        return;
+    client_flush(exchange->client);
+    if (exchange->state == EXCHANGE_OVER)
+        return;
+    exchange_stream_wait(exchange);
+    exchange_want_upstream(exchange);
+}
+
+/* How the client will be sent the body, and whether either connection goes on. */
+static void exchange_frame(struct exchange *exchange, const struct http_response *response)
+{
+    const struct settings_limits *limits = worker_limits(exchange->worker);
+    bool sent = exchange->state == EXCHANGE_HEAD;
+
+    exchange->event_stream = response->event_stream;
+    exchange->response_body = response->body;
+    if (exchange->method == HTTP_HEAD)
+        exchange->response_body = HTTP_BODY_NONE;
+    exchange->body_left =
+        exchange->response_body == HTTP_BODY_LENGTH ? response->content_length : 0;
+    exchange->decoder = (struct http_chunk_decoder){0};
+    exchange->client_body = exchange->response_body;
+    if (exchange->response_body == HTTP_BODY_CHUNKED ||
+        exchange->response_body == HTTP_BODY_UNTIL_CLOSE)
+        exchange->client_body =
+            exchange->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+    if (exchange->worker->draining)
+        exchange->keep_alive = false;
+    exchange->upstream_keep =
+        response->keep_alive && sent && exchange->response_body != HTTP_BODY_UNTIL_CLOSE;
+    exchange->upstream_idle = limits->upstream_idle;
+    if (response->keep_alive_timeout > 0 && (uint64_t)response->keep_alive_timeout * 1000 <
+                                                limits->upstream_idle + EXCHANGE_IDLE_MARGIN)
+        exchange->upstream_idle =
+            (uint64_t)response->keep_alive_timeout * 1000 - EXCHANGE_IDLE_MARGIN;
+}
+
+static void exchange_response(struct exchange *exchange, struct slice rest)
+{
+    struct worker *worker = exchange->worker;
+    const struct http_response *response = &worker->response;
+    struct forward_response forward = {.response = response};
+
+    /* The server's challenge would send the client to another authorization server. */
+    if (response->status == 401 || response->status == 403) {
+        log_warning("upstream_refused", "app %.*s answered %u: it wants credentials of its own",
+                    (int)exchange->app->record.name.size, exchange->app->record.name.data,
+                    response->status);
+        exchange_refuse(exchange, 502, "the app's server refused the gateway", 0, "upstream");
+        return;
+    }
+    exchange_frame(exchange, response);
+    forward.body = exchange->client_body;
+    forward.close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
+    if (exchange->method == HTTP_HEAD)
+        forward.body = response->body;
+    if (forward_response_head(&exchange->client->out, &forward) != 0) {
+        client_close(exchange->client);
+        return;
+    }
+    exchange_count_status(exchange, response->status);
+    exchange_release_request(exchange);
+    exchange->state = EXCHANGE_STREAM;
+    if (exchange->event_stream)
+        worker->stream_count++;
+    deadline_clear(&exchange->deadline);
+    if (exchange->response_body == HTTP_BODY_NONE ||
+        (exchange->response_body == HTTP_BODY_LENGTH && exchange->body_left == 0))
+        exchange_complete(exchange, rest.size);
+    else
+        exchange_data(exchange, rest);
+}
+
+/* Parses heads, over interim ones (RFC 9110, 15.2), until the final. */
+static void exchange_response_head(struct exchange *exchange, struct slice data)
+{
+    struct worker *worker = exchange->worker;
+    struct buffer *in = &exchange->upstream->in;
+    struct buffer held = {0};
+    const char *reason = NULL;
+    long size;
+
+    if (buffer_size(in) > 0) {
+        if (buffer_append_slice(in, data) != 0) {
+            client_close(exchange->client);
+            return;
+        }
+        held = *in;
+        *in = (struct buffer){0};
+        data = buffer_slice(&held);
+    }
+    for (;;) {
+        size =
+            http_response_parse(data, worker_limits(worker)->head_size, &worker->response, &reason);
+        if (size <= 0 || worker->response.status >= 200 || worker->response.status == 101)
+            break;
+        data = slice_skip(data, (size_t)size);
+    }
+    if (size > 0 && worker->response.status != 101) {
+        exchange_response(exchange, slice_skip(data, (size_t)size));
+    } else if (size == 0) {
+        if (buffer_append_slice(in, data) != 0)
+            client_close(exchange->client);
+    } else {
+        log_warning("upstream_malformed", "app %.*s: %s", (int)exchange->app->record.name.size,
+                    exchange->app->record.name.data,
+                    size > 0 ? "an upgrade that was not asked for" : reason);
+        exchange_refuse(exchange, 502, "the app's server sent no valid response", 0, NULL);
+    }
+    buffer_free(&held);
+}
+
+/* The upstream's side ended in the middle of a response, or (without framing) at its end. */
+static void exchange_stream_ended(struct exchange *exchange, ssize_t result)
+{
+    if (exchange->response_body == HTTP_BODY_UNTIL_CLOSE && result == 0) {
+        exchange->upstream_keep = false;
+        exchange_complete(exchange, 0);
+        return;
+    }
+    log_warning("upstream_lost", "app %.*s: the response was cut off",
+                (int)exchange->app->record.name.size, exchange->app->record.name.data);
+    /* The client must not take a part for the whole: its connection ends without the last chunk. */
+    client_close(exchange->client);
+}
+
+void exchange_receive(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct upstream *upstream = exchange->upstream;
+    ssize_t count = connection_read(&upstream->connection, worker->scratch, WORKER_SCRATCH);
+
+    if (count == -EAGAIN)
+        return;
+    if (count > 0 && exchange->state == EXCHANGE_STREAM)
+        exchange_data(exchange, slice_make(worker->scratch, (size_t)count));
+    else if (count > 0)
+        exchange_response_head(exchange, slice_make(worker->scratch, (size_t)count));
+    else if (exchange->state == EXCHANGE_STREAM)
+        exchange_stream_ended(exchange, count);
+    else if (buffer_size(&upstream->in) > 0)
+        exchange_refuse(exchange, 502, "the app's server sent half a response", 0, NULL);
+    else
+        exchange_lost(exchange, "the connection ended without a response");
+}
+
+void exchange_upstream_ready(struct upstream *upstream, int events)
+{
+    struct exchange *exchange = upstream->owner;
+
+    if ((events & EV_WRITE) != 0 && exchange->state == EXCHANGE_SEND)
+        exchange_send(exchange);
+    if ((events & EV_READ) != 0 && exchange->upstream == upstream &&
+        exchange->state != EXCHANGE_OVER)
+        exchange_receive(exchange);
+}
+
+void exchange_written(struct exchange *exchange)
+{
+    exchange_want_upstream(exchange);
+    if (exchange->state == EXCHANGE_STREAM && !exchange->event_stream)
+        exchange_stream_wait(exchange);
+}
+
+/* Says why, as a last event, and ends the stream in good order. */
+static void exchange_stream_end(struct exchange *exchange)
+{
+    char event[256];
+    int size = snprintf(event, sizeof(event),
+                        "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{"
+                        "\"code\":-32603,\"message\":\"Stream ended: %s\"}}\n\n",
+                        exchange->end_reason);
+
+    if (!exchange_between_events(exchange) ||
+        exchange_append(exchange, slice_make(event, (size_t)size)) != 0) {
+        client_close(exchange->client);
+        return;
+    }
+    exchange->upstream_keep = false;
+    exchange->keep_alive = false;
+    exchange_complete(exchange, 0);
+}
+
+void exchange_stream_late(struct exchange *exchange)
+{
+    static const char comment[] = ": keep-alive\n\n";
+
+    if (!exchange->event_stream) {
+        if (buffer_size(&exchange->client->out) > 0)
+            return; /* the client is slow, not the server: its own deadline runs */
+        log_warning("upstream_timeout", "app %.*s: the response stalled",
+                    (int)exchange->app->record.name.size, exchange->app->record.name.data);
+        client_close(exchange->client);
+        return;
+    }
+    if (exchange->ends > 0 && ev_now(exchange->worker->loop) >= exchange->ends) {
+        exchange_stream_end(exchange);
+        return;
+    }
+    if (buffer_size(&exchange->client->out) == 0 && exchange_between_events(exchange) &&
+        exchange->client_body != HTTP_BODY_LENGTH) {
+        if (exchange_append(exchange, slice_make(comment, sizeof(comment) - 1)) != 0) {
+            client_close(exchange->client);
+            return;
+        }
+        client_flush(exchange->client);
+    }
+    if (exchange->state == EXCHANGE_STREAM)
+        exchange_stream_wait(exchange);
+}

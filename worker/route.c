@@ -1,0 +1,109 @@
+#include "worker/route.h"
+
+#include "shared/uri.h"
+
+#define ROUTE_APPS "/mcp/apps/"
+#define ROUTE_WELL_KNOWN "/.well-known/oauth-protected-resource"
+
+enum { ROUTE_HOST_MAX = 253 }; /* of a DNS name (RFC 1035, 2.3.4) */
+
+/* Host without its port, brackets, and one trailing dot. *ip: an IP literal. */
+static struct slice route_host_name(struct slice host, bool *ip)
+{
+    const char *colon;
+    size_t digits = 0;
+
+    *ip = false;
+    if (host.size > 0 && host.data[0] == '[') {
+        *ip = true;
+        return host;
+    }
+    colon = host.size == 0 ? NULL : memchr(host.data, ':', host.size);
+    if (colon != NULL)
+        host.size = (size_t)(colon - host.data);
+    if (host.size > 1 && host.data[host.size - 1] == '.')
+        host.size--;
+    while (digits < host.size &&
+           ((host.data[digits] >= '0' && host.data[digits] <= '9') || host.data[digits] == '.'))
+        digits++;
+    /* No top-level domain is all digits: such a host can only be an IPv4 address. */
+    *ip = digits == host.size;
+    return host;
+}
+
+/* An empty host (HTTP/1.0) and an IP address count as the gate. */
+static bool route_is_gate(struct slice name, bool ip, struct slice gate_host)
+{
+    return ip || slice_equal_nocase(name, gate_host) ||
+           slice_equal_nocase(name, slice_from("localhost"));
+}
+
+/* "/mcp/apps/<app>", with one more '/' or not. */
+static bool route_app(struct slice path, struct slice *app)
+{
+    struct slice prefix = slice_from(ROUTE_APPS);
+    struct slice rest;
+
+    if (!slice_has_prefix(path, prefix))
+        return false;
+    rest = slice_skip(path, prefix.size);
+    if (rest.size > 1 && rest.data[rest.size - 1] == '/')
+        rest.size--;
+    if (!uri_is_dns_label(rest))
+        return false;
+    *app = rest;
+    return true;
+}
+
+static enum route_kind route_admin(struct slice path)
+{
+    if (slice_is(path, "/livez"))
+        return ROUTE_LIVEZ;
+    if (slice_is(path, "/readyz"))
+        return ROUTE_READYZ;
+    return slice_is(path, "/metrics") ? ROUTE_METRICS : ROUTE_NONE;
+}
+
+static enum route_kind route_gate(struct route *route, struct slice path)
+{
+    struct slice well_known = slice_from(ROUTE_WELL_KNOWN);
+
+    if (route_app(path, &route->app))
+        return ROUTE_MCP;
+    if (slice_has_prefix(path, well_known) &&
+        route_app(slice_skip(path, well_known.size), &route->app))
+        return ROUTE_METADATA;
+    return ROUTE_NONE;
+}
+
+static void route_host(struct route *route, struct slice name)
+{
+    if (name.size > ROUTE_HOST_MAX)
+        return;
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+
+        route->host[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    route->host[name.size] = '\0';
+    route->host_size = name.size;
+    route->kind = ROUTE_HOST;
+}
+
+void route_find(struct route *route, const struct http_request *request, struct slice gate_host,
+                bool admin)
+{
+    bool ip;
+    struct slice name = route_host_name(request->host, &ip);
+
+    route->kind = ROUTE_NONE;
+    route->app = slice_make(NULL, 0);
+    route->host[0] = '\0';
+    route->host_size = 0;
+    if (admin)
+        route->kind = route_admin(request->path);
+    else if (route_is_gate(name, ip, gate_host))
+        route->kind = route_gate(route, request->path);
+    else
+        route_host(route, name);
+}

@@ -1,0 +1,253 @@
+#include "worker/upstream.h"
+
+#include "shared/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { UPSTREAM_BUCKETS = 256 };
+
+struct upstream_pool {
+    struct upstream *buckets[UPSTREAM_BUCKETS]; /* idle; the one used last comes first */
+};
+
+static struct upstream **upstream_bucket(struct upstream_pool *pool,
+                                         const struct upstream_target *target)
+{
+    unsigned hash = target->port;
+
+    for (const char *c = target->address; *c != '\0'; c++)
+        hash = hash * 31 + (unsigned char)*c;
+    for (const char *c = target->host; *c != '\0'; c++)
+        hash = hash * 31 + (unsigned char)*c;
+    return &pool->buckets[hash % UPSTREAM_BUCKETS];
+}
+
+static bool upstream_target_equal(const struct upstream_target *a, const struct upstream_target *b)
+{
+    return a->port == b->port && a->tls == b->tls && strcmp(a->address, b->address) == 0 &&
+           strcmp(a->host, b->host) == 0;
+}
+
+int upstream_pool_open(struct upstream_pool **out)
+{
+    *out = calloc(1, sizeof(**out));
+    return *out == NULL ? -ENOMEM : 0;
+}
+
+void upstream_pool_clear(struct upstream_pool *pool)
+{
+    for (size_t i = 0; i < UPSTREAM_BUCKETS; i++)
+        while (pool->buckets[i] != NULL)
+            upstream_close(pool->buckets[i]);
+}
+
+void upstream_pool_close(struct upstream_pool *pool)
+{
+    if (pool != NULL)
+        upstream_pool_clear(pool);
+    free(pool);
+}
+
+static void upstream_unlink(struct upstream *upstream)
+{
+    if (upstream->link == NULL)
+        return;
+    *upstream->link = upstream->next;
+    if (upstream->next != NULL)
+        upstream->next->link = upstream->link;
+    upstream->link = NULL;
+}
+
+void upstream_close(struct upstream *upstream)
+{
+    if (upstream->state == UPSTREAM_CLOSED)
+        return;
+    upstream->state = UPSTREAM_CLOSED;
+    upstream_unlink(upstream);
+    deadline_close(&upstream->deadline);
+    connection_close(&upstream->connection);
+    buffer_free(&upstream->in);
+    worker_bury(upstream->worker, &upstream->remains);
+}
+
+static void upstream_connected(struct upstream *upstream)
+{
+    deadline_clear(&upstream->deadline);
+    upstream->state = UPSTREAM_BUSY;
+    upstream->opened(upstream, NULL);
+}
+
+static void upstream_handshake(struct upstream *upstream)
+{
+    char reason[TLS_REASON_MAX];
+    int result = connection_handshake(&upstream->connection, reason);
+
+    if (result == 0)
+        upstream_connected(upstream);
+    else if (result != -EAGAIN)
+        upstream->opened(upstream, reason);
+}
+
+/* The socket is writable: connected, or refused. */
+static void upstream_connect_done(struct upstream *upstream)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (getsockopt(upstream->connection.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        error = errno;
+    if (error != 0) {
+        upstream->opened(upstream, strerror(error));
+        return;
+    }
+    if (upstream->target.tls == NULL) {
+        upstream_connected(upstream);
+        return;
+    }
+    error = tls_connect(&upstream->connection.tls, upstream->target.tls, upstream->connection.fd,
+                        slice_from(upstream->target.host),
+                        strcmp(upstream->target.host, upstream->target.address) == 0);
+    if (error != 0) {
+        upstream->opened(upstream, "TLS cannot start");
+        return;
+    }
+    upstream->state = UPSTREAM_HANDSHAKE;
+    upstream_handshake(upstream);
+}
+
+static void upstream_ready(struct connection *connection, int events)
+{
+    struct upstream *upstream = connection->owner;
+
+    switch (upstream->state) {
+    case UPSTREAM_CONNECTING:
+        upstream_connect_done(upstream);
+        break;
+    case UPSTREAM_HANDSHAKE:
+        upstream_handshake(upstream);
+        break;
+    case UPSTREAM_BUSY:
+        upstream->ready(upstream, events);
+        break;
+    case UPSTREAM_IDLE:
+        upstream_close(upstream);
+        break;
+    case UPSTREAM_CLOSED:
+        break;
+    }
+}
+
+static void upstream_late(struct deadline *deadline)
+{
+    struct upstream *upstream = deadline->owner;
+
+    if (upstream->state == UPSTREAM_IDLE)
+        upstream_close(upstream);
+    else
+        upstream->opened(upstream, "no answer to connect in time");
+}
+
+/* A socket that connects to the target; -errno. */
+static int upstream_socket(const struct upstream_target *target)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(target->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(target->port)};
+    const struct sockaddr *address = (const struct sockaddr *)&v4;
+    socklen_t size = sizeof(v4);
+    int on = 1;
+    int fd;
+
+    if (inet_pton(AF_INET, target->address, &v4.sin_addr) != 1) {
+        if (inet_pton(AF_INET6, target->address, &v6.sin6_addr) != 1)
+            return -EINVAL;
+        address = (const struct sockaddr *)&v6;
+        size = sizeof(v6);
+    }
+    fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(fd, address, size) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+static struct upstream *upstream_reuse(struct upstream_pool *pool,
+                                       const struct upstream_target *target)
+{
+    struct upstream *upstream = *upstream_bucket(pool, target);
+
+    while (upstream != NULL && !upstream_target_equal(&upstream->target, target))
+        upstream = upstream->next;
+    if (upstream == NULL)
+        return NULL;
+    upstream_unlink(upstream);
+    deadline_clear(&upstream->deadline);
+    upstream->state = UPSTREAM_BUSY;
+    upstream->reused = true;
+    worker_count(upstream->worker, COUNT_UPSTREAM_REUSED);
+    return upstream;
+}
+
+int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
+                  struct upstream **out)
+{
+    struct upstream *upstream = fresh ? NULL : upstream_reuse(worker->upstreams, target);
+    int fd;
+
+    *out = upstream;
+    if (upstream != NULL)
+        return 0;
+    fd = upstream_socket(target);
+    if (fd < 0)
+        return fd;
+    upstream = calloc(1, sizeof(*upstream));
+    if (upstream == NULL) {
+        close(fd);
+        return -ENOMEM;
+    }
+    upstream->worker = worker;
+    upstream->target = *target;
+    upstream->state = UPSTREAM_CONNECTING;
+    connection_open(&upstream->connection, worker->loop, fd, NULL, upstream_ready, upstream);
+    deadline_open(&upstream->deadline, worker->loop, upstream_late, upstream);
+    deadline_set(&upstream->deadline, worker_limits(worker)->connect_timeout);
+    connection_want(&upstream->connection, EV_WRITE);
+    worker_count(worker, COUNT_UPSTREAM_CONNECTS);
+    *out = upstream;
+    return 0;
+}
+
+void upstream_give_back(struct upstream *upstream, uint64_t idle)
+{
+    struct upstream **bucket = upstream_bucket(upstream->worker->upstreams, &upstream->target);
+    uint64_t limit = worker_limits(upstream->worker)->upstream_pool;
+    uint64_t idle_count = 0;
+
+    for (struct upstream *other = *bucket; other != NULL; other = other->next)
+        idle_count++;
+    if (idle_count >= limit || idle == 0 || upstream->worker->draining) {
+        upstream_close(upstream);
+        return;
+    }
+    upstream->owner = NULL;
+    upstream->state = UPSTREAM_IDLE;
+    buffer_free(&upstream->in);
+    upstream->link = bucket;
+    upstream->next = *bucket;
+    if (upstream->next != NULL)
+        upstream->next->link = &upstream->next;
+    *bucket = upstream;
+    deadline_set(&upstream->deadline, idle);
+    connection_want(&upstream->connection, EV_READ);
+}

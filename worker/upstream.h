@@ -1,0 +1,65 @@
+/* upstream.h: connections to apps' servers: opened, pooled while idle, watched for their end.
+ *
+ * A worker's own pool. An exchange takes one, writes its request and reads the response itself, and
+ * gives it back or closes it. An idle one that becomes readable (closed, or bytes that nobody asked
+ * for) is closed, and none outlives upstream_idle. Resolves no name: addresses come from the app's
+ * record.
+ */
+#ifndef GATEHOUSE_WORKER_UPSTREAM_H
+#define GATEHOUSE_WORKER_UPSTREAM_H
+
+#include "shared/buffer.h"
+#include "worker/connection.h"
+#include "worker/deadline.h"
+#include "worker/worker.h"
+
+#include <netinet/in.h>
+
+/* Where to; two targets that are equal in all of it share connections. */
+struct upstream_target {
+    char address[INET6_ADDRSTRLEN]; /* numeric */
+    uint16_t port;
+    struct tls_client *tls; /* NULL: plain */
+    char host[256];         /* NUL-terminated: for SNI and verification; empty when plain */
+};
+
+enum upstream_state {
+    UPSTREAM_CONNECTING,
+    UPSTREAM_HANDSHAKE,
+    UPSTREAM_BUSY,
+    UPSTREAM_IDLE,
+    UPSTREAM_CLOSED
+};
+
+struct upstream {
+    struct remains remains;
+    struct worker *worker;
+    struct upstream *next, **link; /* in the pool, while idle */
+    struct upstream_target target;
+    struct connection connection;
+    struct deadline deadline; /* connect, or idle */
+    enum upstream_state state;
+    bool reused;      /* it served an exchange before this one */
+    struct buffer in; /* a response's head that is not complete */
+    /* Its exchange's: */
+    void *owner;
+    void (*opened)(struct upstream *upstream, const char *failure); /* NULL: it is open */
+    void (*ready)(struct upstream *upstream, int events);
+};
+
+int upstream_pool_open(struct upstream_pool **out);
+/* Closes the idle ones: when draining, and at the end. */
+void upstream_pool_clear(struct upstream_pool *pool);
+void upstream_pool_close(struct upstream_pool *pool);
+
+/* An idle connection (its state is UPSTREAM_BUSY, reused is true) unless `fresh`, or one that
+ * connects: `opened` follows, later. *out is NULL with -errno when not even a socket could be had.
+ */
+int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
+                  struct upstream **out);
+/* The exchange is over and the connection stands at a message's begin: it may serve another, within
+ * `idle` milliseconds. */
+void upstream_give_back(struct upstream *upstream, uint64_t idle);
+void upstream_close(struct upstream *upstream);
+
+#endif

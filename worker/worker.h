@@ -1,0 +1,66 @@
+/* worker.h: one worker process: what its parts share, and nothing of what they do.
+ *
+ * Made by worker.c before READY; lives until the process ends. Parts (listener, client, exchange,
+ * upstream) get it from whoever made them.
+ */
+#ifndef GATEHOUSE_WORKER_WORKER_H
+#define GATEHOUSE_WORKER_WORKER_H
+
+#include "shared/child.h"
+#include "shared/store.h"
+#include "worker/authenticate.h"
+#include "worker/catalog.h"
+#include "worker/http_head.h"
+#include "worker/tls.h"
+
+#include <ev.h>
+
+enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
+
+struct client;
+struct upstream_pool;
+
+/* First member of objects that callbacks may still hold when they end: their memory is freed at the
+ * end of the turn. */
+struct remains {
+    struct remains *next;
+};
+
+struct worker {
+    struct ev_loop *loop;
+    struct child child;     /* settings, scoreboard, channel */
+    struct store *config;   /* read-only */
+    struct store *sessions; /* written */
+    struct catalog *catalog;
+    struct authenticator *authenticator;
+    struct tls_trust *trust;
+    struct upstream_pool *upstreams;
+    struct client *clients; /* all, newest first */
+    size_t client_count, exchange_count, stream_count;
+    uint64_t body_bytes; /* of all request bodies that are held */
+    bool draining;
+    struct remains *remains; /* freed at the turn's end */
+    /* Lent for the length of one callback: a parsed head is copied out before it returns. */
+    struct http_request request;
+    struct http_response response;
+    char scratch[WORKER_SCRATCH];
+};
+
+/* The object (which begins with struct remains, from malloc) is freed at the turn's end. */
+void worker_bury(struct worker *worker, struct remains *remains);
+/* A client is gone: while draining, the last one ends the process. */
+void worker_client_gone(struct worker *worker);
+/* Writes the gauges of this worker's block. */
+void worker_gauges(struct worker *worker);
+
+static inline void worker_count(struct worker *worker, enum scoreboard_counter counter)
+{
+    scoreboard_count(worker->child.block, counter);
+}
+
+static inline const struct settings_limits *worker_limits(const struct worker *worker)
+{
+    return &worker->child.settings.limits;
+}
+
+#endif
