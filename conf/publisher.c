@@ -41,41 +41,15 @@ void publisher_close(struct publisher *publisher)
     publisher->public_addr = NULL;
 }
 
-/* Whoever can write the lock file could let a second writer in: our transactions must follow each
- * other. */
-static int publisher_follow(struct publisher *publisher, int committed)
-{
-    struct store_usage usage;
-    int status;
-
-    store_turn_begin(publisher->store);
-    status = store_usage(publisher->store, &usage);
-    store_turn_end(publisher->store);
-    if (status < 0)
-        return status;
-    if (publisher->last_write != 0 &&
-        usage.last_write != publisher->last_write + (uint64_t)committed) {
-        log_error("store_foreign_write", "transaction %llu of the config environment is not ours",
-                  (unsigned long long)usage.last_write);
-        return -EUCLEAN;
-    }
-    publisher->last_write = usage.last_write;
-    return 0;
-}
-
 static int publisher_commit(struct publisher *publisher, struct publication *publication)
 {
     int committed = publication_commit(publication, &publisher->generation);
-    int status;
 
     if (committed < 0) {
         log_error("publish_failed", "the config environment was not changed: %s",
                   strerror(-committed));
         return committed;
     }
-    status = publisher_follow(publisher, committed);
-    if (status < 0)
-        return status;
     atomic_store_explicit(&publisher->public->generation, publisher->generation,
                           memory_order_release);
     if (committed == 0)
