@@ -58,7 +58,7 @@ static bool environment_is_open(const struct supervisor *supervisor, enum store_
 static void environment_give_up(struct supervisor *supervisor, struct environment *environment,
                                 const char *what, int64_t now)
 {
-    char reason[128];
+    char reason[192];
 
     snprintf(reason, sizeof(reason), "the %s environment: %s", environment_name(environment), what);
     if (supervisor->phase == PHASE_STARTING) {
@@ -68,6 +68,16 @@ static void environment_give_up(struct supervisor *supervisor, struct environmen
     log_error("environment_failed", "%s; trying again", reason);
     environment->state = ENVIRONMENT_EVICTING;
     environment->retry_at = now + RETRY_WAIT;
+}
+
+static void environment_blame(struct supervisor *supervisor, struct environment *environment,
+                              const char *whom, int status, int64_t now)
+{
+    char death[96], what[128];
+
+    process_death(status, death, sizeof(death));
+    snprintf(what, sizeof(what), "its %s failed: %s", whom, death);
+    environment_give_up(supervisor, environment, what, now);
 }
 
 static void environment_start(struct supervisor *supervisor, struct environment *environment,
@@ -182,7 +192,7 @@ static void environment_checked(struct supervisor *supervisor, struct environmen
     if (unsound) {
         environment_evict(supervisor, environment, true);
     } else if (status != 0) {
-        environment_give_up(supervisor, environment, "its checker did not finish", now);
+        environment_blame(supervisor, environment, "checker", status, now);
     } else if (supervisor->phase == PHASE_STARTING) {
         environment_start(supervisor, environment, ROLE_CREATOR, now);
     } else if (environment->cleared != 0 && now - environment->cleared < SUSPECT_AGAIN) {
@@ -207,7 +217,7 @@ static void environment_created(struct supervisor *supervisor, struct environmen
     } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STORE && !environment->retired) {
         environment_evict(supervisor, environment, true);
     } else {
-        environment_give_up(supervisor, environment, "its creator failed", now);
+        environment_blame(supervisor, environment, "creator", status, now);
     }
 }
 

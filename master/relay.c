@@ -147,6 +147,8 @@ void relay_read(struct supervisor *supervisor, struct process *process)
 {
     struct message message;
 
+    if (process->killed && process->channel >= 0) /* nothing it says counts any more */
+        (void)epoll_ctl(supervisor->epoll, EPOLL_CTL_DEL, process->channel, NULL);
     for (int i = 0; i < MESSAGES_A_TURN && process->channel >= 0 && !process->killed; i++) {
         int status = channel_receive(process->channel, &message);
 
