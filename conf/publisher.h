@@ -23,8 +23,7 @@ struct publisher {
     void *addresses_context;
     struct registry registry;
     uint64_t generation;
-    uint64_t last_write; /* the store's last transaction, which must have been ours; 0: not known */
-    char *public_addr;   /* owned; of the last reading */
+    char *public_addr; /* owned; of the last reading */
 };
 
 /* Loads what was published before. The fields above `registry` are filled by the caller. */

@@ -1,9 +1,10 @@
 #include "conf/reading.h"
 
+#include "conf/text_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { REASON_MAX = 1024 };
@@ -21,34 +22,14 @@ void reading_free(struct reading *reading)
     part_free(&reading->resources);
 }
 
-/* At most DOCUMENT_FILE_MAX bytes of a regular file. 0 or -errno. */
 static int file_read(const char *path, struct buffer *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat status;
-    ssize_t got = 1;
-    int error = 0;
+    int error;
 
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-        error = -EINVAL;
-    while (error == 0 && got > 0) {
-        size_t room;
-        char *space;
-
-        error = buffer_reserve(out, 64 * 1024);
-        if (error < 0)
-            break;
-        space = buffer_space(out, &room);
-        got = read(fd, space, room);
-        if (got < 0)
-            error = -errno;
-        else
-            buffer_commit(out, (size_t)got);
-        if (buffer_size(out) > DOCUMENT_FILE_MAX)
-            error = -EFBIG;
-    }
+    error = text_file_read(fd, out);
     close(fd);
     return error;
 }
@@ -107,7 +88,8 @@ static const struct document *part_owner(const struct reading_part *part,
     return owner;
 }
 
-/* An error that no named, refused document accounts for is the file's as a whole. */
+/* An error that no named, refused document accounts for is the file's as a whole; so is one of
+ * YAML itself (it has no key), since documents may follow that could not be read. */
 static bool part_is_damage(const struct reading_part *part, const struct diagnostic *diagnostic)
 {
     const struct document *owner;
@@ -115,8 +97,8 @@ static bool part_is_damage(const struct reading_part *part, const struct diagnos
     if (diagnostic->severity != DIAGNOSTIC_ERROR)
         return false;
     owner = part_owner(part, diagnostic);
-    return owner == NULL || owner->state == DOCUMENT_GOOD || owner->kind == DOCUMENT_UNKNOWN ||
-           owner->name.size == 0;
+    return diagnostic->key.size == 0 || owner == NULL || owner->state == DOCUMENT_GOOD ||
+           owner->kind == DOCUMENT_UNKNOWN || owner->name.size == 0;
 }
 
 static bool part_damaged(const struct reading_part *part, struct slice file)
@@ -189,7 +171,7 @@ static int visit_error(const struct reading_part *part, reading_visit visit, voi
 
     if (part->diagnostics.errors > 0)
         return 0;
-    snprintf(reason, sizeof(reason), "cannot be read: %s", strerror(-part->error));
+    snprintf(reason, sizeof(reason), "%s", text_file_reason(part->error));
     return visit(context, place, reason);
 }
 

@@ -42,8 +42,10 @@ run_integration() {
     local tap=$build/integration.tap count
     count() { sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$tap" | tail -1; }
     rm -f "$tap"
+    [[ $build == *sanitized* ]] && export TEST_PATIENCE=${TEST_PATIENCE:-4}
     # One file at a time: some tests measure time and memory.
-    GATEHOUSE_BIN=${GATEHOUSE_BIN:-$build/gatehouse} node --test --test-concurrency=1 \
+    GATEHOUSE_BIN=${GATEHOUSE_BIN:-$build/gatehouse} timeout 1500 node --test \
+        --test-concurrency=1 --test-timeout=240000 \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$tap" \
         ${TESTS:-tests/integration/*.test.mjs} </dev/null

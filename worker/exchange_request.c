@@ -227,20 +227,28 @@ static bool exchange_target(const struct exchange *exchange, unsigned n,
     return false;
 }
 
+static void exchange_unreachable(struct exchange *exchange, const struct upstream_target *target,
+                                 const char *failure)
+{
+    struct slice name = exchange->app->record.name;
+
+    log_warning("upstream_unreachable", "app %.*s, %s port %u: %s", (int)name.size, name.data,
+                target->address, target->port, failure);
+    worker_count(exchange->worker, COUNT_UPSTREAM_FAILED);
+    exchange->tried++;
+}
+
 static void exchange_opened(struct upstream *upstream, const char *failure)
 {
     struct exchange *exchange = upstream->owner;
-    struct slice name = exchange->app->record.name;
 
     if (failure == NULL) {
         exchange_send(exchange);
         return;
     }
-    log_warning("upstream_unreachable", "app %.*s, %s port %u: %s", (int)name.size, name.data,
-                upstream->target.address, upstream->target.port, failure);
+    exchange_unreachable(exchange, &upstream->target, failure);
     upstream_close(upstream);
     exchange->upstream = NULL;
-    exchange->tried++;
     exchange_connect(exchange);
 }
 
@@ -252,9 +260,10 @@ static void exchange_connect(struct exchange *exchange)
     exchange->sent = 0;
     while (exchange_target(exchange, exchange->tried, &target)) {
         struct upstream *upstream;
+        int error = upstream_take(exchange->worker, &target, exchange->fresh, &upstream);
 
-        if (upstream_take(exchange->worker, &target, exchange->fresh, &upstream) != 0) {
-            exchange->tried++;
+        if (error != 0) {
+            exchange_unreachable(exchange, &target, strerror(-error));
             continue;
         }
         exchange->upstream = upstream;

@@ -18,7 +18,7 @@ bool page_ready(struct buffer *out, const struct scoreboard_public *public,
                 const struct scoreboard_work *work);
 /* The debug app: an HTML page (or JSON, when Accept asks for it) with the request line and headers
  * an app would receive, and who the caller is. `head`: the upstream head as forward made it. Every
- * byte from outside is escaped. *media_type is a literal. */
+ * byte from outside is escaped. `session`: NULL when there is none. *media_type is a literal. */
 int page_debug(struct buffer *out, struct slice head, const struct session_record *session,
                const struct http_request *request, const char **media_type);
 

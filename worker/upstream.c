@@ -76,12 +76,6 @@ void upstream_close(struct upstream *upstream)
     worker_bury(upstream->worker, &upstream->remains);
 }
 
-static void upstream_fail(struct upstream *upstream, const char *failure)
-{
-    worker_count(upstream->worker, COUNT_UPSTREAM_FAILED);
-    upstream->opened(upstream, failure);
-}
-
 static void upstream_connected(struct upstream *upstream)
 {
     deadline_clear(&upstream->deadline);
@@ -97,7 +91,7 @@ static void upstream_handshake(struct upstream *upstream)
     if (result == 0)
         upstream_connected(upstream);
     else if (result != -EAGAIN)
-        upstream_fail(upstream, reason);
+        upstream->opened(upstream, reason);
 }
 
 /* The socket is writable: connected, or refused. */
@@ -109,7 +103,7 @@ static void upstream_connect_done(struct upstream *upstream)
     if (getsockopt(upstream->connection.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
         error = errno;
     if (error != 0) {
-        upstream_fail(upstream, strerror(error));
+        upstream->opened(upstream, strerror(error));
         return;
     }
     if (upstream->target.tls == NULL) {
@@ -120,7 +114,7 @@ static void upstream_connect_done(struct upstream *upstream)
                         slice_from(upstream->target.host),
                         strcmp(upstream->target.host, upstream->target.address) == 0);
     if (error != 0) {
-        upstream_fail(upstream, "TLS cannot start");
+        upstream->opened(upstream, "TLS cannot start");
         return;
     }
     upstream->state = UPSTREAM_HANDSHAKE;
@@ -156,7 +150,7 @@ static void upstream_late(struct deadline *deadline)
     if (upstream->state == UPSTREAM_IDLE)
         upstream_close(upstream);
     else
-        upstream_fail(upstream, "no answer to connect in time");
+        upstream->opened(upstream, "no answer to connect in time");
 }
 
 /* A socket that connects to the target; -errno. */

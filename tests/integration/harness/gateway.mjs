@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { request } from './http.mjs';
 import { freePort } from './ports.mjs';
-import { Program, childrenOf, run } from './process.mjs';
+import { Program, alive, childrenOf, run } from './process.mjs';
 import { waitFor } from './wait.mjs';
 import { yaml } from './yaml.mjs';
 
@@ -205,14 +205,9 @@ export class Gateway {
       setTimeout(() => this.program.kill('SIGTERM'), 300).unref();
     }
     const ended = await this.program.stop();
-    for (const child of children) {
-      try {
-        process.kill(child.pid, 0);
-        await waitFor(`${child.role} to end`, () => !childrenOf(1).some(({ pid }) => pid === child.pid), { deadline: 2000 });
-      } catch {
-        // Gone, as it should be; crash.test.mjs judges how fast.
-      }
-    }
+    await waitFor('the children to end', () => children.every(({ pid }) => !alive(pid)), { deadline: 5000 });
+    const wrong = /^.*(?:ERROR: \w+Sanitizer|runtime error: |signal (?:6|11) ).*$/m.exec(this.log);
+    if (wrong) throw new Error(`${wrong[0]}\n${this.log.slice(wrong.index, wrong.index + 6000)}`);
     return ended;
   }
 }
