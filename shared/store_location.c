@@ -6,7 +6,7 @@
 int store_location_of(const struct child *child, struct store_location *out)
 {
     if (child->slot != STORE_CONFIG && child->slot != STORE_SESSIONS) {
-        *out = (struct environment){0};
+        *out = (struct store_location){0};
         return -EINVAL;
     }
     return store_location_find(&child->settings, (enum store_environment)child->slot, out);
@@ -19,7 +19,7 @@ int store_location_find(const struct settings *settings, enum store_environment 
     struct slice state = settings->state_dir;
     int length;
 
-    *out = (struct environment){0};
+    *out = (struct store_location){0};
     if (state.size >= sizeof(out->state_dir))
         return -ENAMETOOLONG;
     if (state.size > 0)

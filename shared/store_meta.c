@@ -1,6 +1,7 @@
 #include "shared/store_meta.h"
 
 #include "shared/clock.h"
+#include "shared/generation_record.h"
 #include "shared/record.h"
 
 #include <errno.h>
@@ -66,6 +67,21 @@ static int store_meta_put_number(struct store *store, const char *name, int64_t 
     return error;
 }
 
+/* Milliseconds never fall behind a count of transactions: an environment that was made anew goes on
+ * above every generation of the old one. */
+static int store_meta_put_generation(struct store *store)
+{
+    struct buffer bytes = {0};
+    struct store_key key;
+    int error = generation_record_encode((uint64_t)clock_wall_milliseconds(), &bytes);
+
+    generation_record_key(&key);
+    if (error == 0)
+        error = store_put(store, STORE_META, &key, buffer_slice(&bytes));
+    buffer_free(&bytes);
+    return error;
+}
+
 static int store_meta_put_run(struct store *store)
 {
     char boot_id[STORE_BOOT_ID_SIZE];
@@ -83,7 +99,7 @@ int store_meta_write(struct store *store, enum store_environment environment)
     if (error == 0)
         error = store_meta_put_number(store, "created", clock_wall_seconds());
     if (error == 0 && environment == STORE_CONFIG)
-        error = store_meta_put_number(store, "generation", clock_wall_milliseconds());
+        error = store_meta_put_generation(store);
     return error;
 }
 
