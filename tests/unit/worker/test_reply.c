@@ -152,7 +152,7 @@ static void test_metadata(void **state)
     assert_int_equal(
         reply_metadata(&out, slice_from("https://gate"), slice_from("app"), NULL, 0, NULL, 0), 0);
     assert_slice(buffer_slice(&out),
-                 "{\"resource\":\"https://gate/mcp/apps/app\",\"authorization_servers\":[],"
+                 "{\"resource\":\"https://gate/mcp/apps/app\","
                  "\"bearer_methods_supported\":[\"header\"],\"resource_name\":\"app\"}");
 }
 
