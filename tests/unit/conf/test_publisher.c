@@ -166,6 +166,7 @@ static int apply(struct fixture *fixture, const char *first, const char *second)
     if (second != NULL)
         documents_read_text(slice_from(second), slice_from("/r/2.yaml"), &reading.resources.list,
                             &reading.resources.diagnostics);
+    assert_int_equal(reading_attribute(&reading.resources), 0);
     status = publisher_apply(&fixture->publisher, &reading, fixture->gate);
     reading_free(&reading);
     return status;
