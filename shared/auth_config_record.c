@@ -53,7 +53,7 @@ int auth_config_record_decode(struct slice bytes, struct auth_config_record *out
     *out = (struct auth_config_record){0};
     record_open(&reader, bytes, '1');
     out->name = record_get(&reader, "name");
-    out->revision = (uint64_t)record_get_range(&reader, "revision", 1, INT64_MAX);
+    out->revision = (uint64_t)record_get_number(&reader, "revision");
     out->issuer = record_get(&reader, "issuer");
     out->username_claim = record_get(&reader, "username_claim");
     out->algorithms = (uint32_t)record_get_range(&reader, "algorithms", 0, UINT32_MAX);
@@ -67,6 +67,8 @@ int auth_config_record_decode(struct slice bytes, struct auth_config_record *out
     out->last_fetch_ok = record_get_range(&reader, "last_fetch_ok", 0, 1) != 0;
     out->keys_fetched = record_get_range(&reader, "keys_fetched", 0, INT64_MAX);
     out->next_refresh = record_get_range(&reader, "next_refresh", 0, INT64_MAX);
+    if (out->revision == 0)
+        return -EBADMSG;
     return record_end(&reader);
 }
 

@@ -69,7 +69,7 @@ int session_record_encode(const struct session_record *session, struct buffer *o
 static void session_record_get_judgement(struct record_reader *reader, struct session_record *out)
 {
     out->config = record_get(reader, "config");
-    out->revision = (uint64_t)record_get_range(reader, "revision", 1, INT64_MAX);
+    out->revision = (uint64_t)record_get_number(reader, "revision");
     out->issuer = record_get(reader, "issuer");
     out->audience_count = record_get_list(reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
     out->kid = record_get(reader, "kid");

@@ -10,8 +10,14 @@
  * Writing: store_write_begin .. store_commit or store_abort within one turn of the loop. After any
  * error inside, the caller aborts. Only one write transaction at a time: a second is -EDEADLK.
  *
- * A record over 2 KiB is continued under key/1 .. key/16 in the same transaction (so that LMDB
- * needs no overflow pages); store_get and store_scan put the parts together.
+ * A record over 2000 bytes is continued under key/1 .. key/16 in the same transaction, so that LMDB
+ * never needs two pages in a row; store_get and store_scan put the parts together. All keys of a
+ * database have the same number of parts, so that no record's key is another's continuation.
+ * What is read inside a write transaction is as that transaction has left it.
+ *
+ * `meta` holds records of one field, named as the key: schema, lmdb, boot_id, created (wall
+ * seconds), and in `config` generation, which begins with the milliseconds of its making, so that
+ * an environment that was made anew never repeats a number.
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
  * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others.
@@ -75,14 +81,19 @@ typedef int (*store_visit)(void *context, struct slice key, struct slice value);
 int store_scan(struct store *store, enum store_database database, struct slice prefix,
                struct slice from, store_visit visit, void *context);
 
+/* -EDEADLK inside another one. -ESTALE: `config`'s next transaction would not follow its newest one
+ * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
 bool store_writing(const struct store *store);
+/* -ENOSPC also when `sessions` is filled to 15/16: the rest is kept for deletions. -EINVAL outside
+ * of a write transaction or with an impossible key; -EMSGSIZE over STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
 int store_delete(struct store *store, enum store_database database, const struct store_key *key);
 /* Deletes every record whose key begins with prefix. */
 int store_delete_prefix(struct store *store, enum store_database database, struct slice prefix);
+/* On an error nothing was written. Both end the transaction. */
 int store_commit(struct store *store);
 void store_abort(struct store *store);
 
@@ -93,19 +104,23 @@ int store_sync(struct store *store);
 int store_reader_check(struct store *store, int *cleared);
 
 struct store_usage {
-    uint64_t map_size;   /* bytes */
-    uint64_t used;       /* bytes that are not free */
-    uint64_t last_write; /* id of the last committed transaction */
-    uint64_t entries[STORE_DATABASES];
+    uint64_t map_size;                 /* bytes */
+    uint64_t used;                     /* bytes that are not free, of records and of LMDB itself */
+    uint64_t last_write;               /* id of the last committed transaction */
+    uint64_t entries[STORE_DATABASES]; /* continuations count */
 };
 int store_usage(struct store *store, struct store_usage *usage);
+/* As usage.last_write, without looking at anything else. */
+uint64_t store_last_write(struct store *store);
 
-/* Walks every page and decodes nothing: 0 sound, -EUCLEAN not. For the checker. */
+/* Walks every page and decodes nothing: 0 sound, -EUCLEAN not. A page that points outside may also
+ * end the process by a signal. Starts a thread while it runs. For the checker and the creator. */
 int store_check(struct store *store);
 
 /* Makes the environment: directory content, databases, schema and LMDB version, file modes
- * (config: data 0640, lock 0660; sessions: 0600/0660 by its owner). Idempotent. -ESTALE when what
- * is there was made by another schema or LMDB version. Only the creator calls it. */
+ * (config: data 0640, lock 0660, both of the directory's group; sessions: 0600, 0660). Idempotent;
+ * what a former boot left is checked once (store_check). -ESTALE when it was made by another schema
+ * or another LMDB line (0.9.x are one line, one file format). Only the creator calls it. */
 int store_create(const struct store_options *options);
 
 /* The LMDB version this program runs with, as "0.9.24". */

@@ -59,7 +59,8 @@ static void exchange_dispose(struct exchange *exchange)
     buffer_wipe(&exchange->head);
     buffer_free(&exchange->body);
     buffer_free(&exchange->upstream_head);
-    worker->exchange_count--;
+    if (!exchange->client->admin)
+        worker->exchange_count--;
     worker_bury(worker, &exchange->remains);
 }
 
@@ -79,6 +80,8 @@ void exchange_end(struct exchange *exchange, bool close)
 
 void exchange_count_status(struct exchange *exchange, unsigned status)
 {
+    if (exchange->client->admin)
+        return;
     if (status >= 500)
         worker_count(exchange->worker, COUNT_RESPONSES_5XX);
     else if (status >= 400)
@@ -407,7 +410,8 @@ void exchange_start(struct client *client, size_t head_size)
     exchange->body_size = request->body == HTTP_BODY_LENGTH ? request->content_length : 0;
     deadline_open(&exchange->deadline, worker->loop, exchange_late, exchange);
     client->exchange = exchange;
-    worker->exchange_count++;
+    if (!client->admin)
+        worker->exchange_count++;
     route_find(&route, request, worker->child.settings.public_host, client->admin);
     exchange->route = route.kind;
     if (client->admin)

@@ -1,0 +1,28 @@
+#include "shared/child.h"
+#include "shared/log.h"
+#include "shared/roles.h"
+#include "shared/store_location.h"
+
+#include <string.h>
+
+/* A damaged page may also end the process by SIGSEGV or SIGBUS: master takes that as "corrupt". */
+int checker_main(int argc, char **argv)
+{
+    struct store_location location;
+    struct store *store = NULL;
+    struct child child;
+    int error;
+
+    child_start(argc, argv, &child);
+    error = store_location_of(&child, &location);
+    if (error == 0)
+        error = store_open(&store, &location.options);
+    if (error == 0)
+        error = store_check(store);
+    store_close(store);
+    arena_free(&child.arena);
+    if (error == 0)
+        return 0;
+    log_error("store_check_failed", "%s is not sound: %s", location.directory, strerror(-error));
+    return EXIT_STORE;
+}

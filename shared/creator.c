@@ -1,0 +1,29 @@
+#include "shared/child.h"
+#include "shared/log.h"
+#include "shared/roles.h"
+#include "shared/store_location.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int creator_main(int argc, char **argv)
+{
+    struct store_location location;
+    struct child child;
+    int error;
+
+    child_start(argc, argv, &child);
+    error = store_location_of(&child, &location);
+    /* As root, master has made the directories already, with their owners. */
+    if (error == 0 && mkdir(location.state_dir, 0755) != 0 && errno != EEXIST)
+        error = -errno;
+    if (error == 0)
+        error = store_create(&location.options);
+    arena_free(&child.arena);
+    if (error == 0)
+        return 0;
+    log_error("store_create_failed", "cannot use %s: %s (made for schema %d and LMDB %s)",
+              location.directory, strerror(-error), STORE_SCHEMA, store_version());
+    return EXIT_STORE;
+}

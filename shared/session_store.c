@@ -1,0 +1,178 @@
+#include "shared/session_store.h"
+
+#include <errno.h>
+
+static const struct slice session_store_mark = {.data = "1", .size = 1};
+
+static void session_store_id_key(struct store_key *key, const struct session_id *id)
+{
+    store_key_begin(key);
+    store_key_plain(key, id->text);
+}
+
+static void session_store_user_key(struct store_key *key, struct slice issuer, struct slice user)
+{
+    store_key_begin(key);
+    store_key_digest(key, issuer);
+    store_key_part(key, user);
+}
+
+static void session_store_index_keys(const struct session_id *id,
+                                     const struct session_record *session,
+                                     struct store_key *by_user, struct store_key *by_expiry)
+{
+    session_store_user_key(by_user, session->issuer, session->user);
+    store_key_plain(by_user, id->text);
+    store_key_begin(by_expiry);
+    store_key_number(by_expiry, (uint64_t)session->expires);
+    store_key_plain(by_expiry, id->text);
+}
+
+int session_store_find(struct store *store, const struct session_id *id, struct session_record *out)
+{
+    struct store_key key;
+    struct slice value;
+    int error;
+
+    session_store_id_key(&key, id);
+    error = store_get(store, STORE_SESSION, &key, &value);
+    return error != 0 ? error : session_record_decode(value, out);
+}
+
+/* The sweep of another process may have been there first: what is gone is gone. */
+static int session_store_unindex(struct store *store, enum store_database database,
+                                 const struct store_key *key)
+{
+    int error = store_delete(store, database, key);
+
+    return error == -ENOENT ? 0 : error;
+}
+
+/* Removes the index entries of what is stored under `id`; 0 too when nothing is. */
+static int session_store_forget(struct store *store, const struct session_id *id)
+{
+    struct store_key by_user, by_expiry;
+    struct session_record session;
+    int error = session_store_find(store, id, &session);
+
+    if (error == -ENOENT || error == -EBADMSG)
+        return 0;
+    if (error != 0)
+        return error;
+    session_store_index_keys(id, &session, &by_user, &by_expiry);
+    error = session_store_unindex(store, STORE_SESSIONS_BY_USER, &by_user);
+    if (error != 0)
+        return error;
+    return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry);
+}
+
+int session_store_put(struct store *store, const struct session_id *id,
+                      const struct session_record *session)
+{
+    struct store_key key, by_user, by_expiry;
+    struct buffer bytes = {0};
+    int error = session_record_encode(session, &bytes);
+
+    session_store_id_key(&key, id);
+    session_store_index_keys(id, session, &by_user, &by_expiry);
+    if (error == 0)
+        error = session_store_forget(store, id);
+    if (error == 0)
+        error = store_put(store, STORE_SESSION, &key, buffer_slice(&bytes));
+    if (error == 0)
+        error = store_put(store, STORE_SESSIONS_BY_USER, &by_user, session_store_mark);
+    if (error == 0)
+        error = store_put(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry, session_store_mark);
+    buffer_free(&bytes);
+    return error;
+}
+
+int session_store_delete(struct store *store, const struct session_id *id)
+{
+    struct store_key key;
+    int error = session_store_forget(store, id);
+
+    session_store_id_key(&key, id);
+    return error != 0 ? error : store_delete(store, STORE_SESSION, &key);
+}
+
+/* Seconds and id of a key of sessions_by_expiry. */
+static bool session_store_expiry_split(struct slice expiry, uint64_t *seconds,
+                                       struct session_id *id)
+{
+    if (expiry.size != 16 + 1 + SESSION_ID_SIZE || expiry.data[16] != '/')
+        return false;
+    *seconds = 0;
+    for (size_t i = 0; i < 16; i++) {
+        char digit = expiry.data[i];
+
+        if (digit >= '0' && digit <= '9')
+            *seconds = *seconds << 4 | (uint64_t)(digit - '0');
+        else if (digit >= 'a' && digit <= 'f')
+            *seconds = *seconds << 4 | (uint64_t)(digit - 'a' + 10);
+        else
+            return false;
+    }
+    memcpy(id->text, expiry.data + 17, SESSION_ID_SIZE);
+    id->text[SESSION_ID_SIZE] = '\0';
+    return true;
+}
+
+int session_store_expire(struct store *store, struct slice expiry, bool *removed)
+{
+    struct session_record session;
+    struct session_id id;
+    struct store_key key;
+    uint64_t seconds;
+    int error;
+
+    *removed = false;
+    store_key_begin(&key);
+    if (expiry.size > STORE_KEY_MAX)
+        return 0;
+    memcpy(key.text, expiry.data, expiry.size);
+    key.size = expiry.size;
+    /* An entry that is no entry of ours leads to no session. */
+    if (session_store_expiry_split(expiry, &seconds, &id)) {
+        error = session_store_find(store, &id, &session);
+        if (error == -EBADMSG || (error == 0 && (uint64_t)session.expires == seconds)) {
+            error = session_store_delete(store, &id);
+            *removed = error == 0;
+        }
+        if (error != 0 && error != -ENOENT)
+            return error;
+    }
+    return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &key);
+}
+
+struct session_count {
+    size_t count;
+    size_t limit;
+};
+
+static int session_store_count(void *context, struct slice key, struct slice value)
+{
+    struct session_count *count = context;
+
+    (void)key;
+    (void)value;
+    return ++count->count >= count->limit;
+}
+
+int session_store_count_user(struct store *store, struct slice issuer, struct slice user,
+                             size_t limit, size_t *count)
+{
+    struct session_count counted = {.limit = limit};
+    struct store_key key;
+    int result;
+
+    *count = 0;
+    if (limit == 0)
+        return 0;
+    session_store_user_key(&key, issuer, user);
+    store_key_plain(&key, "");
+    result = store_scan(store, STORE_SESSIONS_BY_USER, store_key_slice(&key), slice_make(NULL, 0),
+                        session_store_count, &counted);
+    *count = counted.count;
+    return result < 0 ? result : 0;
+}
