@@ -496,6 +496,20 @@ static int store_free_pages(MDB_txn *txn, uint64_t *pages)
     return status == MDB_NOTFOUND ? 0 : store_error(status);
 }
 
+/* LMDB lists free pages to readers only: in a write transaction its cursor is EINVAL. */
+static int store_spare_pages(struct store *store, uint64_t *pages)
+{
+    MDB_txn *reader;
+    int status = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &reader);
+    int error;
+
+    if (status != 0)
+        return store_error(status);
+    error = store_free_pages(reader, pages);
+    mdb_txn_abort(reader);
+    return error;
+}
+
 /* -ENOSPC when only the reserve is left, but `meta` may use it: a full environment is to start.
  * Asked once a transaction, and mostly without looking at the list of free pages: the file's end is
  * far from the map's. */
@@ -516,7 +530,7 @@ static int store_room(struct store *store, enum store_database database)
     total = info.me_mapsize / stat.ms_psize;
     used = info.me_last_pgno + 1;
     if (used > total - total / STORE_RESERVE)
-        error = store_free_pages(store->writer, &spare);
+        error = store_spare_pages(store, &spare);
     if (error == 0 && used > total - total / STORE_RESERVE + spare)
         error = -ENOSPC;
     store->room_known = error == 0;

@@ -250,7 +250,9 @@ int reply_metadata(struct buffer *out, struct slice public_addr, struct slice ap
 
     reply_text(&writer, "{\"resource\":");
     reply_resource(&writer, public_addr, app);
-    reply_strings(&writer, ",\"authorization_servers\":[", issuers, issuer_count);
+    /* Empty arrays are left out (RFC 9728, 2: zero values are omitted). */
+    if (issuer_count > 0)
+        reply_strings(&writer, ",\"authorization_servers\":[", issuers, issuer_count);
     if (scope_count > 0)
         reply_strings(&writer, ",\"scopes_supported\":[", scopes, scope_count);
     reply_text(&writer, ",\"bearer_methods_supported\":[\"header\"],\"resource_name\":");

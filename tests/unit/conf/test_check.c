@@ -88,7 +88,7 @@ static void expect_said(const char *text)
 
 static void test_ok(void **state)
 {
-    char expected[256];
+    char expected[512];
 
     (void)state;
     write_file("gatehouse.yaml", SETTINGS "app_service: {debug_app: true}\n");

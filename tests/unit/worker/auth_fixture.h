@@ -4,11 +4,12 @@
 #ifndef GATEHOUSE_TESTS_UNIT_WORKER_AUTH_FIXTURE_H
 #define GATEHOUSE_TESTS_UNIT_WORKER_AUTH_FIXTURE_H
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "shared/base64url.h"
 #include "shared/child.h"
@@ -38,8 +39,8 @@ struct fixture {
     int done_count;
 };
 
-static struct store *fixture_store(struct fixture *fixture, enum store_environment environment,
-                                   uint64_t map_size)
+static inline struct store *fixture_store(struct fixture *fixture,
+                                          enum store_environment environment, uint64_t map_size)
 {
     char path[128];
     struct store_options options = {path, environment, true, map_size};
@@ -53,7 +54,7 @@ static struct store *fixture_store(struct fixture *fixture, enum store_environme
     return store;
 }
 
-static void fixture_remove(const char *directory)
+static inline void fixture_remove(const char *directory)
 {
     static const char *const names[] = {"config/data.mdb",   "config/lock.mdb",   "config",
                                         "sessions/data.mdb", "sessions/lock.mdb", "sessions"};
@@ -67,7 +68,7 @@ static void fixture_remove(const char *directory)
 }
 
 /* Begins a turn as the worker does. */
-static void fixture_turn(struct fixture *fixture)
+static inline void fixture_turn(struct fixture *fixture)
 {
     int error = 0;
 
@@ -80,7 +81,7 @@ static void fixture_turn(struct fixture *fixture)
     assert_int_equal(0, error);
 }
 
-static void fixture_open_sized(struct fixture *fixture, uint64_t map_size)
+static inline void fixture_open_sized(struct fixture *fixture, uint64_t map_size)
 {
     int fds[2];
 
@@ -103,12 +104,12 @@ static void fixture_open_sized(struct fixture *fixture, uint64_t map_size)
     fixture_turn(fixture);
 }
 
-static void fixture_open(struct fixture *fixture)
+static inline void fixture_open(struct fixture *fixture)
 {
     fixture_open_sized(fixture, 16 << 20);
 }
 
-static void fixture_close(struct fixture *fixture)
+static inline void fixture_close(struct fixture *fixture)
 {
     authenticator_close(fixture->authenticator);
     catalog_close(fixture->catalog);
@@ -121,25 +122,25 @@ static void fixture_close(struct fixture *fixture)
     fixture_remove(fixture->directory);
 }
 
-static uint64_t fixture_count(const struct fixture *fixture, enum scoreboard_counter counter)
+static inline uint64_t fixture_count(const struct fixture *fixture, enum scoreboard_counter counter)
 {
     return fixture->block.counters[counter];
 }
 
 /* What the watcher does: records in one transaction, then the generation, then the scoreboard. */
-static void publish_begin(struct fixture *fixture)
+static inline void publish_begin(struct fixture *fixture)
 {
     assert_int_equal(0, store_write_begin(fixture->config));
 }
 
-static void publish_put(struct fixture *fixture, enum store_database database,
-                        const struct store_key *key, struct buffer *record)
+static inline void publish_put(struct fixture *fixture, enum store_database database,
+                               const struct store_key *key, struct buffer *record)
 {
     assert_int_equal(0, store_put(fixture->config, database, key, buffer_slice(record)));
     buffer_free(record);
 }
 
-static void publish_end(struct fixture *fixture)
+static inline void publish_end(struct fixture *fixture)
 {
     uint64_t generation = fixture->public.generation + 1;
     struct buffer record = {0};
@@ -154,7 +155,7 @@ static void publish_end(struct fixture *fixture)
     fixture->public.generation = generation;
 }
 
-static void publish_app(struct fixture *fixture, const char *name, const char *host)
+static inline void publish_app(struct fixture *fixture, const char *name, const char *host)
 {
     struct app_record app = {
         .name = slice_from(name), .public_addr = slice_from(host), .transport = APP_MCP_HTTP};
@@ -175,7 +176,7 @@ static void publish_app(struct fixture *fixture, const char *name, const char *h
 }
 
 /* A config as most tests want it; publish_config writes it. */
-static struct auth_config_record config_of(const char *name, const char *issuer)
+static inline struct auth_config_record config_of(const char *name, const char *issuer)
 {
     return (struct auth_config_record){
         .name = slice_from(name),
@@ -192,7 +193,7 @@ static struct auth_config_record config_of(const char *name, const char *issuer)
     };
 }
 
-static void publish_config(struct fixture *fixture, const struct auth_config_record *config)
+static inline void publish_config(struct fixture *fixture, const struct auth_config_record *config)
 {
     struct buffer record = {0};
     struct store_key key;
@@ -202,8 +203,8 @@ static void publish_config(struct fixture *fixture, const struct auth_config_rec
     publish_put(fixture, STORE_APP_AUTH_CONFIGS, &key, &record);
 }
 
-static void publish_binding(struct fixture *fixture, const char *app, const char *issuer,
-                            const char *config, const char *audience)
+static inline void publish_binding(struct fixture *fixture, const char *app, const char *issuer,
+                                   const char *config, const char *audience)
 {
     struct binding_record binding = {.config = slice_from(config), .audience_count = 1};
     struct buffer record = {0};
@@ -216,7 +217,7 @@ static void publish_binding(struct fixture *fixture, const char *app, const char
     publish_put(fixture, STORE_BINDINGS, &key, &record);
 }
 
-static void publish_unbinding(struct fixture *fixture, const char *app, const char *issuer)
+static inline void publish_unbinding(struct fixture *fixture, const char *app, const char *issuer)
 {
     struct store_key key;
 
@@ -226,9 +227,9 @@ static void publish_unbinding(struct fixture *fixture, const char *app, const ch
 }
 
 /* The public half of a key as the watcher records it. */
-static void publish_key(struct fixture *fixture, const char *config, const char *kid,
-                        const struct jose_key *key, enum jose_algorithm algorithm,
-                        int64_t good_until)
+static inline void publish_key(struct fixture *fixture, const char *config, const char *kid,
+                               const struct jose_key *key, enum jose_algorithm algorithm,
+                               int64_t good_until)
 {
     struct buffer set = {0}, der = {0}, record = {0};
     struct arena arena = {0};
@@ -258,7 +259,7 @@ static void publish_key(struct fixture *fixture, const char *config, const char 
 
 /* App "red" bound to https://red.test by config "red", app "blue" likewise, both with the fixture's
  * key as kid "k1" and the audience "gate". */
-static void publish_red_and_blue(struct fixture *fixture)
+static inline void publish_red_and_blue(struct fixture *fixture)
 {
     static const char *const names[] = {"red", "blue"};
 
@@ -279,8 +280,8 @@ static void publish_red_and_blue(struct fixture *fixture)
 }
 
 /* A compact JWS; owned by the caller's buffer. */
-static struct slice token_make(struct buffer *out, struct jose_key *key, const char *header,
-                               const char *payload)
+static inline struct slice token_make(struct buffer *out, struct jose_key *key, const char *header,
+                                      const char *payload)
 {
     struct buffer signature = {0};
 
@@ -295,7 +296,7 @@ static struct slice token_make(struct buffer *out, struct jose_key *key, const c
     return buffer_slice(out);
 }
 
-static const char *header_of(const char *kid)
+static inline const char *header_of(const char *kid)
 {
     static char text[128];
 
@@ -306,7 +307,7 @@ static const char *header_of(const char *kid)
 }
 
 /* Good claims of an issuer; `iat` and `exp` relative to now; `more` members. */
-static const char *claims_of(const char *issuer, int iat, int exp, const char *more)
+static inline const char *claims_of(const char *issuer, int iat, int exp, const char *more)
 {
     static char text[2048];
     long long now = clock_wall_seconds();

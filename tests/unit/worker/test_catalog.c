@@ -287,7 +287,8 @@ static void later_snapshot_that_was_turned_back_is_refused(void **state)
     fixture_close(&fixture);
 }
 
-static void revoke(struct fixture *fixture, const char *kind, const char *issuer, const char *value)
+static void publish_revocation(struct fixture *fixture, const char *kind, const char *issuer,
+                               const char *value)
 {
     struct buffer record = {0};
     struct store_key key;
@@ -335,12 +336,12 @@ static void revocations_name_sessions_in_six_ways(void **state)
 
         fixture_open(&fixture);
         assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
-        revoke(&fixture, cases[i].kind, cases[i].issuer, cases[i].value);
+        publish_revocation(&fixture, cases[i].kind, cases[i].issuer, cases[i].value);
         /* In the very turn that saw nothing of it. */
         for (int pass = 0; pass < 2; pass++)
             assert_int_equal(cases[i].revoked, catalog_revoked(fixture.catalog, &id, &session));
         if (cases[i].revoked == 0) {
-            revoke(&fixture, "session", NULL, id.text);
+            publish_revocation(&fixture, "session", NULL, id.text);
             assert_int_equal(1, catalog_revoked(fixture.catalog, &id, &session));
         }
         fixture_close(&fixture);
