@@ -32,9 +32,9 @@ struct auth_config_document {
     size_t audience_count;
     struct label_selector *selectors;
     size_t selector_count;
-    struct slice jwks_url; /* empty: static */
-    bool jwks_insecure;    /* spec.jwt.insecure: http to other than loopback */
-    struct slice static_jwks;
+    struct slice jwks_url;    /* empty: static, or the issuer is asked (discovery.h) */
+    bool jwks_insecure;       /* spec.jwt.insecure: http to other than loopback */
+    struct slice static_jwks; /* empty: fetched */
 };
 
 struct app_document {

@@ -442,8 +442,8 @@ int publisher_fetched(struct publisher *publisher, const struct key_set_outcome 
             registry_find(&publisher->registry, DOCUMENT_AUTH_CONFIG, outcomes[i].config, false);
 
         if (slot != NULL && slot->good != NULL && !slot->good->config.keys_static)
-            status = auth_config_candidate_fetched(slot->good, &outcomes[i], publisher->store,
-                                                   publication);
+            status =
+                auth_config_candidate_fetched(slot, &outcomes[i], publisher->store, publication);
     }
     if (status == 0)
         return publisher_commit(publisher, publication);

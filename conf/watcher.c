@@ -275,7 +275,8 @@ static void watcher_take_settings(struct watcher *watcher)
     const struct settings_limits *limits = &watcher->child.settings.limits;
 
     watcher_open_source(watcher);
-    key_refresher_limit(watcher->refresher, limits->key_fetch_timeout, limits->key_set_size);
+    key_refresher_limit(watcher->refresher, limits->key_fetch_timeout, limits->key_set_size,
+                        (int64_t)limits->max_stale / 1000);
     watcher_reload(watcher);
 }
 
@@ -359,8 +360,10 @@ static void watcher_open_followers(struct watcher *watcher)
     const struct settings_limits *limits = &watcher->child.settings.limits;
     struct key_refresher_options options = {.loop = watcher->loop,
                                             .block = watcher->child.block,
+                                            .registry = &watcher->publisher.registry,
                                             .timeout = limits->key_fetch_timeout,
                                             .size_max = limits->key_set_size,
+                                            .max_stale = (int64_t)limits->max_stale / 1000,
                                             .ended = on_keys,
                                             .context = watcher};
     int status = resolver_open(&watcher->resolver, watcher->loop, on_addresses, watcher);
