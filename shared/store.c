@@ -14,9 +14,6 @@
 #include <unistd.h>
 
 enum {
-    /* Slots for readers: two generations of 64 workers, and the others. The first opener sets the
-     * table's size, so it is one number for all. */
-    STORE_READERS = 2 * 64 + 64,
     /* One part in 16 of `sessions` is kept for deletions: LMDB copies the pages that it changes, so
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
