@@ -92,8 +92,9 @@ int store_scan(struct store *store, enum store_database database, struct slice p
  * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
 bool store_writing(const struct store *store);
-/* -ENOSPC also when `sessions` is filled to 15/16: the rest is kept for deletions. -EINVAL outside
- * of a write transaction or with an impossible key; -EMSGSIZE over STORE_RECORD_MAX. */
+/* -ENOSPC also when `sessions` is filled to 15/16 (or to 64 pages): the rest is for deletions.
+ * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
+ * STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
