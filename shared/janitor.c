@@ -222,15 +222,15 @@ int janitor_main(int argc, char **argv)
     error = store_location_find(&janitor.child.settings, STORE_SESSIONS, &janitor.location);
     if (error == 0)
         error = store_open(&janitor.store, &janitor.location.options);
+    if (error == 0)
+        janitor.loop = ev_loop_new(EVFLAG_NOENV);
+    if (error == 0 && janitor.loop == NULL)
+        error = -ENOMEM;
     if (error != 0) {
-        log_error("store_open_failed", "cannot open %s: %s", janitor.location.directory,
+        log_error("start_failed", "cannot open %s: %s", janitor.location.directory,
                   strerror(-error));
-        return EXIT_STORE;
-    }
-    janitor.loop = ev_loop_new(EVFLAG_NOENV);
-    if (janitor.loop == NULL) {
-        log_error("loop_failed", "cannot make an event loop");
         store_close(janitor.store);
+        arena_free(&janitor.child.arena);
         return EXIT_STORE;
     }
     janitor_run(&janitor);
