@@ -43,7 +43,7 @@ static void janitor_stop(struct janitor *janitor, int status)
 static void janitor_failed(struct janitor *janitor, const char *what, int error)
 {
     log_error("janitor_failed", "%s %s: %s", what, janitor->location.directory, strerror(-error));
-    if (error == -EUCLEAN || error == -ESTALE)
+    if (store_is_lost(error))
         janitor_stop(janitor, EXIT_STORE);
 }
 
@@ -231,7 +231,7 @@ int janitor_main(int argc, char **argv)
                   strerror(-error));
         store_close(janitor.store);
         arena_free(&janitor.child.arena);
-        return EXIT_STORE;
+        return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
     }
     janitor_run(&janitor);
     return janitor_end(&janitor);

@@ -816,11 +816,6 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    if (error != 0)
-        return error;
-    /* The machine may have gone down with pages unwritten: look once, before use. */
-    if (!store_meta_same_boot(store))
-        error = store_check(store);
     return error != 0 ? error : store_meta_renew(store);
 }
 

@@ -81,11 +81,12 @@ static void test_what_cannot_be_used_is_70(void **state)
     role_expect_exit(role_run("creator", STORE_SESSIONS, state_dir), EXIT_STORE);
 }
 
-static void test_a_slot_that_is_no_environment_is_70(void **state)
+static void test_what_cannot_be_made_is_1(void **state)
 {
     (void)state;
-    role_expect_exit(role_run("creator", 2, state_dir), EXIT_STORE);
-    role_expect_exit(role_run("creator", -1, state_dir), EXIT_STORE);
+    role_expect_exit(role_run("creator", 2, state_dir), EXIT_FAILURE);
+    role_expect_exit(role_run("creator", -1, state_dir), EXIT_FAILURE);
+    role_expect_exit(role_run("creator", STORE_CONFIG, "/proc/none"), EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
@@ -94,7 +95,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_makes_both_environments, make, clear),
         cmocka_unit_test_setup_teardown(test_keeps_a_directory_that_is_there, make, clear),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_used_is_70, make, clear),
-        cmocka_unit_test_setup_teardown(test_a_slot_that_is_no_environment_is_70, make, clear),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_made_is_1, make, clear),
     };
 
     if (argc > 1)
