@@ -33,7 +33,7 @@ static int keys_stage(struct registry_slot *slot, const struct auth_config_docum
     record->last_fetch_ok = record->keys_static;
     record->keys_fetched = 0;
     record->next_refresh = 0;
-    record->revision = 0;
+    record->revision = 1; /* until revision_make */
     if (!record->keys_static)
         return 0;
     status = key_set_read(document->static_jwks, slot->name, &slot->keys, &reason);
@@ -69,7 +69,7 @@ int auth_config_candidate_stage(struct registry_slot *slot, const struct documen
     return status;
 }
 
-/* 64 bits of SHA-256 over what a judgement uses; never 0. */
+/* 63 bits of SHA-256 over what a judgement uses; never 0. */
 static int revision_make(struct registry_entry *entry)
 {
     struct auth_config_record record = entry->config;
@@ -91,6 +91,7 @@ static int revision_make(struct registry_entry *entry)
     if (status == 0) {
         digest_of(buffer_slice(&bytes), &digest);
         memcpy(&entry->config.revision, digest.bytes, sizeof(entry->config.revision));
+        entry->config.revision &= INT64_MAX;
         if (entry->config.revision == 0)
             entry->config.revision = 1;
     }

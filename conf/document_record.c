@@ -119,7 +119,7 @@ int document_record_decode(struct slice bytes, struct document_record *out, void
 
 const char *document_kind_name(enum document_kind kind)
 {
-    static const char *const names[] = {[DOCUMENT_UNKNOWN] = "unknown",
+    static const char *const names[] = {[DOCUMENT_UNKNOWN] = "file",
                                         [DOCUMENT_APP] = "app",
                                         [DOCUMENT_AUTH_CONFIG] = "app_auth_config",
                                         [DOCUMENT_ROLE] = "role",

@@ -34,7 +34,7 @@ int document_record_encode(const struct document_record *record, struct buffer *
  * free, NULL when there are none. 0, -EBADMSG or -ENOMEM. */
 int document_record_decode(struct slice bytes, struct document_record *out, void **selectors_owned);
 
-/* "app", "app_auth_config", "role", "lock". */
+/* "app", "app_auth_config", "role", "lock"; DOCUMENT_UNKNOWN: "file", as a whole file has none. */
 const char *document_kind_name(enum document_kind kind);
 void document_record_key(struct store_key *key, enum document_kind kind, struct slice name);
 void document_record_file_key(struct store_key *key, struct slice file);

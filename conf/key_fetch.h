@@ -13,7 +13,6 @@
 #include "shared/slice.h"
 
 #include <stdint.h>
-#include <sys/socket.h>
 
 enum { KEY_FETCH_REDIRECTS_MAX = 3, KEY_FETCH_RUNNING_MAX = 32 };
 
@@ -45,8 +44,5 @@ void key_fetcher_close(struct key_fetcher *fetcher);
 int key_fetch_start(struct key_fetcher *fetcher, const struct key_fetch_request *request,
                     key_fetch_done done, void *context, struct key_fetch **out);
 void key_fetch_cancel(struct key_fetch *fetch); /* NULL is ignored */
-
-/* Whether a connection to it is never made. `loopback_only`: anything else is refused, too. */
-bool key_fetch_address_refused(const struct sockaddr *address, socklen_t size, bool loopback_only);
 
 #endif

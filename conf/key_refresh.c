@@ -15,6 +15,7 @@ struct key_refresh {
     bool insecure;
     struct key_fetch *fetch; /* NULL: none runs */
     ev_timer timer;          /* to the next fetch */
+    bool wanted;             /* an unknown kid asked for the fetch that runs */
     int64_t throttled;       /* monotonic milliseconds until which nobody may ask for one */
     unsigned failures;       /* in a row */
     bool ended;              /* the first fetch did */
@@ -63,7 +64,7 @@ static void refresh_schedule(struct key_refresh *refresh, double seconds)
 static void refresh_end(struct key_refresh *refresh, bool good, int64_t max_age)
 {
     struct key_refresher *refresher = refresh->refresher;
-    int64_t pause = KEY_REFRESH_THROTTLE;
+    int64_t pause = refresh->wanted ? KEY_REFRESH_THROTTLE : 0;
     double next = (double)key_refresh_period(max_age);
 
     refresh->failures = good ? 0 : refresh->failures + 1;
@@ -75,9 +76,14 @@ static void refresh_end(struct key_refresh *refresh, bool good, int64_t max_age)
         next = (double)pause;
         scoreboard_count(refresher->options.block, COUNT_KEY_FETCHES_FAILED);
     }
-    refresh->throttled = clock_monotonic_milliseconds() + pause * 1000;
     refresh->time = clock_wall_seconds();
-    refresh->next_refresh = refresh->time + pause;
+    /* A fetch that nobody asked for leaves the throttle alone: the first unknown kid after it is
+     * looked for at once. */
+    if (pause > 0) {
+        refresh->throttled = clock_monotonic_milliseconds() + pause * 1000;
+        refresh->next_refresh = refresh->time + pause;
+    }
+    refresh->wanted = false;
     refresh->good = good;
     refresh->ended = true;
     refresh->waiting = true;
@@ -253,8 +259,10 @@ void key_refresher_want(struct key_refresher *refresher, struct slice config)
 {
     struct key_refresh *refresh = refresher_find(refresher, config);
 
-    if (refresh != NULL && clock_monotonic_milliseconds() >= refresh->throttled)
-        refresh_start(refresh);
+    if (refresh == NULL || clock_monotonic_milliseconds() < refresh->throttled)
+        return;
+    refresh->wanted = true;
+    refresh_start(refresh);
 }
 
 size_t key_refresher_take(struct key_refresher *refresher, struct key_set_outcome *out, size_t max)

@@ -16,7 +16,7 @@ enum {
     KEY_REFRESH_MIN = 60, /* bounds of Cache-Control's max-age */
     KEY_REFRESH_MAX = 24 * 60 * 60,
     KEY_REFRESH_DEFAULT = 10 * 60,
-    KEY_REFRESH_THROTTLE = 60, /* after a success, before an unknown kid asks for another */
+    KEY_REFRESH_THROTTLE = 60, /* after an unknown kid asked with success, before one may again */
     KEY_REFRESH_RETRY_MAX = 60 /* back-off doubles from 1 to this */
 };
 

@@ -192,24 +192,31 @@ static bool place_equal(const struct place *a, const struct place *b)
     return slice_equal(a->file, b->file) && a->line == b->line && a->column == b->column;
 }
 
+static const char *status_consequence(const struct registry_slot *slot)
+{
+    if (slot->kind == DOCUMENT_UNKNOWN)
+        return "its documents stay as they were";
+    return slot->good != NULL ? "the last good version stays in force"
+                              : "there is no earlier version";
+}
+
 static void status_tell(const struct registry_slot *slot, const struct document_record *record,
                         struct scoreboard_block *block)
 {
     const char *kind = document_kind_name(slot->kind);
+    const struct place *place = &record->place;
 
-    if (record->refused) {
-        scoreboard_count(block, COUNT_DOCUMENTS_REFUSED);
-        log_warning("document_refused", "%s/%.*s: %.*s:%u:%u: %.*s; %s", kind, (int)slot->name.size,
-                    slot->name.data, (int)record->place.file.size, record->place.file.data,
-                    record->place.line, record->place.column, (int)record->reason.size,
-                    record->reason.data,
-                    slot->good != NULL ? "the last good version stays in force"
-                                       : "there is no earlier version");
-    } else {
-        log_info("document_accepted", "%s/%.*s: %.*s:%u:%u", kind, (int)slot->name.size,
-                 slot->name.data, (int)record->place.file.size, record->place.file.data,
-                 record->place.line, record->place.column);
+    if (!record->refused) {
+        log_info("document_accepted", "%s %.*s: %.*s:%u:%u", kind, (int)slot->name.size,
+                 slot->name.data, (int)place->file.size, place->file.data, place->line,
+                 place->column);
+        return;
     }
+    scoreboard_count(block, COUNT_DOCUMENTS_REFUSED);
+    log_warning("document_refused", "%s %.*s: %.*s:%u:%u: %.*s; %s", kind, (int)slot->name.size,
+                slot->name.data, (int)place->file.size, place->file.data, place->line,
+                place->column, (int)record->reason.size, record->reason.data,
+                status_consequence(slot));
 }
 
 /* Keeps the time of an unchanged judgement; tells of a new one once. */
@@ -251,7 +258,7 @@ static int status_write(struct apply *apply, const struct registry_slot *slot)
     document_record_key(&key, slot->kind, slot->name);
     if (!slot->seen && registry_effective(slot) == NULL) {
         if (slot->change == REGISTRY_REMOVED)
-            log_info("document_removed", "%s/%.*s", document_kind_name(slot->kind),
+            log_info("document_removed", "%s %.*s", document_kind_name(slot->kind),
                      (int)slot->name.size, slot->name.data);
         return publication_delete(apply->publication, STORE_STATUS, &key);
     }

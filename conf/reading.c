@@ -16,6 +16,11 @@ static void part_free(struct reading_part *part)
     memset(part, 0, sizeof(*part));
 }
 
+void reading_forget_resources(struct reading *reading)
+{
+    part_free(&reading->resources);
+}
+
 void reading_free(struct reading *reading)
 {
     part_free(&reading->settings);
@@ -32,37 +37,6 @@ static int file_read(const char *path, struct buffer *out)
     error = text_file_read(fd, out);
     close(fd);
     return error;
-}
-
-void reading_settings(struct reading *reading, struct slice path)
-{
-    struct reading_part *part = &reading->settings;
-    struct buffer text = {0};
-    struct settings settings = {0};
-
-    part_free(part);
-    part->source = arena_copy(&part->list.arena, path);
-    part->error = part->source.data == NULL ? -ENOMEM : file_read(part->source.data, &text);
-    if (part->error == 0) {
-        struct slice copy = arena_copy(&part->list.arena, buffer_slice(&text));
-
-        if (!settings_document_read(copy, part->source, false, &settings, &part->list,
-                                    &part->diagnostics))
-            part->error = -EBADMSG;
-    }
-    buffer_free(&text);
-}
-
-void reading_resources(struct reading *reading, struct slice directory)
-{
-    struct reading_part *part = &reading->resources;
-
-    part_free(part);
-    part->source = arena_copy(&part->list.arena, directory);
-    if (directory.size > 0)
-        part->error = part->source.data == NULL
-                          ? -ENOMEM
-                          : documents_read_directory(part->source, &part->list, &part->diagnostics);
 }
 
 static bool place_before(const struct place *place, const struct place *other)
@@ -88,25 +62,81 @@ static const struct document *part_owner(const struct reading_part *part,
     return owner;
 }
 
+/* Without memory nothing of the source was seen: all of it is kept. */
+static void part_lost(struct reading_part *part)
+{
+    diagnostics_free(&part->diagnostics);
+    part->list.count = 0;
+    part->error = -ENOMEM;
+}
+
+int reading_attribute(struct reading_part *part)
+{
+    size_t count = part->diagnostics.count;
+
+    part->owners = arena_array(&part->list.arena, count + 1, sizeof(*part->owners));
+    if (part->owners == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        part->owners[i] = part_owner(part, &part->diagnostics.entries[i]);
+    return 0;
+}
+
+void reading_settings(struct reading *reading, struct slice path)
+{
+    struct reading_part *part = &reading->settings;
+    struct buffer text = {0};
+    struct settings settings = {0};
+
+    part_free(part);
+    part->source = arena_copy(&part->list.arena, path);
+    part->error = part->source.data == NULL ? -ENOMEM : file_read(part->source.data, &text);
+    if (part->error == 0) {
+        struct slice copy = arena_copy(&part->list.arena, buffer_slice(&text));
+
+        if (!settings_document_read(copy, part->source, false, &settings, &part->list,
+                                    &part->diagnostics))
+            part->error = -EBADMSG;
+    }
+    buffer_free(&text);
+    if (reading_attribute(part) < 0)
+        part_lost(part);
+}
+
+void reading_resources(struct reading *reading, struct slice directory)
+{
+    struct reading_part *part = &reading->resources;
+
+    part_free(part);
+    part->source = arena_copy(&part->list.arena, directory);
+    if (directory.size > 0)
+        part->error = part->source.data == NULL
+                          ? -ENOMEM
+                          : documents_read_directory(part->source, &part->list, &part->diagnostics);
+    if (reading_attribute(part) < 0)
+        part_lost(part);
+}
+
 /* An error that no named, refused document accounts for is the file's as a whole; so is one of
  * YAML itself (it has no key), since documents may follow that could not be read. */
-static bool part_is_damage(const struct reading_part *part, const struct diagnostic *diagnostic)
+static bool part_is_damage(const struct reading_part *part, size_t index)
 {
-    const struct document *owner;
+    const struct diagnostic *diagnostic = &part->diagnostics.entries[index];
+    const struct document *owner = part->owners[index];
 
     if (diagnostic->severity != DIAGNOSTIC_ERROR)
         return false;
-    owner = part_owner(part, diagnostic);
     return diagnostic->key.size == 0 || owner == NULL || owner->state == DOCUMENT_GOOD ||
            owner->kind == DOCUMENT_UNKNOWN || owner->name.size == 0;
 }
 
 static bool part_damaged(const struct reading_part *part, struct slice file)
 {
+    /* Errors that there was no room for may be anyone's. */
+    if (part->error != 0 || part->diagnostics.count >= DIAGNOSTICS_MAX)
+        return true;
     for (size_t i = 0; i < part->diagnostics.count; i++) {
-        const struct diagnostic *diagnostic = &part->diagnostics.entries[i];
-
-        if (slice_equal(diagnostic->place.file, file) && part_is_damage(part, diagnostic))
+        if (slice_equal(part->diagnostics.entries[i].place.file, file) && part_is_damage(part, i))
             return true;
     }
     return false;
@@ -117,7 +147,7 @@ bool reading_damaged(const struct reading *reading, struct slice file)
 {
     if (slice_equal(file, reading->settings.source))
         return reading->settings.error != 0;
-    return reading->resources.error != 0 || part_damaged(&reading->resources, file);
+    return part_damaged(&reading->resources, file);
 }
 
 static void reason_format(const struct diagnostic *diagnostic, size_t more, char *out, size_t room)
@@ -141,7 +171,7 @@ static bool part_reason(const struct reading_part *part, const struct document *
     for (size_t i = 0; i < part->diagnostics.count; i++) {
         const struct diagnostic *diagnostic = &part->diagnostics.entries[i];
 
-        if (diagnostic->severity != DIAGNOSTIC_ERROR || part_owner(part, diagnostic) != document)
+        if (diagnostic->severity != DIAGNOSTIC_ERROR || part->owners[i] != document)
             continue;
         if (first == NULL)
             first = diagnostic;
@@ -180,7 +210,7 @@ static bool visited_before(const struct reading_part *part, size_t index)
     for (size_t i = 0; i < index; i++)
         if (slice_equal(part->diagnostics.entries[i].place.file,
                         part->diagnostics.entries[index].place.file) &&
-            (part->error != 0 || part_is_damage(part, &part->diagnostics.entries[i])) &&
+            (part->error != 0 || part_is_damage(part, i)) &&
             part->diagnostics.entries[i].severity == DIAGNOSTIC_ERROR)
             return true;
     return false;
@@ -195,7 +225,7 @@ static int part_damages(const struct reading_part *part, reading_visit visit, vo
         char reason[REASON_MAX];
 
         if (diagnostic->severity != DIAGNOSTIC_ERROR ||
-            !(part->error != 0 || part_is_damage(part, diagnostic)) || visited_before(part, i))
+            !(part->error != 0 || part_is_damage(part, i)) || visited_before(part, i))
             continue;
         reason_format(diagnostic, 0, reason, sizeof(reason));
         status = visit(context, diagnostic->place, reason);

@@ -12,7 +12,8 @@ struct reading_part {
     struct document_list list;
     struct diagnostics diagnostics;
     struct slice source; /* the path of gatehouse.yaml, or of the directory; the list's arena's */
-    int error;           /* -errno when the source itself could not be read: all of it is kept */
+    const struct document **owners; /* of each diagnostic; NULL: none; the list's arena's */
+    int error; /* -errno when the source itself could not be read: all of it is kept */
 };
 
 struct reading {
@@ -20,9 +21,16 @@ struct reading {
     struct reading_part resources;
 };
 
-/* Each replaces its part. `path`, `directory`: absolute; an empty directory means none. */
+/* Finds the document that each diagnostic speaks of: to be called, once, when list and diagnostics
+ * are complete. 0 or -ENOMEM. */
+int reading_attribute(struct reading_part *part);
+
+/* Each replaces its part, attributed. `path`, `directory`: absolute; an empty directory means none.
+ */
 void reading_settings(struct reading *reading, struct slice path);
 void reading_resources(struct reading *reading, struct slice directory);
+/* Gives the resources' memory back, once they were judged. */
+void reading_forget_resources(struct reading *reading);
 void reading_free(struct reading *reading);
 
 /* Whether documents of this file that were not seen shall be kept: the file, or the directory that

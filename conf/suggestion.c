@@ -34,7 +34,9 @@ size_t suggestion_distance(struct slice a, struct slice b)
 
 bool suggestion_is_near(size_t distance, size_t size)
 {
-    return distance <= (size < 4 ? 1 : size / 3);
+    if (size < 3)
+        return distance == 0;
+    return distance <= (size < 6 ? 1 : size / 3);
 }
 
 const char *suggestion_find(struct slice text, const char *const *words)

@@ -151,6 +151,7 @@ static bool watcher_read(struct watcher *watcher)
     status = publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr);
     if (status < 0)
         watcher_fail("documents could not be published", status);
+    reading_forget_resources(&watcher->reading);
     watcher_follow_hosts(watcher, false);
     if (key_refresher_follow(watcher->refresher,
                              &watcher->publisher.registry.lists[DOCUMENT_AUTH_CONFIG]) < 0)

@@ -23,12 +23,12 @@ static int configuration_open_file(struct configuration *configuration, struct s
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*fd < 0) {
         error = -errno;
-        snprintf(reason, CONFIGURATION_REASON, "%s: %s", path, strerror(-error));
+        snprintf(reason, CONFIGURATION_REASON, "%.400s: %s", path, strerror(-error));
         return error;
     }
     error = privilege_check_file(*fd, &configuration->settings, &why);
     if (error < 0)
-        snprintf(reason, CONFIGURATION_REASON, "%s %s", path, why);
+        snprintf(reason, CONFIGURATION_REASON, "%.400s %s", path, why);
     return error;
 }
 

@@ -75,21 +75,32 @@ static bool privilege_can_write(const struct stat *status, const struct settings
            (status->st_mode & S_IWOTH) != 0;
 }
 
-int privilege_check_file(int fd, const struct settings *settings, const char **reason)
+static int privilege_check(int fd, mode_t type, const struct settings *settings,
+                           const char **reason)
 {
     struct stat status;
 
     *reason = "cannot be looked at";
     if (fstat(fd, &status) < 0)
         return -errno;
-    *reason = "is not a regular file";
-    if (!S_ISREG(status.st_mode))
+    *reason = type == S_IFREG ? "is not a regular file" : "is not a directory";
+    if ((status.st_mode & S_IFMT) != type)
         return -EINVAL;
     *reason = "can be changed by a user of the service";
     if (privilege_can_write(&status, &settings->watcher_user) ||
         privilege_can_write(&status, &settings->worker_user))
         return -EPERM;
     return 0;
+}
+
+int privilege_check_file(int fd, const struct settings *settings, const char **reason)
+{
+    return privilege_check(fd, S_IFREG, settings, reason);
+}
+
+int privilege_check_directory(int fd, const struct settings *settings, const char **reason)
+{
+    return privilege_check(fd, S_IFDIR, settings, reason);
 }
 
 void privilege_report(const struct settings *settings)

@@ -30,6 +30,9 @@ int privilege_check_users(const struct settings *settings, const char **reason);
  * *reason ("is not a regular file"). */
 int privilege_check_file(int fd, const struct settings *settings, const char **reason);
 
+/* The same for a directory: who can write it can put another in place of what is in it. */
+int privilege_check_directory(int fd, const struct settings *settings, const char **reason);
+
 /* Logs which separations are in force. */
 void privilege_report(const struct settings *settings);
 

@@ -21,28 +21,27 @@ enum { PLACED = SETTINGS_FILE_FD - CHANNEL_FD + 1, ABOVE = 16 };
 
 /* What a child may know of master's environment. No proxy, no preload, no locale of messages; the
  * sanitizers' and the trust store's variables are the operator's own. */
-static const char *const environment_names[] = {
+static const char *const variable_names[] = {
     "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
 };
-enum { ENVIRONMENT_NAMES = sizeof(environment_names) / sizeof(environment_names[0]) };
+enum { VARIABLES = sizeof(variable_names) / sizeof(variable_names[0]) };
 
-struct environment_copy {
-    char texts[ENVIRONMENT_NAMES][512];
-    char *list[ENVIRONMENT_NAMES + 1];
+struct variables {
+    char texts[VARIABLES][512];
+    char *list[VARIABLES + 1];
 };
 
-static void environment_build(struct environment_copy *copy)
+static void variables_build(struct variables *copy)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < ENVIRONMENT_NAMES; i++) {
-        const char *value = getenv(environment_names[i]);
+    for (size_t i = 0; i < VARIABLES; i++) {
+        const char *value = getenv(variable_names[i]);
         int size;
 
         if (value == NULL)
             continue;
-        size =
-            snprintf(copy->texts[i], sizeof(copy->texts[i]), "%s=%s", environment_names[i], value);
+        size = snprintf(copy->texts[i], sizeof(copy->texts[i]), "%s=%s", variable_names[i], value);
         if (size > 0 && (size_t)size < sizeof(copy->texts[i]))
             copy->list[count++] = copy->texts[i];
     }
@@ -103,7 +102,7 @@ _Noreturn static void child_exec(const struct process_plan *plan, int channel, p
                          slot_flag, slot,      block_flag,
                          block,     path_flag, (char *)plan->path,
                          NULL};
-    struct environment_copy environment;
+    struct variables variables;
     int executable, error;
 
     log_identify(child_role_name(plan->role), plan->slot);
@@ -111,7 +110,7 @@ _Noreturn static void child_exec(const struct process_plan *plan, int channel, p
     snprintf(block, sizeof(block), "%d", plan->block);
     if (plan->path == NULL)
         arguments[7] = NULL;
-    environment_build(&environment);
+    variables_build(&variables);
     executable = child_place(plan, channel);
     if (executable < 0)
         child_fail("descriptors", executable);
@@ -122,7 +121,7 @@ _Noreturn static void child_exec(const struct process_plan *plan, int channel, p
     if (error < 0)
         child_fail("signals", error);
     child_follow(plan, master);
-    syscall(SYS_execveat, executable, empty, arguments, environment.list, AT_EMPTY_PATH);
+    syscall(SYS_execveat, executable, empty, arguments, variables.list, AT_EMPTY_PATH);
     child_fail("execveat", -errno);
 }
 

@@ -58,20 +58,33 @@ static int directory_make_one(int parent, const struct settings *settings,
     return error;
 }
 
-int state_directory_prepare(const struct settings *settings, const char **what)
+/* The state directory's mode is set only when it is ours: an operator's own stays. */
+static int directory_make_state(const struct settings *settings)
 {
     char path[PATH_MAX];
-    int parent, error;
+    int error = directory_path(settings, path);
 
-    *what = "state_dir";
-    error = directory_path(settings, path);
     if (error < 0)
         return error;
-    if (mkdir(path, 0751) < 0 && errno != EEXIST)
-        return -errno;
+    if (mkdir(path, 0700) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return chmod(path, 0751) < 0 ? -errno : 0;
+}
+
+int state_directory_prepare(const struct settings *settings, const char **what)
+{
+    int parent, error = directory_make_state(settings);
+    const char *reason;
+
+    *what = "gate.state_dir";
+    if (error < 0)
+        return error;
     parent = directory_open(settings);
     if (parent < 0)
         return parent;
+    error = privilege_check_directory(parent, settings, &reason);
+    if (error < 0)
+        *what = "gate.state_dir can be changed by a user of the service";
     for (int i = STORE_CONFIG; i <= STORE_SESSIONS && error == 0; i++) {
         *what = names[i];
         error = directory_make_one(parent, settings, (enum store_environment)i);

@@ -206,13 +206,23 @@ static int token_inspect_token(const struct token_inspect *inspect, struct slice
     return status;
 }
 
+static bool token_inspect_is_space(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 static struct slice token_inspect_trim(struct slice text)
 {
-    while (text.size > 0 && memchr(" \t\r\n", text.data[text.size - 1], 4) != NULL)
-        text.size--;
-    while (text.size > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL)
-        text = slice_skip(text, 1);
-    return text;
+    size_t begin = 0;
+    size_t end = text.size;
+
+    if (text.data == NULL)
+        return text;
+    while (end > begin && token_inspect_is_space(text.data[end - 1]))
+        end--;
+    while (begin < end && token_inspect_is_space(text.data[begin]))
+        begin++;
+    return slice_make(text.data + begin, end - begin);
 }
 
 static int token_inspect_run(const struct token_inspect *inspect)

@@ -109,13 +109,9 @@ static enum jws_error jws_read(struct slice token, struct jws *jws)
     enum jws_error error;
     long size;
 
-    if (header_part.size == 0 || payload_part.size == 0 || signature_part.size == 0)
+    if (header_part.size == 0 || payload_part.size == 0)
         return JWS_MALFORMED;
     jws->signing_input = slice_make(token.data, header_part.size + 1 + payload_part.size);
-    size = base64url_decode(signature_part, jws->signature, sizeof(jws->signature));
-    if (size <= 0)
-        return JWS_MALFORMED;
-    jws->signature_size = (size_t)size;
     /* Reserved at once: what was read from it must not move. */
     if (buffer_reserve(&jws->memory, BASE64URL_DECODED_MAX(token.size)) != 0)
         return JWS_MALFORMED;
@@ -124,6 +120,11 @@ static enum jws_error jws_read(struct slice token, struct jws *jws)
     error = jws_read_header(jws, &header);
     if (error != JWS_OK)
         return error;
+    /* After the header, so that an unsecured token (RFC 7515, A.5) is refused for its algorithm. */
+    size = base64url_decode(signature_part, jws->signature, sizeof(jws->signature));
+    if (size <= 0)
+        return JWS_MALFORMED;
+    jws->signature_size = (size_t)size;
     if (!jws_decode(jws, payload_part, &jws->payload))
         return JWS_MALFORMED;
     return json_members(&jws->payload, NULL, 0, NULL) == 0 ? JWS_OK : JWS_MALFORMED;

@@ -1,6 +1,5 @@
 #include "worker/auth_memo.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 static bool auth_memo_is(const struct auth_memo *memo, struct slice app, struct slice token)

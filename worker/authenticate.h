@@ -41,7 +41,7 @@ struct auth_attempt {
     int64_t deadline;    /* monotonic milliseconds; 0: waits for no key yet */
     int64_t asked;       /* wall seconds when it began to wait for a key */
     uint64_t generation; /* that had no key for it */
-    int state;
+    unsigned state;
 };
 
 struct authenticator;

@@ -38,6 +38,8 @@ void client_close(struct client *client)
     if (client->next != NULL)
         client->next->link = client->link;
     worker->client_count--;
+    if (client->admin)
+        worker->admin_count--;
     worker_bury(worker, &client->remains);
     worker_client_gone(worker);
 }
@@ -198,7 +200,8 @@ static void client_process(struct client *client)
         }
         client->head_begun = false;
         deadline_clear(&client->deadline);
-        worker_count(worker, COUNT_REQUESTS);
+        if (!client->admin)
+            worker_count(worker, COUNT_REQUESTS);
         exchange_start(client, (size_t)size);
     }
     client->processing = false;
@@ -337,7 +340,10 @@ int client_open(struct worker *worker, int fd, struct tls *tls, bool admin, cons
         client->next->link = &client->next;
     worker->clients = client;
     worker->client_count++;
-    worker_count(worker, COUNT_CONNECTIONS);
+    if (admin)
+        worker->admin_count++;
+    else
+        worker_count(worker, COUNT_CONNECTIONS);
     if (tls != NULL) {
         client->state = CLIENT_HANDSHAKE;
         deadline_set(&client->deadline, worker_limits(worker)->tls_timeout);

@@ -59,7 +59,8 @@ static void exchange_dispose(struct exchange *exchange)
     buffer_wipe(&exchange->head);
     buffer_free(&exchange->body);
     buffer_free(&exchange->upstream_head);
-    worker->exchange_count--;
+    if (!exchange->client->admin)
+        worker->exchange_count--;
     worker_bury(worker, &exchange->remains);
 }
 
@@ -79,6 +80,8 @@ void exchange_end(struct exchange *exchange, bool close)
 
 void exchange_count_status(struct exchange *exchange, unsigned status)
 {
+    if (exchange->client->admin)
+        return;
     if (status >= 500)
         worker_count(exchange->worker, COUNT_RESPONSES_5XX);
     else if (status >= 400)
@@ -165,6 +168,16 @@ static void exchange_challenge(struct exchange *exchange, struct slice app, cons
     buffer_free(&challenge);
 }
 
+/* An app was not found: because there is none, or because the store could not be read. */
+static bool exchange_store_failed(struct exchange *exchange)
+{
+    if (catalog_error(exchange->worker->catalog) == 0)
+        return false;
+    exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
+                    NULL);
+    return true;
+}
+
 static void exchange_content(struct exchange *exchange, const char *media_type, struct buffer *body,
                              const char *extra, unsigned status)
 {
@@ -191,6 +204,8 @@ static void exchange_metadata(struct exchange *exchange, struct slice app)
         return;
     }
     count = catalog_issuers(exchange->worker->catalog, app, issuers, EXCHANGE_ISSUERS_MAX);
+    if (count == 0 && exchange_store_failed(exchange))
+        return;
     if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers, count,
                        NULL, 0) != 0) {
         buffer_free(&body);
@@ -266,6 +281,8 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
     exchange->end_reason = "the access token expired";
     if (exchange->app == NULL)
         exchange->app = catalog_app_find(worker->catalog, attempt->app);
+    if (exchange->app == NULL && exchange_store_failed(exchange))
+        return;
     if (exchange->app == NULL) { /* removed between its binding and now */
         exchange_challenge(exchange, attempt->app, "invalid_token",
                            "the token does not open this app");
@@ -367,6 +384,8 @@ static void exchange_route(struct exchange *exchange, const struct route *route)
     case ROUTE_HOST:
         exchange->app =
             catalog_app_find_host(worker->catalog, slice_make(route->host, route->host_size));
+        if (exchange->app == NULL && exchange_store_failed(exchange))
+            return;
         if (exchange->app == NULL)
             exchange_refuse(exchange, 404, "not found", 0, NULL);
         else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
@@ -399,7 +418,8 @@ void exchange_start(struct client *client, size_t head_size)
     exchange->state = EXCHANGE_AUTH;
     exchange->method = request->method;
     exchange->minor_version = request->minor_version;
-    exchange->keep_alive = request->keep_alive;
+    /* What we forward never says keep-alive, and a client of HTTP/1.0 would wait to hear it. */
+    exchange->keep_alive = request->keep_alive && request->minor_version >= 1;
     exchange->expect_continue = request->expect_continue;
     exchange->in_place = true;
     exchange->head_size = head_size;
@@ -407,7 +427,8 @@ void exchange_start(struct client *client, size_t head_size)
     exchange->body_size = request->body == HTTP_BODY_LENGTH ? request->content_length : 0;
     deadline_open(&exchange->deadline, worker->loop, exchange_late, exchange);
     client->exchange = exchange;
-    worker->exchange_count++;
+    if (!client->admin)
+        worker->exchange_count++;
     route_find(&route, request, worker->child.settings.public_host, client->admin);
     exchange->route = route.kind;
     if (client->admin)

@@ -94,13 +94,23 @@ enum http_field http_field_of(struct slice name)
     return HTTP_OTHER;
 }
 
+/* Most of a head is values, and nearly all are well-formed: looking at every byte without a branch
+ * is several times as fast as stopping at the first wrong one. */
 bool http_chars_are(struct slice text, unsigned classes)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        if (!http_char_is(text.data[i], classes))
-            return false;
+    const unsigned char *bytes = (const unsigned char *)text.data;
+    size_t i = 0;
+    unsigned wrong = 0;
+
+    for (; i + 4 <= text.size; i += 4) {
+        wrong |= (http_char_classes[bytes[i]] & classes) == 0;
+        wrong |= (http_char_classes[bytes[i + 1]] & classes) == 0;
+        wrong |= (http_char_classes[bytes[i + 2]] & classes) == 0;
+        wrong |= (http_char_classes[bytes[i + 3]] & classes) == 0;
     }
-    return true;
+    for (; i < text.size; i++)
+        wrong |= (http_char_classes[bytes[i]] & classes) == 0;
+    return wrong == 0;
 }
 
 bool http_is_token(struct slice text)

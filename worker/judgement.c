@@ -49,14 +49,15 @@ static enum auth_reason refuse(struct bench *bench, enum auth_reason reason,
     return reason;
 }
 
-/* A name in the judgement's memory, with a NUL. Room was reserved: it does not move. */
+/* A name in the judgement's memory, with a NUL; NULL when it holds one itself. Room was reserved:
+ * the memory does not move. */
 static const char *bench_name(struct bench *bench, struct slice name)
 {
     struct buffer *memory = &bench->judgement->memory;
     size_t room;
     const char *at = buffer_space(memory, &room);
 
-    if (room < name.size + 1)
+    if (room < name.size + 1 || (name.size > 0 && memchr(name.data, '\0', name.size) != NULL))
         return NULL;
     buffer_append_slice(memory, name);
     buffer_append(memory, "", 1);
@@ -101,7 +102,7 @@ static enum auth_reason bench_read_claims(struct bench *bench)
         names[i] = bench_name(bench, bench->config->required_claims[i - CLAIM_REQUIRED].name);
     for (size_t i = 0; i < count; i++) {
         if (names[i] == NULL)
-            return refuse(bench, AUTH_STORE, "the gateway is short of memory");
+            return refuse(bench, AUTH_CLAIM, "the token lacks a claim of an impossible name");
     }
     if (json_members(&bench->jws->payload, names, count, bench->claims) != 0)
         return refuse(bench, AUTH_MALFORMED, "the token's claims are ambiguous");

@@ -106,8 +106,8 @@ static void listener_ready(struct ev_loop *loop, struct ev_io *watcher, int even
         socklen_t size = sizeof(peer);
         int fd;
 
-        if (!listener->admin &&
-            set->worker->client_count >= worker_limits(set->worker)->connections) {
+        if (!listener->admin && set->worker->client_count - set->worker->admin_count >=
+                                    worker_limits(set->worker)->connections) {
             set->full = true;
             listener_set_apply(set);
             return;

@@ -80,7 +80,7 @@ void worker_gauges(struct worker *worker)
 {
     struct scoreboard_block *block = worker->child.block;
 
-    scoreboard_set(block, GAUGE_CONNECTIONS, worker->client_count);
+    scoreboard_set(block, GAUGE_CONNECTIONS, worker->client_count - worker->admin_count);
     scoreboard_set(block, GAUGE_EXCHANGES, worker->exchange_count);
     scoreboard_set(block, GAUGE_STREAMS, worker->stream_count);
     scoreboard_set(block, GAUGE_BODY_BYTES, worker->body_bytes);

@@ -35,9 +35,11 @@ struct worker {
     struct authenticator *authenticator;
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
-    struct client *clients; /* all, newest first */
-    size_t client_count, exchange_count, stream_count;
-    uint64_t body_bytes; /* of all request bodies that are held */
+    struct client *clients;              /* all, newest first */
+    size_t client_count;                 /* of `clients` */
+    size_t admin_count;                  /* of them, on the admin listener */
+    size_t exchange_count, stream_count; /* of the others */
+    uint64_t body_bytes;                 /* of all request bodies that are held */
     bool draining;
     struct remains *remains; /* freed at the turn's end */
     /* Lent for the length of one callback: a parsed head is copied out before it returns. */

@@ -32,7 +32,8 @@ test('make demo', async (t) => {
   assert.match(demo.output, /hello through the gate/);
   const [, url] = /^URL: +(\S+)$/m.exec(demo.output);
   const [, token] = /^token: +(\S+)$/m.exec(demo.output);
-  assert.equal((await post(url, token)).status, 200);
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } } });
+  assert.equal((await post(url, token, { body })).status, 200);
 
   await t.test('its commands work when pasted', async () => {
     const commands = demo.output.slice(demo.output.indexOf('Paste in'));

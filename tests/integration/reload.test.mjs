@@ -207,14 +207,17 @@ spec:
   - name: gatehouse/app-sub-kind
     values: [mcp]
   jwt:
-    isuer: ${issuer.name}
-    audience: '{{app.resource}}'
+    issuer: ${issuer.name}
+    audienc: '{{app.resource}}'
+    audience: elsewhere
+    static_jwks: '{"keys":[]}'
 `);
-  await waitFor('the status database', async () => (await gate.dump('config', 'status')).some(([, value]) => value !== status && /issuer\.yaml:10:5: spec\.jwt\.isuer/.test(value)));
-  await waitFor('the log', () => /issuer\.yaml:10:5: spec\.jwt\.isuer: [^\n]*issuer/.test(gate.log.slice(said)));
+  await waitFor('the status database', async () => (await gate.dump('config', 'status')).some(([, value]) => value !== status &&
+    / state=7:refused file=\d+:\S+issuer\.yaml line=2:11 column=1:5 reason=\d+:spec\.jwt\.audienc: /.test(value)));
+  await waitFor('the log', () => /issuer\.yaml:11:5: spec\.jwt\.audienc: [^\n]*audience/.test(gate.log.slice(said)));
   const check = await gate.check();
   assert.equal(check.status, 78);
-  assert.match(check.output, /issuer\.yaml:10:5: spec\.jwt\.isuer: .*issuer/);
+  assert.match(check.output, /issuer\.yaml:11:5: spec\.jwt\.audienc: .*audience/);
   assert.equal(await config(), before);
   assert.equal((await post(url, token)).status, 200);
   assert.equal((await post(url, await issuer.token(url))).status, 200);
@@ -222,10 +225,10 @@ spec:
 
   // No YAML at all.
   gate.writeResource('issuer.yaml', 'spec: [\n');
-  await waitFor('the log', () => /issuer\.yaml:\d+:\d+:/.test(gate.log.slice(said).replace(/.*isuer.*\n/g, '')));
+  await waitFor('the log', () => /issuer\.yaml:\d+:\d+:/.test(gate.log.slice(said).replace(/.*audienc: .*\n/g, '')));
   assert.equal((await post(url, token)).status, 200);
   gate.writeResource('issuer.yaml', authConfig('issuer', issuer));
-  await waitFor('a good status', async () => (await gate.dump('config', 'status')).every(([, value]) => !/refused/.test(value)));
+  await waitFor('a good status', async () => (await gate.dump('config', 'status')).every(([, value]) => !/ state=7:refused /.test(value)));
   assert.equal((await post(url, token)).status, 200);
 });
 

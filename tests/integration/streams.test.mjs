@@ -219,7 +219,7 @@ test('a client that goes before the answer ends the exchange too', async (t) => 
     response.on('close', () => closed++);
   });
   const raw = await Raw.open(gate.port);
-  await raw.write(bytes('POST /mcp/apps/app HTTP/1.1', { Host: 'a', Authorization: `Bearer ${token}`, ...MCP_HEADERS, 'Content-Length': PING.length }, PING));
+  await raw.write(bytes('POST /mcp/apps/app HTTP/1.1', { Host: `127.0.0.1:${gate.port}`, Authorization: `Bearer ${token}`, ...MCP_HEADERS, 'Content-Length': PING.length }, PING));
   await waitFor('the app to have it', () => opened === 1);
   raw.destroy();
   await waitFor('the app to see it', () => closed === 1, { deadline: 1000 });

@@ -57,14 +57,13 @@ export class Program {
 
   // Waits until the output matches; fails at once when the program ends before.
   async says(pattern, deadline = 15_000) {
-    return waitFor(`${this.name} to say ${pattern}\n${this.output}`, () => {
-      const match = pattern.exec(this.output);
-      if (match) return match;
-      if (this.ended) return Promise.reject(new Error(`ended: ${JSON.stringify(this.ended)}`));
-      return false;
-    }, { deadline }).catch((error) => {
-      throw new Error(`${error.message}\n${this.output}`);
-    });
+    await waitFor(`${this.name} to say ${pattern}`, () => pattern.test(this.output) || this.ended, { deadline })
+      .catch((error) => {
+        throw new Error(`${error.message}\n${this.output}`);
+      });
+    const match = pattern.exec(this.output);
+    if (!match) throw new Error(`${this.name} ended ${JSON.stringify(this.ended)} without ${pattern}\n${this.output}`);
+    return match;
   }
 
   async stop(deadline = 10_000) {

@@ -304,48 +304,6 @@ static void test_urls(void **state)
     assert_int_equal(try_url(fixture, "http://127.0.0.1:1/keys", false), 0);
 }
 
-static bool refused(const char *text, bool loopback_only)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-
-    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-        return key_fetch_address_refused((struct sockaddr *)&in, sizeof(in), loopback_only);
-    assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-    return key_fetch_address_refused((struct sockaddr *)&in6, sizeof(in6), loopback_only);
-}
-
-static void test_addresses(void **state)
-{
-    static const char *const never[] = {"169.254.169.254",
-                                        "0.0.0.0",
-                                        "224.0.0.1",
-                                        "255.255.255.255",
-                                        "100.100.100.200",
-                                        "168.63.129.16",
-                                        "::",
-                                        "fe80::1",
-                                        "febf::1",
-                                        "ff02::1",
-                                        "fd00:ec2::254",
-                                        "::ffff:169.254.169.254",
-                                        "::169.254.169.254",
-                                        "64:ff9b::a9fe:a9fe"};
-    static const char *const may[] = {"127.0.0.1", "10.1.2.3", "192.0.2.1",
-                                      "::1",       "fd00::1",  "2001:db8::1"};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-        assert_true(refused(never[i], false));
-    for (size_t i = 0; i < sizeof(may) / sizeof(may[0]); i++)
-        assert_false(refused(may[i], false));
-    assert_false(refused("127.0.0.2", true));
-    assert_false(refused("::1", true));
-    assert_true(refused("10.1.2.3", true));
-    assert_true(refused("2001:db8::1", true));
-    assert_true(refused("::ffff:10.1.2.3", true));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,7 +319,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cancelled_is_never_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_more_than_run_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_urls, setup, teardown),
-        cmocka_unit_test(test_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

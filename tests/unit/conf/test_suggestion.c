@@ -39,6 +39,7 @@ static void test_find(void **state)
     assert_string_equal(suggestion_find(slice_from("lgo"), words), "log");
     assert_null(suggestion_find(slice_from("banana"), words));
     assert_null(suggestion_find(slice_from("x"), words));
+    assert_null(suggestion_find(slice_from("v2"), (const char *const[]){"v1", NULL}));
 }
 
 int main(void)

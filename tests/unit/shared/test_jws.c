@@ -81,8 +81,8 @@ static void test_takes_what_providers_send(void **state)
         "{\"alg\":\"RS256\",\"typ\":\"application/at+jwt\"}",
         "{\"alg\":\"RS256\",\"typ\":\"Application/JWT\"}",
         "{\"alg\":\"RS256\",\"typ\":\"jwt\",\"x5t\":\"abc\",\"x5t#S256\":\"abc\",\"nonce\":\"x\"}",
-        "{\"alg\":\"RS256\",\"jku\":\"https://evil.example\",\"x5u\":\"x\",\"jwk\":{\"kty\":\"oct\""
-        "},\"x5c\":[\"x\"]}",
+        "{\"alg\":\"RS256\",\"jku\":\"https://evil.example\",\"x5u\":\"x\"}",
+        "{\"alg\":\"RS256\",\"jwk\":{\"kty\":\"oct\"},\"x5c\":[\"x\"]}",
         " {\"alg\" : \"RS256\"} ",
     };
 

@@ -60,92 +60,90 @@ static void test_every_prefix_is_incomplete(void **state)
     assert_int_equal(parse(text), strlen(text));
 }
 
+static const struct {
+    long status;
+    const char *text;
+} refusals[] = {
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1234567890123456789\r\n\r\n"},
+    {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"},
+    {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"},
+    {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n"},
+    {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+          "Transfer-Encoding: chunked\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n"},
+    {400, "GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost:\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: user@a\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: []\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"},
+    {400, "GET / HTTP/1.1\nHost: a\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\n\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\n Host: a\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost : a\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX(: b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nMcp-Session-Id: a\r\nmcp-session-id: b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nMcp-Method: a\r\nMcp-Method: a\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nOrigin: a\r\nOrigin: b\r\n\r\n"},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n"},
+    {417, "GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-maybe\r\n\r\n"},
+    {505, "GET / HTTP/2.0\r\nHost: a\r\n\r\n"},
+    {505, "GET / HTTP/1.2\r\nHost: a\r\n\r\n"},
+    {505, "PRI * HTTP/2.0\r\n\r\n"},
+    {400, "GET / http/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET / HTTP/1.10\r\nHost: a\r\n\r\n"},
+    {400, "GET /\r\n\r\n"},
+    {400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
+    {400, "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, " GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET path HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET * HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET http:///path HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET http://user@a/ HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET http://a?q HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {400, "GET http://a/ HTTP/1.1\r\n\r\n"},
+    {400, "CONNECT /path HTTP/1.1\r\nHost: a\r\n\r\n"},
+};
+
 static void test_refusals(void **state)
 {
-    static const struct {
-        long status;
-        const char *text;
-    } cases[] = {
-        {400,
-         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"},
-        {400,
-         "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1234567890123456789\r\n\r\n"},
-        {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"},
-        {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"},
-        {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n"},
-        {501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-              "Transfer-Encoding: chunked\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \vchunked\r\n\r\n"},
-        {400, "GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost:\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: user@a\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a:123456\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: []\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"},
-        {400, "GET / HTTP/1.1\nHost: a\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\n\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\n Host: a\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost : a\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nX(: b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nMcp-Session-Id: a\r\nmcp-session-id: b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nMcp-Method: a\r\nMcp-Method: a\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nOrigin: a\r\nOrigin: b\r\n\r\n"},
-        {400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n"},
-        {417, "GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-maybe\r\n\r\n"},
-        {505, "GET / HTTP/2.0\r\nHost: a\r\n\r\n"},
-        {505, "GET / HTTP/1.2\r\nHost: a\r\n\r\n"},
-        {505, "PRI * HTTP/2.0\r\n\r\n"},
-        {400, "GET / http/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET / HTTP/1.10\r\nHost: a\r\n\r\n"},
-        {400, "GET /\r\n\r\n"},
-        {400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
-        {400, "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, " GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET path HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET * HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET http:///path HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET http://user@a/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET http://a?q HTTP/1.1\r\nHost: a\r\n\r\n"},
-        {400, "GET http://a/ HTTP/1.1\r\n\r\n"},
-        {400, "CONNECT /path HTTP/1.1\r\nHost: a\r\n\r\n"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        long result = parse(cases[i].text);
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        long result = parse(refusals[i].text);
 
-        if (result != -cases[i].status)
-            print_error("case %zu: %s\n", i, cases[i].text);
-        assert_int_equal(result, -cases[i].status);
+        if (result != -refusals[i].status)
+            print_error("case %zu: %s\n", i, refusals[i].text);
+        assert_int_equal(result, -refusals[i].status);
         assert_true(reason[0] != '\0');
     }
 }

@@ -1,0 +1,148 @@
+#include "tests/unit/conf/documents.h"
+
+#define HEAD "kind: app\nversion: v3\nmetadata: {name: a}\nspec:\n"
+
+static void test_everything(void **state)
+{
+    const struct app_document *app;
+
+    (void)state;
+    read_documents("kind: app\nversion: v1\nmetadata:\n  name: tickets\n  description: Tickets\n"
+                   "  labels: {env: prod, 'a.b/c': '1'}\nspec:\n"
+                   "  uri: mcp+https://[::1]:8443\n  public_addr: Tickets.Example.COM\n"
+                   "  ca: ca.pem\n  rewrite: {headers: ['Host: x', {name: A-B, value: ' c '}]}\n");
+    assert_int_equal(documents.documents[0].state, DOCUMENT_GOOD);
+    app = &documents.documents[0].app;
+    expect_slice(documents.documents[0].name, "tickets");
+    expect_slice(app->record.description, "Tickets");
+    expect_slice(app->record.public_addr, "tickets.example.com");
+    expect_slice(app->ca_file, "/r/ca.pem");
+    assert_int_equal(app->record.transport, APP_MCP_HTTP);
+    assert_int_equal(app->record.endpoint_count, 1);
+    expect_slice(app->record.endpoints[0].host, "::1");
+    assert_int_equal(app->record.endpoints[0].port, 8443);
+    assert_true(app->record.endpoints[0].tls);
+    expect_slice(app->record.endpoints[0].path, "/");
+    assert_int_equal(app->record.endpoints[0].address_count, 0);
+    assert_int_equal(app->record.header_count, 2);
+    expect_slice(app->record.headers[0].value, "x");
+    expect_slice(app->record.headers[1].name, "A-B");
+    expect_slice(app->record.headers[1].value, "c");
+    finish("");
+}
+
+static bool bears(const struct app_record *app, const char *name, const char *value)
+{
+    for (size_t i = 0; i < app->label_count; i++)
+        if (slice_is(app->labels[i].name, name))
+            return slice_is(app->labels[i].value, value);
+    return false;
+}
+
+static void test_internal_labels(void **state)
+{
+    const struct app_record *app;
+
+    (void)state;
+    read_documents(HEAD "  uri: mcp+http://a/mcp\n---\n" HEAD
+                        "  {uri: http://a, public_addr: a.example}\n");
+    app = &documents.documents[0].app.record;
+    assert_int_equal(app->label_count, 2);
+    assert_true(bears(app, "teleport.internal/app-sub-kind", "mcp"));
+    assert_true(bears(app, "gatehouse/app-sub-kind", "mcp"));
+    assert_int_equal(documents.documents[1].app.record.label_count, 0);
+    assert_int_equal(documents.documents[1].app.record.transport, APP_HTTP);
+    finish("");
+}
+
+static void refused(const char *spec, const char *text)
+{
+    char all[1024];
+
+    snprintf(all, sizeof(all), HEAD "  %s\n", spec);
+    read_documents(all);
+    assert_int_equal(documents.documents[0].state, DOCUMENT_REFUSED);
+    assert_int_equal(documents.documents[0].hash.size, 0);
+    expect_slice(documents.documents[0].name, "a");
+    finish_mention(text);
+}
+
+static void test_uris(void **state)
+{
+    (void)state;
+    refused("uri: gopher://a", "f.yaml:5:8: spec.uri: the scheme must be");
+    refused("uri: x+http://a", "spec.uri: the scheme must be mcp+http, mcp+https, http or https");
+    refused("uri: mcp+stdio://a", "spec.uri: this kind of server is not supported");
+    refused("uri: mcp+sse+http://a", "spec.uri: this kind of server is not supported");
+    refused("uri: tcp://a:22", "spec.uri: this kind of server is not supported");
+    refused("uri: mcp+http://a/mcp?b=c", "spec.uri: a query is not supported");
+    refused("uri: mcp+http://a/mcp#b", "spec.uri: a fragment");
+    refused("uri: mcp+http://u:p@a/mcp", "spec.uri: a user name or password");
+    refused("uri: mcp+http://127.1/mcp", "spec.uri: the host is neither");
+    refused("public_addr: a.example", "spec.uri: is required");
+}
+
+static void test_public_addr(void **state)
+{
+    (void)state;
+    refused("uri: http://a", "spec.public_addr: is required for a web app");
+    refused("{uri: http://a, public_addr: https://a.example}",
+            "spec.public_addr: must be a host name alone");
+    refused("{uri: http://a, public_addr: 'a.example:80'}",
+            "spec.public_addr: must be a host name alone");
+    refused("{uri: http://a, public_addr: 10.0.0.1}", "spec.public_addr: must be a host name, not");
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    read_documents("kind: app\nversion: v1\nmetadata: {name: a/b}\nspec: {uri: 'mcp+http://a'}\n");
+    expect_slice(documents.documents[0].name, "a/b");
+    finish("/r/f.yaml:3:18: metadata.name: must be a DNS label: a to z, 0 to 9 and '-', at most "
+           "63\n");
+    read_documents("kind: app\nversion: v2\nspec: {uri: 'mcp+http://a'}\n");
+    assert_int_equal(documents.documents[0].name.size, 0);
+    finish("/r/f.yaml:1:1: metadata: is required\n"
+           "/r/f.yaml:2:10: version: must be v1 or v3, found the text \"v2\"\n");
+}
+
+static void test_not_yet(void **state)
+{
+    (void)state;
+    refused("{uri: 'mcp+http://a', cors: {}}", "spec.cors: is not supported by this release");
+    refused("{uri: 'mcp+http://a', commands: []}", "spec.commands: is not supported");
+    refused("{uri: 'mcp+http://a', rewrite: {redirect: [a]}}", "spec.rewrite.redirect: is not");
+    refused("{uri: 'mcp+http://a', ca: x, insecure_skip_verify: true}",
+            "spec.insecure_skip_verify: makes no sense with a `ca`");
+}
+
+static void test_too_large_for_a_record(void **state)
+{
+    static char text[64 * 1024];
+    size_t size = (size_t)sprintf(text, HEAD "  uri: mcp+http://a\n  rewrite:\n    headers:\n");
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        size += (size_t)sprintf(text + size, "    - 'X-%d: ", i);
+        memset(text + size, 'v', 4000);
+        size += 4000;
+        size += (size_t)sprintf(text + size, "'\n");
+    }
+    read_documents(text);
+    finish_mention("fit in a record; shorten its labels or headers");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_internal_labels),
+        cmocka_unit_test(test_uris),
+        cmocka_unit_test(test_public_addr),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_not_yet),
+        cmocka_unit_test(test_too_large_for_a_record),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,368 @@
+#include "tests/unit/worker/auth_fixture.h"
+
+static struct slice text(const char *value)
+{
+    return slice_from(value);
+}
+
+static void assert_slice(struct slice slice, const char *expected)
+{
+    assert_int_equal(strlen(expected), slice.size);
+    assert_memory_equal(expected, slice.data, slice.size);
+}
+
+static void apps_are_found_by_name_and_host(void **state)
+{
+    struct fixture fixture;
+    struct catalog_app *app, *again;
+
+    (void)state;
+    fixture_open(&fixture);
+    assert_null(catalog_app_find(fixture.catalog, text("red")));
+    publish_begin(&fixture);
+    publish_app(&fixture, "red", "red.example.test");
+    publish_end(&fixture);
+    /* Not in this turn's snapshot, but the miss is looked up once more. */
+    app = catalog_app_find(fixture.catalog, text("red"));
+    assert_non_null(app);
+    assert_slice(app->record.name, "red");
+    assert_int_equal(3001, app->record.endpoints[0].port);
+    again = catalog_app_find_host(fixture.catalog, text("red.example.test"));
+    assert_ptr_equal(app, again);
+    catalog_app_release(again);
+    again = catalog_app_find_host(fixture.catalog, text("red.example.test"));
+    assert_ptr_equal(app, again);
+    assert_null(catalog_app_find_host(fixture.catalog, text("blue.example.test")));
+    assert_int_equal(0, catalog_error(fixture.catalog));
+    catalog_app_release(again);
+    catalog_app_release(app);
+    fixture_close(&fixture);
+}
+
+static void held_app_survives_its_generation(void **state)
+{
+    struct fixture fixture;
+    struct catalog_app *app, *next;
+    struct store_key key;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    app = catalog_app_find(fixture.catalog, text("red"));
+    assert_non_null(app);
+    publish_begin(&fixture);
+    store_key_of(&key, text("red"));
+    assert_int_equal(0, store_delete(fixture.config, STORE_APPS, &key));
+    publish_end(&fixture);
+    /* Until the turn ends, what was decoded stands. */
+    next = catalog_app_find(fixture.catalog, text("red"));
+    assert_ptr_equal(app, next);
+    catalog_app_release(next);
+    fixture_turn(&fixture);
+    assert_null(catalog_app_find(fixture.catalog, text("red")));
+    assert_slice(app->record.name, "red");
+    catalog_app_release(app);
+    catalog_app_release(NULL);
+    fixture_close(&fixture);
+}
+
+static void bindings_are_of_one_app_and_issuer(void **state)
+{
+    const struct catalog_binding *binding;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    binding = catalog_binding_find(fixture.catalog, text("red"), text("https://red.test"));
+    assert_non_null(binding);
+    assert_slice(binding->record.config, "red");
+    assert_slice(binding->record.audiences[0], "gate");
+    assert_slice(binding->config.issuer, "https://red.test");
+    assert_ptr_equal(binding,
+                     catalog_binding_find(fixture.catalog, text("red"), text("https://red.test")));
+    assert_null(catalog_binding_find(fixture.catalog, text("blue"), text("https://red.test")));
+    assert_null(catalog_binding_find(fixture.catalog, text("none"), text("https://red.test")));
+    assert_null(catalog_binding_find(fixture.catalog, text("red"), text("https://red.test/")));
+    assert_null(catalog_binding_find(fixture.catalog, text("redhttps"), text("://red.test")));
+    assert_int_equal(0, catalog_error(fixture.catalog));
+    fixture_close(&fixture);
+}
+
+static void new_generation_drops_the_old(void **state)
+{
+    const struct catalog_binding *binding;
+    struct auth_config_record config;
+    struct fixture fixture;
+    int error = -1;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    assert_false(catalog_turn(fixture.catalog, &error));
+    assert_int_equal(0, error);
+    binding = catalog_binding_find(fixture.catalog, text("red"), text("https://red.test"));
+    assert_int_equal(1, binding->config.revision);
+    publish_begin(&fixture);
+    config = config_of("red", "https://red.test");
+    config.revision = 2;
+    publish_config(&fixture, &config);
+    publish_unbinding(&fixture, "blue", "https://blue.test");
+    publish_end(&fixture);
+    store_turn_end(fixture.config);
+    store_turn_begin(fixture.config);
+    assert_true(catalog_turn(fixture.catalog, &error));
+    assert_int_equal(0, error);
+    assert_int_equal(fixture.public.generation, catalog_generation(fixture.catalog));
+    binding = catalog_binding_find(fixture.catalog, text("red"), text("https://red.test"));
+    assert_int_equal(2, binding->config.revision);
+    assert_null(catalog_binding_find(fixture.catalog, text("blue"), text("https://blue.test")));
+    fixture_close(&fixture);
+}
+
+static void config_of_another_issuer_is_no_binding(void **state)
+{
+    struct auth_config_record config;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_begin(&fixture);
+    config = config_of("red", "https://other.test");
+    publish_config(&fixture, &config);
+    publish_binding(&fixture, "red", "https://red.test", "red", "gate");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    assert_null(catalog_binding_find(fixture.catalog, text("red"), text("https://red.test")));
+    assert_int_equal(0, catalog_error(fixture.catalog));
+    fixture_close(&fixture);
+}
+
+static void unreadable_record_is_an_error_not_a_miss(void **state)
+{
+    struct fixture fixture;
+    struct store_key key;
+    struct buffer record = {0};
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_begin(&fixture);
+    store_key_of(&key, text("red"));
+    buffer_append_text(&record, "9 nonsense");
+    publish_put(&fixture, STORE_APPS, &key, &record);
+    publish_binding(&fixture, "red", "https://red.test", "gone", "gate");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    assert_null(catalog_app_find(fixture.catalog, text("red")));
+    assert_int_equal(-EBADMSG, catalog_error(fixture.catalog));
+    fixture_turn(&fixture);
+    assert_int_equal(0, catalog_error(fixture.catalog));
+    /* A binding whose config is missing. */
+    assert_null(catalog_binding_find(fixture.catalog, text("red"), text("https://red.test")));
+    assert_int_equal(-EBADMSG, catalog_error(fixture.catalog));
+    fixture_close(&fixture);
+}
+
+static void keys_are_picked_by_kid_and_time(void **state)
+{
+    struct jose_key *keys[CATALOG_KEYS_MAX];
+    struct slice thumbprints[CATALOG_KEYS_MAX];
+    struct jose_key *again;
+    struct fixture fixture;
+    int64_t now = clock_wall_seconds();
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_begin(&fixture);
+    publish_key(&fixture, "red", "k1", fixture.key, JOSE_ES256, 0);
+    publish_key(&fixture, "red", "k/2", fixture.other_key, JOSE_ES256, now + 1000);
+    publish_key(&fixture, "red", "old", fixture.other_key, JOSE_ES256, now - 1);
+    publish_key(&fixture, "red", "", fixture.other_key, JOSE_ES256, 0);
+    publish_key(&fixture, "redder", "k3", fixture.key, JOSE_ES256, 0);
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    assert_int_equal(1, catalog_keys(fixture.catalog, text("red"), text("k1"), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_int_equal(64, thumbprints[0].size);
+    again = keys[0];
+    assert_int_equal(1, catalog_keys(fixture.catalog, text("red"), text("k1"), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_ptr_equal(again, keys[0]);
+    assert_int_equal(1, catalog_keys(fixture.catalog, text("red"), text("k/2"), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_int_equal(0, catalog_keys(fixture.catalog, text("red"), text("old"), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_int_equal(0, catalog_keys(fixture.catalog, text("red"), text("k"), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_int_equal(3, catalog_keys(fixture.catalog, text("red"), text(""), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_int_equal(2, catalog_keys(fixture.catalog, text("red"), text(""), keys, thumbprints, 2));
+    assert_int_equal(0, catalog_keys(fixture.catalog, text("none"), text(""), keys, thumbprints,
+                                     CATALOG_KEYS_MAX));
+    assert_int_equal(0, catalog_error(fixture.catalog));
+    fixture_close(&fixture);
+}
+
+static void metadata_names_https_issuers_of_the_app(void **state)
+{
+    struct auth_config_record config;
+    struct slice issuers[CATALOG_ISSUERS_MAX];
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    publish_begin(&fixture);
+    config = config_of("plain", "cluster-name");
+    publish_config(&fixture, &config);
+    publish_binding(&fixture, "red", "cluster-name", "plain", "gate");
+    publish_binding(&fixture, "green", "cluster-name", "plain", "gate");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    for (int pass = 0; pass < 2; pass++) {
+        assert_int_equal(
+            1, catalog_issuers(fixture.catalog, text("red"), issuers, CATALOG_ISSUERS_MAX));
+        assert_slice(issuers[0], "https://red.test");
+        assert_int_equal(
+            0, catalog_issuers(fixture.catalog, text("green"), issuers, CATALOG_ISSUERS_MAX));
+        assert_int_equal(
+            2, catalog_issuers(fixture.catalog, text("unknown"), issuers, CATALOG_ISSUERS_MAX));
+        assert_slice(issuers[0], "https://blue.test");
+        assert_slice(issuers[1], "https://red.test");
+        assert_int_equal(1, catalog_issuers(fixture.catalog, text("unknown"), issuers, 1));
+        /* A prefix of a name is another app. */
+        assert_int_equal(
+            2, catalog_issuers(fixture.catalog, text("re"), issuers, CATALOG_ISSUERS_MAX));
+    }
+    fixture_close(&fixture);
+}
+
+static void snapshot_that_was_turned_back_is_refused(void **state)
+{
+    struct fixture fixture;
+    int error = 0;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    fixture.public.generation += 1; /* announced, but the store does not have it */
+    store_turn_end(fixture.config);
+    store_turn_begin(fixture.config);
+    assert_true(catalog_turn(fixture.catalog, &error));
+    assert_int_equal(-ESTALE, error);
+    assert_null(catalog_binding_find(fixture.catalog, text("red"), text("https://red.test")));
+    assert_null(catalog_app_find(fixture.catalog, text("red")));
+    assert_int_equal(-ESTALE, catalog_error(fixture.catalog));
+    /* For good: the worker has to go. */
+    fixture.public.generation -= 1;
+    catalog_turn(fixture.catalog, &error);
+    assert_int_equal(-ESTALE, error);
+    fixture_close(&fixture);
+}
+
+/* Turned back without an announcement: the next read that misses the memory sees it. */
+static void later_snapshot_that_was_turned_back_is_refused(void **state)
+{
+    struct fixture fixture;
+    struct buffer record = {0};
+    struct store_key key;
+    int error = 0;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    generation_record_key(&key);
+    publish_begin(&fixture);
+    assert_int_equal(0, generation_record_encode(fixture.public.generation - 1, &record));
+    publish_put(&fixture, STORE_META, &key, &record);
+    assert_int_equal(0, store_commit(fixture.config));
+    store_turn_end(fixture.config);
+    store_turn_begin(fixture.config);
+    assert_false(catalog_turn(fixture.catalog, &error));
+    assert_int_equal(0, error);
+    assert_null(catalog_app_find(fixture.catalog, text("red")));
+    assert_int_equal(-ESTALE, catalog_error(fixture.catalog));
+    catalog_turn(fixture.catalog, &error);
+    assert_int_equal(-ESTALE, error);
+    fixture_close(&fixture);
+}
+
+static void publish_revocation(struct fixture *fixture, const char *kind, const char *issuer,
+                               const char *value)
+{
+    struct buffer record = {0};
+    struct store_key key;
+
+    store_key_begin(&key);
+    store_key_plain(&key, kind);
+    if (issuer != NULL)
+        store_key_digest(&key, text(issuer));
+    store_key_part(&key, text(value));
+    publish_begin(fixture);
+    buffer_append_text(&record, "1 until=1:0");
+    publish_put(fixture, STORE_REVOCATIONS, &key, &record);
+    publish_end(fixture);
+    fixture->public.revocations++;
+}
+
+static void revocations_name_sessions_in_six_ways(void **state)
+{
+    static const struct {
+        const char *kind, *issuer, *value;
+        int revoked;
+    } cases[] = {
+        {"session", NULL, "jwt_none", 0},
+        {"user", "https://other.test", "ann@x.test", 0},
+        {"user", "https://red.test", "ann@x.test", 1},
+        {"subject", "https://red.test", "s-1", 1},
+        {"jti", "https://red.test", "j-1", 1},
+        {"app", NULL, "red", 1},
+        {"signing_input", NULL, "abc", 1},
+    };
+    struct session_record session = {
+        .app = text("red"),
+        .issuer = text("https://red.test"),
+        .user = text("ann@x.test"),
+        .subject = text("s-1"),
+        .jti = text("j-1"),
+        .signing_input = text("abc"),
+    };
+    struct session_id id;
+
+    (void)state;
+    session_id_make(&id, SESSION_KIND_JWT, text("red"), text("token"));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture fixture;
+
+        fixture_open(&fixture);
+        assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
+        publish_revocation(&fixture, cases[i].kind, cases[i].issuer, cases[i].value);
+        /* In the very turn that saw nothing of it. */
+        for (int pass = 0; pass < 2; pass++)
+            assert_int_equal(cases[i].revoked, catalog_revoked(fixture.catalog, &id, &session));
+        if (cases[i].revoked == 0) {
+            publish_revocation(&fixture, "session", NULL, id.text);
+            assert_int_equal(1, catalog_revoked(fixture.catalog, &id, &session));
+        }
+        fixture_close(&fixture);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(apps_are_found_by_name_and_host),
+        cmocka_unit_test(held_app_survives_its_generation),
+        cmocka_unit_test(bindings_are_of_one_app_and_issuer),
+        cmocka_unit_test(new_generation_drops_the_old),
+        cmocka_unit_test(config_of_another_issuer_is_no_binding),
+        cmocka_unit_test(unreadable_record_is_an_error_not_a_miss),
+        cmocka_unit_test(keys_are_picked_by_kid_and_time),
+        cmocka_unit_test(metadata_names_https_issuers_of_the_app),
+        cmocka_unit_test(snapshot_that_was_turned_back_is_refused),
+        cmocka_unit_test(later_snapshot_that_was_turned_back_is_refused),
+        cmocka_unit_test(revocations_name_sessions_in_six_ways),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
