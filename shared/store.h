@@ -28,6 +28,7 @@
 
 #include "shared/buffer.h"
 #include "shared/slice.h"
+#include "shared/store_database.h"
 #include "shared/store_key.h"
 
 #include <errno.h>
@@ -39,26 +40,6 @@ enum {
     /* Processes that read one environment: two generations of 64 workers, and the others. The first
      * opener sets the table's size, so it is one number for all. */
     STORE_READERS = 2 * 64 + 64,
-};
-
-enum store_environment { STORE_CONFIG, STORE_SESSIONS };
-
-/* The databases of both environments; the name in LMDB is the lower-case part after the prefix. */
-enum store_database {
-    STORE_META, /* in both */
-    STORE_APPS,
-    STORE_HOSTS,
-    STORE_APP_AUTH_CONFIGS,
-    STORE_BINDINGS,
-    STORE_KEYS,
-    STORE_POLICIES,
-    STORE_REVOCATIONS,
-    STORE_STATUS,
-    STORE_SESSION, /* "sessions" */
-    STORE_SESSIONS_BY_USER,
-    STORE_SESSIONS_BY_EXPIRY,
-    STORE_MCP_SESSIONS,
-    STORE_DATABASES
 };
 
 struct store;
@@ -140,6 +121,5 @@ static inline bool store_is_lost(int error)
 
 /* The LMDB version this program runs with, as "0.9.24". */
 const char *store_version(void);
-const char *store_database_name(enum store_database database);
 
 #endif
