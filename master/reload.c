@@ -105,7 +105,7 @@ void reload_read(struct supervisor *supervisor, struct configuration *configurat
     const char *reason;
 
     if (configuration == NULL) {
-        reload_abort(supervisor, "the reader refused it", now);
+        reload_abort(supervisor, "the file was refused", now);
         return;
     }
     switch (reload_compare(supervisor_settings(supervisor), &configuration->settings, &reason)) {

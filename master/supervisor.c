@@ -8,6 +8,7 @@
 #include "master/roster.h"
 #include "master/signal.h"
 #include "master/state_directory.h"
+#include "master/ticket.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -133,14 +133,6 @@ static int supervisor_open_boards(struct supervisor *supervisor, const struct se
     return 0;
 }
 
-static int supervisor_make_ticket_keys(struct message_ticket_keys *keys)
-{
-    keys->count = 1;
-    if (getrandom(keys->keys[0], sizeof(keys->keys[0]), 0) != (ssize_t)sizeof(keys->keys[0]))
-        return -EIO;
-    return 0;
-}
-
 /* Everything that needs the settings and may refuse them. */
 static int supervisor_prepare(struct supervisor *supervisor, struct configuration *configuration,
                               char reason[CONFIGURATION_REASON])
@@ -155,7 +147,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct configuratio
     }
     if (error == 0) {
         what = "random numbers";
-        error = supervisor_make_ticket_keys(&supervisor->ticket_keys);
+        error = ticket_renew(&supervisor->ticket_keys);
     }
     if (error == 0)
         error = state_directory_prepare(settings, &what);
@@ -184,6 +176,7 @@ static void supervisor_begin(struct supervisor *supervisor, struct configuration
         listener_text(listener, address, sizeof(address));
         log_info("listening", "%s%s", address, listener->admin ? " (admin)" : "");
     }
+    supervisor->tickets_until = clock_monotonic_milliseconds() + TICKET_LIFE;
     supervisor->phase = PHASE_STARTING;
 }
 
@@ -308,6 +301,21 @@ static void supervisor_signals(struct supervisor *supervisor, int64_t now)
     }
 }
 
+static void supervisor_renew_tickets(struct supervisor *supervisor, int64_t now)
+{
+    struct slice keys =
+        slice_make((const char *)&supervisor->ticket_keys, sizeof(supervisor->ticket_keys));
+
+    if (now < supervisor->tickets_until)
+        return;
+    supervisor->tickets_until = now + TICKET_LIFE;
+    if (ticket_renew(&supervisor->ticket_keys) < 0)
+        return;
+    for (size_t i = 0; i < SCOREBOARD_BLOCKS; i++)
+        if (supervisor->processes[i].role == ROLE_WORKER)
+            (void)relay_order(&supervisor->processes[i], MESSAGE_TICKET_KEYS, keys, NULL, 0);
+}
+
 static void supervisor_announce(struct supervisor *supervisor)
 {
     const struct settings *settings = supervisor_settings(supervisor);
@@ -329,6 +337,7 @@ static void supervisor_serve(struct supervisor *supervisor, int64_t now)
     seat_turn(supervisor, &supervisor->janitor, supervisor_configuration(supervisor), now);
     for (int i = 0; i < 2; i++)
         generation_turn(supervisor, &supervisor->generations[i], now);
+    supervisor_renew_tickets(supervisor, now);
     if (supervisor->phase == PHASE_SERVING)
         reload_turn(supervisor, now);
     else if (supervisor->watcher.backoff.ready && supervisor->janitor.backoff.ready &&

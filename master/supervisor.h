@@ -36,6 +36,7 @@ struct supervisor {
     struct generation *current, *other; /* other: the next one, or the old one draining */
     unsigned generation_number;         /* the last given */
     struct message_ticket_keys ticket_keys;
+    int64_t tickets_until;           /* monotonic milliseconds: then they are renewed */
     struct process *reader;          /* NULL: none runs */
     int settings_file;               /* what the reader reads; -1 */
     struct configuration *candidate; /* what it said so far */

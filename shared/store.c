@@ -114,6 +114,52 @@ static struct slice store_slice(const MDB_val *val)
     return slice_make(val->mv_data, val->mv_size);
 }
 
+/* Whether a transaction that could not begin may be tried once more. */
+static bool store_remedy(struct store *store, int status)
+{
+    if (status == MDB_READERS_FULL)
+        return mdb_reader_check(store->env, NULL) == 0;
+    /* Another generation of processes runs with a larger map: take its size. Only while nothing is
+     * borrowed from the old one. */
+    if (status == MDB_MAP_RESIZED && !store->reading)
+        return mdb_env_set_mapsize(store->env, 0) == 0;
+    return false;
+}
+
+static int store_renew(struct store *store)
+{
+    if (store->reader != NULL)
+        return mdb_txn_renew(store->reader);
+    return mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
+}
+
+static int store_read_begin(struct store *store)
+{
+    int status;
+
+    if (store->reading)
+        return 0;
+    status = store_renew(store);
+    if (store_remedy(store, status))
+        status = store_renew(store);
+    store->reading = status == 0;
+    return store_error(status);
+}
+
+/* The transaction that reads see: the write transaction while there is one. */
+static int store_snapshot(struct store *store, MDB_txn **txn)
+{
+    int error;
+
+    if (store->writer != NULL) {
+        *txn = store->writer;
+        return store->write_error;
+    }
+    error = store_read_begin(store);
+    *txn = store->reader;
+    return error;
+}
+
 /* Opening and closing */
 
 static int store_open_environment(struct store *store, const struct store_options *options)
@@ -170,21 +216,20 @@ static int store_allocate(struct store **out, const struct store_options *option
     return 0;
 }
 
-/* Handles that are opened in a transaction stay only when it is committed, a reading one too. */
+/* Handles that are opened in a transaction stay only when it is committed, a reading one too. This
+ * also takes the process's slot in the table of readers. */
 static int store_open_existing(struct store *store)
 {
     MDB_txn *txn;
-    int error = store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn));
+    int error = store_snapshot(store, &txn);
 
+    if (error == 0)
+        error = store_open_databases(store, txn, 0);
     if (error != 0)
         return error;
-    error = store_open_databases(store, txn, 0);
-    if (error != 0) {
-        mdb_txn_abort(txn);
-        return error;
-    }
+    store->reader = NULL;
+    store->reading = false;
     error = store_error(mdb_txn_commit(txn));
-    /* This read also takes the process's slot in the table of readers. */
     return error != 0 ? error : store_meta_check(store);
 }
 
@@ -247,44 +292,6 @@ void store_turn_end(struct store *store)
 {
     assert(store->writer == NULL);
     store_release(store);
-}
-
-/* Whether a transaction that could not begin may be tried once more. */
-static bool store_remedy(struct store *store, int status)
-{
-    if (status == MDB_READERS_FULL)
-        return mdb_reader_check(store->env, NULL) == 0;
-    /* Another generation of processes runs with a larger map: take its size. Only while nothing is
-     * borrowed from the old one. */
-    if (status == MDB_MAP_RESIZED && !store->reading)
-        return mdb_env_set_mapsize(store->env, 0) == 0;
-    return false;
-}
-
-static int store_renew(struct store *store)
-{
-    if (store->reader != NULL)
-        return mdb_txn_renew(store->reader);
-    return mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
-}
-
-/* The transaction that reads see: the write transaction while there is one. */
-static int store_snapshot(struct store *store, MDB_txn **txn)
-{
-    int status = 0;
-
-    if (store->writer != NULL) {
-        *txn = store->writer;
-        return store->write_error;
-    }
-    if (!store->reading) {
-        status = store_renew(store);
-        if (store_remedy(store, status))
-            status = store_renew(store);
-        store->reading = status == 0;
-    }
-    *txn = store->reader;
-    return store_error(status);
 }
 
 int store_refresh(struct store *store)
@@ -476,13 +483,17 @@ int store_write_begin(struct store *store)
     return 0;
 }
 
-static int store_free_pages(MDB_txn *txn, uint64_t *pages)
+/* By the snapshot, which may be this turn's: LMDB lets only readers see the list. */
+static int store_free_pages(struct store *store, uint64_t *pages)
 {
     MDB_cursor *cursor;
     MDB_val key, entry;
-    int status = mdb_cursor_open(txn, store_free_list, &cursor);
+    int status = store_read_begin(store);
 
     *pages = 0;
+    if (status != 0)
+        return status;
+    status = mdb_cursor_open(store->reader, store_free_list, &cursor);
     if (status != 0)
         return store_error(status);
     while ((status = mdb_cursor_get(cursor, &key, &entry, MDB_NEXT)) == 0) {
@@ -494,20 +505,6 @@ static int store_free_pages(MDB_txn *txn, uint64_t *pages)
     }
     mdb_cursor_close(cursor);
     return status == MDB_NOTFOUND ? 0 : store_error(status);
-}
-
-/* LMDB lists free pages to readers only: in a write transaction its cursor is EINVAL. */
-static int store_spare_pages(struct store *store, uint64_t *pages)
-{
-    MDB_txn *reader;
-    int status = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &reader);
-    int error;
-
-    if (status != 0)
-        return store_error(status);
-    error = store_free_pages(reader, pages);
-    mdb_txn_abort(reader);
-    return error;
 }
 
 /* -ENOSPC when only the reserve is left, but `meta` may use it: a full environment is to start.
@@ -530,7 +527,7 @@ static int store_room(struct store *store, enum store_database database)
     total = info.me_mapsize / stat.ms_psize;
     used = info.me_last_pgno + 1;
     if (used > total - total / STORE_RESERVE)
-        error = store_spare_pages(store, &spare);
+        error = store_free_pages(store, &spare);
     if (error == 0 && used > total - total / STORE_RESERVE + spare)
         error = -ENOSPC;
     store->room_known = error == 0;
@@ -708,7 +705,7 @@ int store_usage(struct store *store, struct store_usage *usage)
     if (error == 0)
         error = store_error(mdb_env_info(store->env, &info));
     if (error == 0)
-        error = store_free_pages(txn, &spare);
+        error = store_free_pages(store, &spare);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++) {
         if (!store_databases[i].in[store->environment])
             continue;

@@ -4,6 +4,8 @@
 #include "shared/json.h"
 #include "worker/http_date.h"
 
+#include <stdio.h>
+
 #define REPLY_APPS "/mcp/apps/"
 #define REPLY_WELL_KNOWN "/.well-known/oauth-protected-resource"
 
@@ -122,15 +124,18 @@ static int reply_error_body(struct buffer *out, const struct reply_error *error)
 {
     struct reply_writer writer = {.out = out};
     int code = error->status >= 500 ? RPC_INTERNAL_ERROR : RPC_INVALID_REQUEST;
+    char message[256];
 
+    /* Clients show the body and forget the status: so it says both. */
+    snprintf(message, sizeof(message), "%s: %s", reply_phrase(error->status), error->message);
     if (!error->json_rpc) {
-        reply_text(&writer, error->message);
+        reply_text(&writer, message);
         reply_text(&writer, "\n");
         return writer.error;
     }
     writer.error =
         buffer_append_format(out, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":", code);
-    reply_string(&writer, slice_from(error->message));
+    reply_string(&writer, slice_from(message));
     reply_text(&writer, "},\"id\":null}");
     return writer.error;
 }

@@ -61,7 +61,7 @@ static void test_json_rpc_error(void **state)
     assert_true(response.keep_alive);
     assert_int_equal(response.content_length, body.size);
     assert_slice(body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":"
-                       "\"A \\\"token\\\" is needed\"},\"id\":null}");
+                       "\"Unauthorized: A \\\"token\\\" is needed\"},\"id\":null}");
     assert_slice(header("Content-Type"), "application/json");
     assert_slice(header("WWW-Authenticate"), "Bearer x=\"y\"");
     assert_slice(header("Cache-Control"), "no-store");
@@ -83,7 +83,7 @@ static void test_plain_error(void **state)
     (void)state;
     assert_int_equal(reply_error(&out, &error), 0);
     read_back();
-    assert_slice(body, "Later\n");
+    assert_slice(body, "Service Unavailable: Later\n");
     assert_false(response.keep_alive);
     assert_slice(header("Retry-After"), "7");
     assert_slice(header("Allow"), "GET, HEAD");
@@ -152,7 +152,7 @@ static void test_metadata(void **state)
     assert_int_equal(
         reply_metadata(&out, slice_from("https://gate"), slice_from("app"), NULL, 0, NULL, 0), 0);
     assert_slice(buffer_slice(&out),
-                 "{\"resource\":\"https://gate/mcp/apps/app\",\"authorization_servers\":[],"
+                 "{\"resource\":\"https://gate/mcp/apps/app\","
                  "\"bearer_methods_supported\":[\"header\"],\"resource_name\":\"app\"}");
 }
 
