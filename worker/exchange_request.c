@@ -54,7 +54,7 @@ static void exchange_forward(struct exchange *exchange)
 
     deadline_clear(&client->deadline);
     if (app->endpoint_count == 0) {
-        exchange_refuse(exchange, 503, "the app has no endpoint", 2, NULL);
+        exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
     exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
@@ -275,7 +275,8 @@ static void exchange_connect(struct exchange *exchange)
         return;
     }
     if (exchange->tried == 0)
-        exchange_refuse(exchange, 503, "the app's server has no address just now", 2, NULL);
+        exchange_refuse(exchange, 503, "the app's server has no address just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
     else
         exchange_refuse(exchange, 502, "the app's server cannot be reached", 0, NULL);
 }
