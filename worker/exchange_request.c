@@ -51,6 +51,7 @@ static void exchange_forward(struct exchange *exchange)
         .body_size = exchange_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
+    int error;
 
     deadline_clear(&client->deadline);
     if (app->endpoint_count == 0) {
@@ -59,7 +60,14 @@ static void exchange_forward(struct exchange *exchange)
     }
     exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
     forward.endpoint = &app->endpoints[exchange->start];
-    if (forward_request_head(&exchange->upstream_head, &forward) != 0) {
+    error = forward_request_head(&exchange->upstream_head, &forward);
+    if (error == -EBADMSG) {
+        log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
+                  (int)app->name.size, app->name.data);
+        exchange_refuse(exchange, 502, "the app cannot be reached as it is configured", 0, NULL);
+        return;
+    }
+    if (error != 0) {
         client_close(client);
         return;
     }
