@@ -1,6 +1,7 @@
 /* The command line, and the way into each role. */
 
 #include "conf/roles.h"
+#include "master/revoke_command.h"
 #include "master/supervisor.h"
 #include "master/token_command.h"
 #include "shared/log.h"
@@ -17,6 +18,7 @@
 
 static const char usage[] = "usage: gatehouse run -c FILE\n"
                             "       gatehouse check -c FILE\n"
+                            "       gatehouse sessions revoke ... -c FILE\n"
                             "       gatehouse token keygen|mint|inspect ...\n"
                             "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
                             "       gatehouse --version | --help\n";
@@ -99,6 +101,8 @@ int main(int argc, char **argv)
         return main_run(argv[3]);
     if (argc == 4 && strcmp(argv[1], "check") == 0 && strcmp(argv[2], "-c") == 0)
         return check_main(argv[3]);
+    if (argc >= 3 && strcmp(argv[1], "sessions") == 0 && strcmp(argv[2], "revoke") == 0)
+        return revoke_command(argc - 3, argv + 3);
     if (argc >= 2 && strcmp(argv[1], "token") == 0)
         return token_command(argc - 2, argv + 2);
     if (argc >= 2 && strcmp(argv[1], "demo-server") == 0)

@@ -16,8 +16,8 @@
  * What is read inside a write transaction is as that transaction has left it.
  *
  * `meta` holds records of one field, named as the key: schema, lmdb, boot_id, created (wall
- * seconds), and in `config` generation, which begins with the milliseconds of its making, so that
- * an environment that was made anew never repeats a number.
+ * seconds), and in `config` generation and revocations, which begin with the milliseconds of its
+ * making, so that an environment that was made anew never repeats a number.
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
  * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others, as

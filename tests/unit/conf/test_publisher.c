@@ -287,7 +287,7 @@ static void test_first_publication(void **state)
     assert_int_equal(apply(fixture, APP("one", "a"),
                            CONFIG("idp", "a", "https://i", "x-{{app.resource}}", STATIC_A)),
                      1);
-    assert_int_equal(fixture->publisher.generation, fixture->first + 1);
+    assert_int_equal(fixture->publisher.numbers.generation, fixture->first + 1);
     assert_int_equal(atomic_load(&fixture->public.generation), fixture->first + 1);
     assert_true(look_app(fixture, "one", &app));
     assert_int_equal(app.endpoint_count, 1);
@@ -313,7 +313,7 @@ static void test_nothing_new_is_no_transaction(void **state)
     close_publisher(fixture);
     open_publisher(fixture);
     assert_int_equal(apply(fixture, APP("one", "a"), config), 0);
-    assert_int_equal(fixture->publisher.generation, fixture->first + 1);
+    assert_int_equal(fixture->publisher.numbers.generation, fixture->first + 1);
     assert_int_equal(counted(fixture, COUNT_LABEL_MATCHES), 1);
     assert_int_equal(counted(fixture, COUNT_PUBLISHED), 1);
 }
