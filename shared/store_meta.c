@@ -23,8 +23,7 @@ static struct slice store_meta_boot_id(char out[STORE_BOOT_ID_SIZE])
     return slice_make(out, size == STORE_BOOT_ID_SIZE ? STORE_BOOT_ID_SIZE : 0);
 }
 
-/* The field of a one-field record, borrowed as the store's values are. */
-static int store_meta_get(struct store *store, const char *name, struct slice *field)
+int store_meta_get(struct store *store, const char *name, struct slice *field)
 {
     struct record_reader reader;
     struct store_key key;
