@@ -14,12 +14,11 @@
 #include <unistd.h>
 
 enum {
-    /* Slots for readers: two generations of 64 workers, and the others. The first opener sets the
-     * table's size, so it is one number for all. */
-    STORE_READERS = 2 * 64 + 64,
-    /* One part in 16 of `sessions` is kept for deletions: LMDB copies the pages that it changes, so
+    /* One part in 16 of `sessions`, and no fewer pages than this, are kept for deletions: LMDB
+     * copies the pages that it changes, and takes up what the last transaction left only later, so
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
+    STORE_RESERVE_PAGES = 64,
     STORE_PATH_MAX = 4096,
 };
 
@@ -512,7 +511,7 @@ static int store_free_pages(struct store *store, uint64_t *pages)
  * far from the map's. */
 static int store_room(struct store *store, enum store_database database)
 {
-    uint64_t total, used, spare = 0;
+    uint64_t limit, reserve, used, spare = 0;
     MDB_envinfo info;
     MDB_stat stat;
     int error;
@@ -524,11 +523,15 @@ static int store_room(struct store *store, enum store_database database)
         error = store_error(mdb_env_stat(store->env, &stat));
     if (error != 0)
         return error;
-    total = info.me_mapsize / stat.ms_psize;
+    limit = info.me_mapsize / stat.ms_psize;
+    reserve = limit / STORE_RESERVE;
+    if (reserve < STORE_RESERVE_PAGES)
+        reserve = STORE_RESERVE_PAGES;
+    limit = limit > reserve ? limit - reserve : 0;
     used = info.me_last_pgno + 1;
-    if (used > total - total / STORE_RESERVE)
+    if (used > limit)
         error = store_free_pages(store, &spare);
-    if (error == 0 && used > total - total / STORE_RESERVE + spare)
+    if (error == 0 && used > limit + spare)
         error = -ENOSPC;
     store->room_known = error == 0;
     return error;

@@ -20,7 +20,8 @@
  * an environment that was made anew never repeats a number.
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
- * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others.
+ * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others, as
+ * when STORE_READERS living processes read already.
  */
 #ifndef GATEHOUSE_SHARED_STORE_H
 #define GATEHOUSE_SHARED_STORE_H
@@ -31,7 +32,13 @@
 
 #include <stdint.h>
 
-enum { STORE_SCHEMA = 1, STORE_RECORD_MAX = 17 * 2000 }; /* bytes of the largest record */
+enum {
+    STORE_SCHEMA = 1,
+    STORE_RECORD_MAX = 17 * 2000, /* bytes */
+    /* Processes that read one environment: two generations of 64 workers, and the others. The first
+     * opener sets the table's size, so it is one number for all. */
+    STORE_READERS = 2 * 64 + 64,
+};
 
 enum store_environment { STORE_CONFIG, STORE_SESSIONS };
 
@@ -85,8 +92,9 @@ int store_scan(struct store *store, enum store_database database, struct slice p
  * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
 bool store_writing(const struct store *store);
-/* -ENOSPC also when `sessions` is filled to 15/16: the rest is kept for deletions. -EINVAL outside
- * of a write transaction or with an impossible key; -EMSGSIZE over STORE_RECORD_MAX. */
+/* -ENOSPC also when `sessions` is filled to 15/16 (or to 64 pages): the rest is for deletions.
+ * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
+ * STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
