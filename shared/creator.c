@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 int creator_main(int argc, char **argv)
 {
@@ -25,5 +26,7 @@ int creator_main(int argc, char **argv)
         return 0;
     log_error("store_create_failed", "cannot use %s: %s (made for schema %d and LMDB %s)",
               location.directory, strerror(-error), STORE_SCHEMA, store_version());
-    return EXIT_STORE;
+    /* Only what is unusable may be moved aside; a full disk, say, is not the environment's fault.
+     */
+    return error == -EUCLEAN || error == -ESTALE ? EXIT_STORE : EX_IOERR;
 }

@@ -3,9 +3,10 @@
 #define GATEHOUSE_SHARED_ROLES_H
 
 /* Makes one environment (--slot 0: config, 1: sessions), exits 0; 70 when what is there cannot be
- * used. */
+ * used; 74 when the disk or the system failed it. */
 int creator_main(int argc, char **argv);
-/* Walks every page of one environment; exits 0 sound, 70 corrupt. */
+/* Tries the lock file and walks every page of one environment; exits 0 sound, 70 corrupt. A mutex
+ * that another process does not give back ends it by SIGALRM, damaged pages may by another. */
 int checker_main(int argc, char **argv);
 /* Sweeps expired sessions, syncs and reader-checks the sessions environment, until drained. */
 int janitor_main(int argc, char **argv);

@@ -20,6 +20,7 @@ enum {
     STORE_RESERVE = 16,
     STORE_RESERVE_PAGES = 64,
     STORE_PATH_MAX = 4096,
+    STORE_LOCK_SIZE = 64 * (STORE_READERS + 2), /* bytes: a cache line a reader, and two */
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
@@ -66,6 +67,8 @@ static int store_error(int status)
     case MDB_NOTFOUND:
         return -ENOENT;
     case MDB_MAP_FULL:
+    case EDQUOT:
+    case EFBIG:
         return -ENOSPC;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -821,7 +824,28 @@ static int store_create_content(struct store *store)
     /* The machine may have gone down with pages unwritten: look once, before use. */
     if (!store_meta_same_boot(store))
         error = store_check(store);
-    return error != 0 ? error : store_meta_renew(store);
+    if (error == 0)
+        error = store_meta_renew(store);
+    /* A full disk does not keep what is there from being served. */
+    return error == -ENOSPC || error == -EIO ? 0 : error;
+}
+
+/* LMDB writes to the lock file through memory, where a full disk would end the process by SIGBUS:
+ * the file gets its blocks while nobody has it open. LMDB sets its size. */
+static int store_create_lock(const struct store_options *options)
+{
+    char path[STORE_PATH_MAX];
+    int fd, error = 0;
+
+    if (snprintf(path, sizeof(path), "%s/lock.mdb", options->directory) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, STORE_LOCK_SIZE) != 0 && errno != EOPNOTSUPP)
+        error = -errno;
+    close(fd);
+    return error;
 }
 
 int store_create(const struct store_options *options)
@@ -835,7 +859,9 @@ int store_create(const struct store_options *options)
     /* One that is there keeps the owner, group and mode that master gave it. */
     if (mkdir(options->directory, sessions ? 0700 : 0750) != 0 && errno != EEXIST)
         return -errno;
-    error = store_allocate(&store, &writable);
+    error = store_create_lock(&writable);
+    if (error == 0)
+        error = store_allocate(&store, &writable);
     if (error != 0)
         return error;
     error = store_open_environment(store, &writable);
