@@ -143,11 +143,11 @@ $(BUILD)/tidy/%.stamp: %.c $(HEADERS) .clang-tidy
 	@touch $@
 
 install: $(BUILD)/gatehouse
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8 \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples
-	install -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/sbin/gatehouse
+	install -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/bin/gatehouse
 	install -m 644 master/gatehouse.8 $(DESTDIR)$(PREFIX)/share/man/man8/gatehouse.8
-	sed 's|/usr/local/sbin|$(PREFIX)/sbin|g' master/gatehouse.service \
+	sed 's|/usr/local/bin|$(PREFIX)/bin|g' master/gatehouse.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
 	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/gatehouse/README.md
 	cp -R conf/examples/. $(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples/

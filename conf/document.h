@@ -64,7 +64,7 @@ struct document_list {
 
 /* Reads gatehouse.yaml from text: the settings (strings are the list's arena's) and the apps of
  * app_service, with the debug app. `path`: absolute, for places and relative paths. false when
- * there were errors (they are in diagnostics); settings are then not to be used. Resolves user
+ * there were errors (they are in diagnostics); only resources_dir is then to be used. Resolves user
  * names when `resolve_users`. */
 bool settings_document_read(struct slice text, struct slice path, bool resolve_users,
                             struct settings *settings, struct document_list *apps,

@@ -129,6 +129,8 @@ static const struct schema_row settings_rows[] = {
     /* Well below the 30 to 60 s after which home routers forget a silent connection. 0: none. */
     {LIMIT(stream_keepalive), .type = SCHEMA_DURATION, .low = 0, .high = 10 * MINUTE,
      .fallback = "15s"},
+    /* A stream ends with its token; clients that refresh late may be given a little longer. */
+    {LIMIT(stream_grace), .type = SCHEMA_DURATION, .low = 0, .high = HOUR, .fallback = "0s"},
     /* Service managers kill after 90 s. */
     {LIMIT(drain_timeout), .type = SCHEMA_DURATION, .low = 0, .high = HOUR, .fallback = "30s"},
     /* Ten missed heartbeats: a busy machine does not look like a hung process. */

@@ -71,7 +71,9 @@ static void environment_give_up(struct supervisor *supervisor, struct environmen
         return;
     }
     log_error("environment_failed", "%s; trying again", reason);
-    environment->state = ENVIRONMENT_EVICTING;
+    /* A check that could not be made proves nothing, and those who have it open go on. */
+    environment->state = environment_is_open(supervisor, environment->which) ? ENVIRONMENT_SOUND
+                                                                             : ENVIRONMENT_EVICTING;
     environment->retry_at = now + RETRY_WAIT;
 }
 
@@ -224,6 +226,7 @@ static void environment_checked(struct supervisor *supervisor, struct environmen
         environment->alone = true;
         environment_evict(supervisor, environment, false);
     } else if (status != 0) {
+        environment->alone = alone;
         environment_blame(supervisor, environment, "checker", status, now);
     } else if (alone) {
         environment_start(supervisor, environment, ROLE_CREATOR, now);

@@ -4,9 +4,9 @@
 #include "shared/store_location.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 
 int creator_main(int argc, char **argv)
 {
@@ -26,7 +26,5 @@ int creator_main(int argc, char **argv)
         return 0;
     log_error("store_create_failed", "cannot use %s: %s (made for schema %d and LMDB %s)",
               location.directory, strerror(-error), STORE_SCHEMA, store_version());
-    /* Only what is unusable may be moved aside; a full disk, say, is not the environment's fault.
-     */
-    return error == -EUCLEAN || error == -ESTALE ? EXIT_STORE : EX_IOERR;
+    return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
 }

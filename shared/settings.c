@@ -33,6 +33,7 @@ static const struct settings_limit {
     {"upstream_idle", offsetof(struct settings_limits, upstream_idle), true},
     {"upstream_pool", offsetof(struct settings_limits, upstream_pool), true},
     {"stream_keepalive", offsetof(struct settings_limits, stream_keepalive), true},
+    {"stream_grace", offsetof(struct settings_limits, stream_grace), true},
     {"drain_timeout", offsetof(struct settings_limits, drain_timeout), true},
     {"watchdog", offsetof(struct settings_limits, watchdog), false},
     {"key_wait", offsetof(struct settings_limits, key_wait), true},

@@ -56,6 +56,7 @@ struct settings_limits {
     uint64_t upstream_idle;     /* a pooled upstream connection */
     uint64_t upstream_pool;     /* idle upstream connections a worker keeps for one app */
     uint64_t stream_keepalive;  /* between keep-alive comments on a silent SSE stream; 0: none */
+    uint64_t stream_grace;      /* that a stream lives longer than its token */
     uint64_t drain_timeout;     /* SIGTERM to the end */
     uint64_t watchdog;          /* silence after which a process is killed */
     uint64_t key_wait;          /* a request waiting for an unknown kid */

@@ -2,6 +2,7 @@
 
 #include "shared/arena.h"
 #include "shared/store_chunk.h"
+#include "shared/store_files.h"
 #include "shared/store_meta.h"
 
 #include <assert.h>
@@ -10,7 +11,6 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -19,32 +19,12 @@ enum {
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
     STORE_RESERVE_PAGES = 64,
-    STORE_PATH_MAX = 4096,
     STORE_LOCK_SIZE = 64 * (STORE_READERS + 2), /* bytes: a cache line a reader, and two */
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
  * transaction ids, values a count and that many page numbers. */
 static const MDB_dbi store_free_list;
-
-static const struct {
-    const char *name;
-    bool in[2]; /* by enum store_environment */
-} store_databases[STORE_DATABASES] = {
-    [STORE_META] = {"meta", {true, true}},
-    [STORE_APPS] = {"apps", {true, false}},
-    [STORE_HOSTS] = {"hosts", {true, false}},
-    [STORE_APP_AUTH_CONFIGS] = {"app_auth_configs", {true, false}},
-    [STORE_BINDINGS] = {"bindings", {true, false}},
-    [STORE_KEYS] = {"keys", {true, false}},
-    [STORE_POLICIES] = {"policies", {true, false}},
-    [STORE_REVOCATIONS] = {"revocations", {true, false}},
-    [STORE_STATUS] = {"status", {true, false}},
-    [STORE_SESSION] = {"sessions", {false, true}},
-    [STORE_SESSIONS_BY_USER] = {"sessions_by_user", {false, true}},
-    [STORE_SESSIONS_BY_EXPIRY] = {"sessions_by_expiry", {false, true}},
-    [STORE_MCP_SESSIONS] = {"mcp_sessions", {false, true}},
-};
 
 struct store {
     MDB_env *env; /* owned */
@@ -93,14 +73,9 @@ const char *store_version(void)
     return text;
 }
 
-const char *store_database_name(enum store_database database)
-{
-    return store_databases[database].name;
-}
-
 static int store_handle(const struct store *store, enum store_database database, MDB_dbi *handle)
 {
-    if (!store_databases[database].in[store->environment])
+    if (!store_database_in(database, store->environment))
         return -EINVAL;
     *handle = store->handles[database];
     return 0;
@@ -162,8 +137,6 @@ static int store_snapshot(struct store *store, MDB_txn **txn)
     return error;
 }
 
-/* Opening and closing */
-
 static int store_open_environment(struct store *store, const struct store_options *options)
 {
     bool sessions = options->environment == STORE_SESSIONS;
@@ -180,7 +153,8 @@ static int store_open_environment(struct store *store, const struct store_option
     if (status == 0)
         status = mdb_env_set_maxdbs(store->env, STORE_DATABASES);
     if (status == 0)
-        status = mdb_env_open(store->env, options->directory, flags, sessions ? 0600 : 0640);
+        status = mdb_env_open(store->env, options->directory, flags,
+                              store_files_mode(options->environment));
     if (status == 0)
         status = mdb_env_get_fd(store->env, &fd);
     /* LMDB opens all but this one close-on-exec. */
@@ -194,9 +168,10 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
     for (int i = 0; i < STORE_DATABASES; i++) {
         int status;
 
-        if (!store_databases[i].in[store->environment])
+        if (!store_database_in((enum store_database)i, store->environment))
             continue;
-        status = mdb_dbi_open(txn, store_databases[i].name, flags, &store->handles[i]);
+        status = mdb_dbi_open(txn, store_database_name((enum store_database)i), flags,
+                              &store->handles[i]);
         /* The creator makes all or none. */
         if (status == MDB_NOTFOUND || status == MDB_INCOMPATIBLE)
             return -EUCLEAN;
@@ -237,16 +212,12 @@ static int store_open_existing(struct store *store)
 
 int store_open(struct store **out, const struct store_options *options)
 {
-    char path[STORE_PATH_MAX];
-    struct stat status;
     struct store *store;
-    int error;
-
     /* LMDB would make what is missing. */
-    if (snprintf(path, sizeof(path), "%s/data.mdb", options->directory) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    if (stat(path, &status) != 0)
-        return -errno;
+    int error = store_files_exist(options->directory);
+
+    if (error != 0)
+        return error;
     error = store_allocate(&store, options);
     if (error != 0)
         return error;
@@ -274,8 +245,6 @@ void store_close(struct store *store)
     arena_free(&store->turn);
     free(store);
 }
-
-/* Reading */
 
 static void store_release(struct store *store)
 {
@@ -317,27 +286,21 @@ static int store_lookup(MDB_txn *txn, MDB_dbi handle, struct slice key, MDB_val 
 static int store_join(MDB_txn *txn, MDB_dbi handle, struct slice key, const MDB_val *first,
                       struct arena *arena, struct slice *value)
 {
-    MDB_val parts[STORE_CHUNKS_MAX] = {*first};
-    size_t count = 1, total = first->mv_size;
-    struct store_key next;
-    char *memory;
+    struct slice parts[STORE_CHUNKS_MAX] = {store_slice(first)};
+    size_t count = 1;
 
-    while (count < STORE_CHUNKS_MAX && parts[count - 1].mv_size == STORE_CHUNK_SIZE) {
+    while (count < STORE_CHUNKS_MAX && parts[count - 1].size == STORE_CHUNK_SIZE) {
+        struct store_key next;
+        MDB_val entry;
         int error;
 
         store_chunk_key(&next, key, count);
-        error = store_lookup(txn, handle, store_key_slice(&next), &parts[count]);
+        error = store_lookup(txn, handle, store_key_slice(&next), &entry);
         if (error != 0)
             return error == -ENOENT ? -EUCLEAN : error;
-        total += parts[count++].mv_size;
+        parts[count++] = store_slice(&entry);
     }
-    memory = arena_allocate(arena, total);
-    if (memory == NULL)
-        return -ENOMEM;
-    *value = slice_make(memory, total);
-    for (size_t i = 0; i < count; memory += parts[i++].mv_size)
-        memcpy(memory, parts[i].mv_data, parts[i].mv_size);
-    return 0;
+    return store_chunk_join(parts, count, arena, value);
 }
 
 /* The record of an entry. Inside a write transaction it is copied, since the next put may move what
@@ -441,8 +404,6 @@ int store_scan(struct store *store, enum store_database database, struct slice p
     mdb_cursor_close(cursor);
     return error;
 }
-
-/* Writing */
 
 bool store_writing(const struct store *store)
 {
@@ -685,8 +646,6 @@ int store_sync(struct store *store)
     return store_error(mdb_env_sync(store->env, 1));
 }
 
-/* Looking after it */
-
 int store_reader_check(struct store *store, int *cleared)
 {
     return store_error(mdb_reader_check(store->env, cleared));
@@ -713,7 +672,7 @@ int store_usage(struct store *store, struct store_usage *usage)
     if (error == 0)
         error = store_free_pages(store, &spare);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++) {
-        if (!store_databases[i].in[store->environment])
+        if (!store_database_in((enum store_database)i, store->environment))
             continue;
         error = store_error(mdb_stat(txn, store->handles[i], &stat));
         usage->entries[i] = stat.ms_entries;
@@ -763,7 +722,7 @@ int store_check(struct store *store)
     if (error == 0)
         error = store_check_database(txn, store_free_list);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++)
-        if (store_databases[i].in[store->environment])
+        if (store_database_in((enum store_database)i, store->environment))
             error = store_check_database(txn, store->handles[i]);
     store_release(store);
     if (error != 0)
@@ -776,8 +735,6 @@ int store_check(struct store *store)
     close(null);
     return status == 0 ? 0 : -EUCLEAN;
 }
-
-/* Making it */
 
 static int store_create_databases(struct store *store)
 {
@@ -795,22 +752,6 @@ static int store_create_databases(struct store *store)
     return store_commit(store);
 }
 
-/* Owner, group and mode of one file of the environment. By path, never by a descriptor of our own:
- * closing one would drop LMDB's locks. */
-static int store_create_mode(const struct store_options *options, const char *name, mode_t mode)
-{
-    char path[STORE_PATH_MAX];
-    struct stat directory, file;
-
-    if (snprintf(path, sizeof(path), "%s/%s", options->directory, name) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    if (stat(options->directory, &directory) != 0 || stat(path, &file) != 0)
-        return -errno;
-    if (file.st_gid != directory.st_gid && chown(path, (uid_t)-1, directory.st_gid) != 0)
-        return -errno;
-    return chmod(path, mode) == 0 ? 0 : -errno;
-}
-
 static int store_create_content(struct store *store)
 {
     int error;
@@ -819,47 +760,21 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    if (error != 0)
-        return error;
-    /* The machine may have gone down with pages unwritten: look once, before use. */
-    if (!store_meta_same_boot(store))
-        error = store_check(store);
     if (error == 0)
         error = store_meta_renew(store);
     /* A full disk does not keep what is there from being served. */
     return error == -ENOSPC || error == -EIO ? 0 : error;
 }
 
-/* LMDB writes to the lock file through memory, where a full disk would end the process by SIGBUS:
- * the file gets its blocks while nobody has it open. LMDB sets its size. */
-static int store_create_lock(const struct store_options *options)
-{
-    char path[STORE_PATH_MAX];
-    int fd, error = 0;
-
-    if (snprintf(path, sizeof(path), "%s/lock.mdb", options->directory) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, STORE_LOCK_SIZE) != 0 && errno != EOPNOTSUPP)
-        error = -errno;
-    close(fd);
-    return error;
-}
-
 int store_create(const struct store_options *options)
 {
-    bool sessions = options->environment == STORE_SESSIONS;
     struct store_options writable = *options;
     struct store *store;
-    int error;
+    int error = store_files_make(options->directory, options->environment);
 
     writable.writable = true;
-    /* One that is there keeps the owner, group and mode that master gave it. */
-    if (mkdir(options->directory, sessions ? 0700 : 0750) != 0 && errno != EEXIST)
-        return -errno;
-    error = store_create_lock(&writable);
+    if (error == 0)
+        error = store_files_fill_lock(options->directory, STORE_LOCK_SIZE);
     if (error == 0)
         error = store_allocate(&store, &writable);
     if (error != 0)
@@ -870,9 +785,7 @@ int store_create(const struct store_options *options)
     if (error == 0)
         error = store_sync(store);
     if (error == 0)
-        error = store_create_mode(options, "data.mdb", sessions ? 0600 : 0640);
-    if (error == 0)
-        error = store_create_mode(options, "lock.mdb", 0660);
+        error = store_files_protect(options->directory, options->environment);
     store_close(store);
     return error;
 }

@@ -28,8 +28,10 @@
 
 #include "shared/buffer.h"
 #include "shared/slice.h"
+#include "shared/store_database.h"
 #include "shared/store_key.h"
 
+#include <errno.h>
 #include <stdint.h>
 
 enum {
@@ -38,26 +40,6 @@ enum {
     /* Processes that read one environment: two generations of 64 workers, and the others. The first
      * opener sets the table's size, so it is one number for all. */
     STORE_READERS = 2 * 64 + 64,
-};
-
-enum store_environment { STORE_CONFIG, STORE_SESSIONS };
-
-/* The databases of both environments; the name in LMDB is the lower-case part after the prefix. */
-enum store_database {
-    STORE_META, /* in both */
-    STORE_APPS,
-    STORE_HOSTS,
-    STORE_APP_AUTH_CONFIGS,
-    STORE_BINDINGS,
-    STORE_KEYS,
-    STORE_POLICIES,
-    STORE_REVOCATIONS,
-    STORE_STATUS,
-    STORE_SESSION, /* "sessions" */
-    STORE_SESSIONS_BY_USER,
-    STORE_SESSIONS_BY_EXPIRY,
-    STORE_MCP_SESSIONS,
-    STORE_DATABASES
 };
 
 struct store;
@@ -122,17 +104,22 @@ int store_usage(struct store *store, struct store_usage *usage);
 uint64_t store_last_write(struct store *store);
 
 /* Walks every page and decodes nothing: 0 sound, -EUCLEAN not. A page that points outside may also
- * end the process by a signal. Starts a thread while it runs. For the checker and the creator. */
+ * end the process by a signal. Starts a thread while it runs. For the checker. */
 int store_check(struct store *store);
 
 /* Makes the environment: directory content, databases, schema and LMDB version, file modes
  * (config: data 0640, lock 0660, both of the directory's group; sessions: 0600, 0660). Idempotent;
- * what a former boot left is checked once (store_check). -ESTALE when it was made by another schema
+ * -ESTALE when it was made by another schema
  * or another LMDB line (0.9.x are one line, one file format). Only the creator calls it. */
 int store_create(const struct store_options *options);
 
+/* Whether the environment cannot be relied on any more: the process logs it and exits 70. */
+static inline bool store_is_lost(int error)
+{
+    return error == -EUCLEAN || error == -ESTALE;
+}
+
 /* The LMDB version this program runs with, as "0.9.24". */
 const char *store_version(void);
-const char *store_database_name(enum store_database database);
 
 #endif

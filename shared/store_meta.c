@@ -133,16 +133,6 @@ int store_meta_check(struct store *store)
     return 0;
 }
 
-bool store_meta_same_boot(struct store *store)
-{
-    char boot_id[STORE_BOOT_ID_SIZE];
-    struct slice now = store_meta_boot_id(boot_id);
-    struct slice stored;
-
-    return store_meta_get(store, "boot_id", &stored) == 0 && now.size > 0 &&
-           slice_equal(stored, now);
-}
-
 int store_meta_renew(struct store *store)
 {
     int error = store_write_begin(store);

@@ -79,6 +79,7 @@ static void test_default_limits(void **state)
         .upstream_idle = 4000,
         .upstream_pool = 64,
         .stream_keepalive = 15000,
+        .stream_grace = 0,
         .drain_timeout = 30000,
         .watchdog = 10000,
         .key_wait = 2000,
