@@ -19,6 +19,7 @@ enum {
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
     STORE_RESERVE_PAGES = 64,
+    STORE_LOCK_SIZE = 64 * (STORE_READERS + 2), /* bytes: a cache line a reader, and two */
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
@@ -46,6 +47,8 @@ static int store_error(int status)
     case MDB_NOTFOUND:
         return -ENOENT;
     case MDB_MAP_FULL:
+    case EDQUOT:
+    case EFBIG:
         return -ENOSPC;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -778,7 +781,10 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    return error != 0 ? error : store_meta_renew(store);
+    if (error == 0)
+        error = store_meta_renew(store);
+    /* A full disk does not keep what is there from being served. */
+    return error == -ENOSPC || error == -EIO ? 0 : error;
 }
 
 int store_create(const struct store_options *options)
@@ -788,6 +794,8 @@ int store_create(const struct store_options *options)
     int error = store_files_make(options->directory, options->environment);
 
     writable.writable = true;
+    if (error == 0)
+        error = store_files_fill_lock(options->directory, STORE_LOCK_SIZE);
     if (error == 0)
         error = store_allocate(&store, &writable);
     if (error != 0)
