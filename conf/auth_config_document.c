@@ -165,7 +165,7 @@ static void auth_config_check_keys(struct auth_config_reading *reading)
         if (why == NULL)
             usable++;
         else
-            key_skipped(reading, i, set.keys[i].kid, why);
+            key_skipped(reading, set.keys[i].index, set.keys[i].kid, why);
     }
     buffer_free(&der);
     if (usable == 0)

@@ -57,7 +57,7 @@ static int key_set_prepare(const struct jwk_set *parsed, struct slice config, st
         int status = key_prepare(&parsed->keys[i], out, &reason);
 
         if (status == -EINVAL)
-            key_refused(config, i, parsed->keys[i].kid, reason);
+            key_refused(config, parsed->keys[i].index, parsed->keys[i].kid, reason);
         else if (status < 0)
             return status;
         else if (!key_known(out))

@@ -60,7 +60,7 @@ struct watcher {
 _Noreturn static void watcher_fail(const char *what, int error)
 {
     log_error("watcher_failed", "%s: %s", what, strerror(-error));
-    exit(EXIT_STORE);
+    exit(store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE);
 }
 
 static void watcher_gather(struct watcher *watcher)

@@ -45,6 +45,16 @@ enum reload_kind reload_compare(const struct settings *from, const struct settin
     return *reason == NULL ? RELOAD_IN_PLACE : RELOAD_GENERATION;
 }
 
+void reload_want(struct supervisor *supervisor)
+{
+    const struct generation *other = supervisor->other;
+
+    if (!supervisor->reload_wanted && other->state != GENERATION_NONE)
+        log_info("reload_waits", "until generation %u has %s", other->number,
+                 other->state == GENERATION_STARTING ? "started" : "drained");
+    supervisor->reload_wanted = true;
+}
+
 void reload_turn(struct supervisor *supervisor, int64_t now)
 {
     struct generation *other = supervisor->other;
@@ -120,7 +130,7 @@ void reload_read(struct supervisor *supervisor, struct configuration *configurat
     case RELOAD_IN_PLACE:
         generation_adopt(supervisor->current, configuration);
         reload_tell_services(supervisor);
-        log_info("reloaded", "the settings are in force in all processes");
+        log_info("reloaded", "every process was given the settings");
         break;
     }
 }

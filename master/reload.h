@@ -18,6 +18,9 @@ enum reload_kind { RELOAD_IN_PLACE, RELOAD_GENERATION, RELOAD_REFUSED };
 enum reload_kind reload_compare(const struct settings *from, const struct settings *to,
                                 const char **reason);
 
+/* SIGHUP came. While another reload is under way, or its old generation drains, it waits. */
+void reload_want(struct supervisor *supervisor);
+
 /* Starts the reader when a reload is wanted and none is under way. */
 void reload_turn(struct supervisor *supervisor, int64_t now);
 

@@ -172,8 +172,10 @@ size_t roster_count(const struct supervisor *supervisor, enum child_role role)
 void roster_kill(struct supervisor *supervisor, enum child_role role)
 {
     for (size_t i = 0; i < SCOREBOARD_BLOCKS; i++)
-        if (is_role(&supervisor->processes[i], role))
+        if (is_role(&supervisor->processes[i], role)) {
             process_kill(&supervisor->processes[i]);
+            supervisor->processes[i].state = PROCESS_DRAINING; /* no other takes its place */
+        }
 }
 
 int64_t roster_deadline(const struct supervisor *supervisor)

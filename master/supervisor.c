@@ -298,7 +298,7 @@ static void supervisor_signals(struct supervisor *supervisor, int64_t now)
         if (number == SIGTERM || number == SIGINT)
             supervisor_stop(supervisor, now);
         else if (number == SIGHUP)
-            supervisor->reload_wanted = true;
+            reload_want(supervisor);
         else if (number == SIGUSR1 && supervisor->phase == PHASE_SERVING)
             supervisor_reopen_log(supervisor);
     }

@@ -43,7 +43,7 @@ int checker_main(int argc, char **argv)
     arena_free(&child.arena);
     if (error == 0)
         return 0;
-    log_error("store_check_failed", "%s cannot be relied on: %s", location.directory,
-              strerror(-error));
+    log_error("store_check_failed", "%s cannot be relied on, as user id %u sees it: %s",
+              location.directory, (unsigned)getuid(), strerror(-error));
     return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
 }

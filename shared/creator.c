@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int creator_main(int argc, char **argv)
 {
@@ -24,7 +25,8 @@ int creator_main(int argc, char **argv)
     arena_free(&child.arena);
     if (error == 0)
         return 0;
-    log_error("store_create_failed", "cannot use %s: %s (made for schema %d and LMDB %s)",
-              location.directory, strerror(-error), STORE_SCHEMA, store_version());
+    log_error(
+        "store_create_failed", "cannot use %s as user id %u: %s (made for schema %d and LMDB %s)",
+        location.directory, (unsigned)getuid(), strerror(-error), STORE_SCHEMA, store_version());
     return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
 }

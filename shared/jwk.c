@@ -228,7 +228,7 @@ static int jwk_set_read(const struct json_value *keys, struct arena *arena, stru
     while (json_next(&iterator, NULL, NULL, &element) == 1) {
         struct jwk_reader reader = {.arena = arena, .key = &out->keys[out->count]};
 
-        *reader.key = (struct jwk){0};
+        *reader.key = (struct jwk){.index = index};
         if (jwk_read(&reader, &element)) {
             out->count++;
         } else if (reader.reason == jwk_no_memory) {

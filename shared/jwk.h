@@ -19,6 +19,7 @@ enum { JWK_MODULUS_MAX = 1024, JWK_EXPONENT_MAX = 8, JWK_COORDINATE_MAX = 66 };
 enum jwk_type { JWK_RSA, JWK_EC, JWK_OKP };
 
 struct jwk {
+    size_t index;     /* of the key in the set it was read from */
     struct slice kid; /* empty when absent */
     enum jwk_type type;
     struct slice alg;    /* empty when absent */

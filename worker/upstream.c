@@ -182,13 +182,29 @@ static int upstream_socket(const struct upstream_target *target)
     return fd;
 }
 
+/* Whether a kept connection is still silent. Its end may have come in this very turn, behind the
+ * request that wants it: a POST that was sent there could not be repeated. */
+static bool upstream_is_silent(const struct upstream *upstream)
+{
+    char byte;
+
+    return recv(upstream->connection.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 static struct upstream *upstream_reuse(struct upstream_pool *pool,
                                        const struct upstream_target *target)
 {
     struct upstream *upstream = *upstream_bucket(pool, target);
+    struct upstream *next;
 
-    while (upstream != NULL && !upstream_target_equal(&upstream->target, target))
-        upstream = upstream->next;
+    for (; upstream != NULL; upstream = next) {
+        next = upstream->next;
+        if (!upstream_target_equal(&upstream->target, target))
+            continue;
+        if (upstream_is_silent(upstream))
+            break;
+        upstream_close(upstream);
+    }
     if (upstream == NULL)
         return NULL;
     upstream_unlink(upstream);

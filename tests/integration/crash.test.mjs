@@ -182,6 +182,7 @@ test('a second SIGTERM forces', async (t) => {
   await gate.program.exited;
   assert.ok(performance.now() - told < 2000 * patience);
   assert.ok(children.every(({ pid }) => !alive(pid)));
+  assert.doesNotMatch(gate.log, /the next starts/); // nothing follows what was killed on purpose
 });
 
 for (const role of ['worker', 'watcher', 'janitor']) {

@@ -216,6 +216,12 @@ static void test_static_keys(void **state)
                    "f.yaml:9:18: warning: spec.jwt.static_jwks: key 1 (kid \"bad\") is skipped: ");
     diagnostics_free(&diagnostics);
     document_list_free(&documents);
+    /* Found by another step, and yet counted as it stands in the set. */
+    read_documents(HEAD STATIC("{\"kty\":\"oct\",\"k\":\"AAAA\"}," EC_KEY
+                               ",{\"kty\":\"RSA\",\"kid\":\"small\",\"n\":\"gQ\",\"e\":\"AQAB\"}"));
+    expect_mention(&diagnostics, "key 3 (kid \"small\") is skipped: ");
+    diagnostics_free(&diagnostics);
+    document_list_free(&documents);
     refused(STATIC(""), "spec.jwt.static_jwks: holds no usable key");
     refused(STATIC("{\"kty\":\"oct\",\"k\":\"AAAA\"}"),
             "spec.jwt.static_jwks: holds no usable key");

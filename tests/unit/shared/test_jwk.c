@@ -196,6 +196,7 @@ static void test_a_bad_key_is_skipped_and_named(void **state)
             0);
         assert_int_equal(fixture->set.count, 1);
         assert_true(slice_is(fixture->set.keys[0].kid, "good"));
+        assert_int_equal(fixture->set.keys[0].index, 1);
         assert_int_equal(fixture->set.refusal_count, 1);
         assert_int_equal(fixture->set.refusals[0].index, 0);
         assert_non_null(strstr(fixture->set.refusals[0].reason, refused[i].reason));
