@@ -16,7 +16,7 @@ enum {
     CREATE_TIMEOUT = 30 * 1000,     /* milliseconds */
     CHECK_TIMEOUT = 10 * 60 * 1000, /* milliseconds: it reads every page from disk */
     RETRY_WAIT = 2 * 1000,          /* milliseconds */
-    SUSPECT_AGAIN = 30 * 1000,      /* milliseconds */
+    SUSPECT_AGAIN = 2 * 60 * 1000,  /* milliseconds; longer than a hang takes to be seen twice */
 };
 
 static const char *environment_name(const struct environment *environment)

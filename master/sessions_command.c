@@ -1,6 +1,7 @@
 #include "master/sessions_command.h"
 
 #include "master/inspection.h"
+#include "master/revoke_command.h"
 #include "master/session_list.h"
 #include "master/session_print.h"
 
@@ -184,6 +185,8 @@ int sessions_command(int argc, char **argv)
         return sessions_list(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "show") == 0)
         return sessions_show(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "revoke") == 0)
+        return revoke_command(argc - 2, argv + 2);
     fprintf(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr, "usage: %s\n       %s\n",
             sessions_list_usage.usage, sessions_show_usage.usage);
     return argc == 2 && strcmp(argv[1], "--help") == 0 ? EX_OK : EX_USAGE;

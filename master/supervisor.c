@@ -231,7 +231,9 @@ static void supervisor_service_death(struct supervisor *supervisor, struct proce
                         : process->role == ROLE_JANITOR ? &supervisor->janitor
                                                         : &generation->seats[process->slot];
 
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STORE)
+    /* A watcher that hangs may wait for the lock file's mutex, which a worker can hold for ever. */
+    if ((WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STORE) ||
+        (process->silent && process->role == ROLE_WATCHER))
         environment_suspect(supervisor, process->role);
     if (process->role == ROLE_WORKER)
         generation_worker_death(generation, process->slot, status, now);

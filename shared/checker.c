@@ -3,6 +3,7 @@
 #include "shared/roles.h"
 #include "shared/store_location.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A damaged page may also end the process by SIGSEGV or SIGBUS: master takes that as "corrupt". */
@@ -23,6 +24,7 @@ int checker_main(int argc, char **argv)
     arena_free(&child.arena);
     if (error == 0)
         return 0;
-    log_error("store_check_failed", "%s is not sound: %s", location.directory, strerror(-error));
-    return EXIT_STORE;
+    log_error("store_check_failed", "%s cannot be relied on: %s", location.directory,
+              strerror(-error));
+    return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
 }

@@ -28,6 +28,7 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_ALG] = "tokens_refused_alg_total",
     [COUNT_TOKEN_REFUSED_CLAIM] = "tokens_refused_claim_total",
     [COUNT_TOKEN_REFUSED_AGE] = "tokens_refused_age_total",
+    [COUNT_TOKEN_REFUSED_REVOKED] = "tokens_refused_revoked_total",
     [COUNT_TOKEN_UNAVAILABLE] = "tokens_unavailable_total",
     [COUNT_UPSTREAM_CONNECTS] = "upstream_connects_total",
     [COUNT_UPSTREAM_REUSED] = "upstream_reused_total",

@@ -20,7 +20,8 @@ enum { SCOREBOARD_BLOCKS = 192 };
 
 struct scoreboard_public {
     _Atomic uint64_t generation;  /* of the last committed config transaction: meta.generation */
-    _Atomic uint64_t revocations; /* sequence of revocations */
+    _Atomic uint64_t revocations; /* of the last committed change of revocations: meta.revocations;
+                                     0: the watcher has not said yet */
 };
 
 /* Counters only rise. Names in /metrics and `gatehouse status` follow from scoreboard_counters. */
@@ -45,7 +46,8 @@ enum scoreboard_counter {
     COUNT_TOKEN_REFUSED_ALG,
     COUNT_TOKEN_REFUSED_CLAIM,
     COUNT_TOKEN_REFUSED_AGE,
-    COUNT_TOKEN_UNAVAILABLE, /* 503 for want of keys */
+    COUNT_TOKEN_REFUSED_REVOKED, /* also locked */
+    COUNT_TOKEN_UNAVAILABLE,     /* 503 for want of keys */
     COUNT_UPSTREAM_CONNECTS,
     COUNT_UPSTREAM_REUSED,
     COUNT_UPSTREAM_FAILED,

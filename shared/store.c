@@ -2,6 +2,7 @@
 
 #include "shared/arena.h"
 #include "shared/store_chunk.h"
+#include "shared/store_files.h"
 #include "shared/store_meta.h"
 
 #include <assert.h>
@@ -10,41 +11,19 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    /* Slots for readers: two generations of 64 workers, and the others. The first opener sets the
-     * table's size, so it is one number for all. */
-    STORE_READERS = 2 * 64 + 64,
-    /* One part in 16 of `sessions` is kept for deletions: LMDB copies the pages that it changes, so
+    /* One part in 16 of `sessions`, and no fewer pages than this, are kept for deletions: LMDB
+     * copies the pages that it changes, and takes up what the last transaction left only later, so
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
-    STORE_PATH_MAX = 4096,
+    STORE_RESERVE_PAGES = 64,
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
  * transaction ids, values a count and that many page numbers. */
 static const MDB_dbi store_free_list;
-
-static const struct {
-    const char *name;
-    bool in[2]; /* by enum store_environment */
-} store_databases[STORE_DATABASES] = {
-    [STORE_META] = {"meta", {true, true}},
-    [STORE_APPS] = {"apps", {true, false}},
-    [STORE_HOSTS] = {"hosts", {true, false}},
-    [STORE_APP_AUTH_CONFIGS] = {"app_auth_configs", {true, false}},
-    [STORE_BINDINGS] = {"bindings", {true, false}},
-    [STORE_KEYS] = {"keys", {true, false}},
-    [STORE_POLICIES] = {"policies", {true, false}},
-    [STORE_REVOCATIONS] = {"revocations", {true, false}},
-    [STORE_STATUS] = {"status", {true, false}},
-    [STORE_SESSION] = {"sessions", {false, true}},
-    [STORE_SESSIONS_BY_USER] = {"sessions_by_user", {false, true}},
-    [STORE_SESSIONS_BY_EXPIRY] = {"sessions_by_expiry", {false, true}},
-    [STORE_MCP_SESSIONS] = {"mcp_sessions", {false, true}},
-};
 
 struct store {
     MDB_env *env; /* owned */
@@ -91,14 +70,9 @@ const char *store_version(void)
     return text;
 }
 
-const char *store_database_name(enum store_database database)
-{
-    return store_databases[database].name;
-}
-
 static int store_handle(const struct store *store, enum store_database database, MDB_dbi *handle)
 {
-    if (!store_databases[database].in[store->environment])
+    if (!store_database_in(database, store->environment))
         return -EINVAL;
     *handle = store->handles[database];
     return 0;
@@ -160,8 +134,6 @@ static int store_snapshot(struct store *store, MDB_txn **txn)
     return error;
 }
 
-/* Opening and closing */
-
 static int store_open_environment(struct store *store, const struct store_options *options)
 {
     bool sessions = options->environment == STORE_SESSIONS;
@@ -178,7 +150,8 @@ static int store_open_environment(struct store *store, const struct store_option
     if (status == 0)
         status = mdb_env_set_maxdbs(store->env, STORE_DATABASES);
     if (status == 0)
-        status = mdb_env_open(store->env, options->directory, flags, sessions ? 0600 : 0640);
+        status = mdb_env_open(store->env, options->directory, flags,
+                              store_files_mode(options->environment));
     if (status == 0)
         status = mdb_env_get_fd(store->env, &fd);
     /* LMDB opens all but this one close-on-exec. */
@@ -192,9 +165,10 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
     for (int i = 0; i < STORE_DATABASES; i++) {
         int status;
 
-        if (!store_databases[i].in[store->environment])
+        if (!store_database_in((enum store_database)i, store->environment))
             continue;
-        status = mdb_dbi_open(txn, store_databases[i].name, flags, &store->handles[i]);
+        status = mdb_dbi_open(txn, store_database_name((enum store_database)i), flags,
+                              &store->handles[i]);
         /* The creator makes all or none. */
         if (status == MDB_NOTFOUND || status == MDB_INCOMPATIBLE)
             return -EUCLEAN;
@@ -233,26 +207,15 @@ static int store_open_existing(struct store *store)
     return error != 0 ? error : store_meta_check(store);
 }
 
-static int store_has(const struct store_options *options, const char *name)
-{
-    char path[STORE_PATH_MAX];
-    struct stat status;
-
-    if (snprintf(path, sizeof(path), "%s/%s", options->directory, name) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    return stat(path, &status) == 0 ? 0 : -errno;
-}
-
 int store_open(struct store **out, const struct store_options *options)
 {
     struct store *store;
-    int error = store_has(options, "data.mdb");
+    /* LMDB would make what is missing. */
+    int error = store_files_exist(options->directory, options->writable);
 
-    /* LMDB would make what is missing. A writer may find the lock file gone, and makes it. */
-    if (error == 0 && !options->writable)
-        error = store_has(options, "lock.mdb");
-    if (error == 0)
-        error = store_allocate(&store, options);
+    if (error != 0)
+        return error;
+    error = store_allocate(&store, options);
     if (error != 0)
         return error;
     error = store_open_environment(store, options);
@@ -279,8 +242,6 @@ void store_close(struct store *store)
     arena_free(&store->turn);
     free(store);
 }
-
-/* Reading */
 
 static void store_release(struct store *store)
 {
@@ -322,27 +283,21 @@ static int store_lookup(MDB_txn *txn, MDB_dbi handle, struct slice key, MDB_val 
 static int store_join(MDB_txn *txn, MDB_dbi handle, struct slice key, const MDB_val *first,
                       struct arena *arena, struct slice *value)
 {
-    MDB_val parts[STORE_CHUNKS_MAX] = {*first};
-    size_t count = 1, total = first->mv_size;
-    struct store_key next;
-    char *memory;
+    struct slice parts[STORE_CHUNKS_MAX] = {store_slice(first)};
+    size_t count = 1;
 
-    while (count < STORE_CHUNKS_MAX && parts[count - 1].mv_size == STORE_CHUNK_SIZE) {
+    while (count < STORE_CHUNKS_MAX && parts[count - 1].size == STORE_CHUNK_SIZE) {
+        struct store_key next;
+        MDB_val entry;
         int error;
 
         store_chunk_key(&next, key, count);
-        error = store_lookup(txn, handle, store_key_slice(&next), &parts[count]);
+        error = store_lookup(txn, handle, store_key_slice(&next), &entry);
         if (error != 0)
             return error == -ENOENT ? -EUCLEAN : error;
-        total += parts[count++].mv_size;
+        parts[count++] = store_slice(&entry);
     }
-    memory = arena_allocate(arena, total);
-    if (memory == NULL)
-        return -ENOMEM;
-    *value = slice_make(memory, total);
-    for (size_t i = 0; i < count; memory += parts[i++].mv_size)
-        memcpy(memory, parts[i].mv_data, parts[i].mv_size);
-    return 0;
+    return store_chunk_join(parts, count, arena, value);
 }
 
 /* The record of an entry. Inside a write transaction it is copied, since the next put may move what
@@ -447,8 +402,6 @@ int store_scan(struct store *store, enum store_database database, struct slice p
     return error;
 }
 
-/* Writing */
-
 bool store_writing(const struct store *store)
 {
     return store->writer != NULL;
@@ -519,7 +472,7 @@ static int store_free_pages(struct store *store, uint64_t *pages)
  * far from the map's. */
 static int store_room(struct store *store, enum store_database database)
 {
-    uint64_t total, used, spare = 0;
+    uint64_t limit, reserve, used, spare = 0;
     MDB_envinfo info;
     MDB_stat stat;
     int error;
@@ -531,11 +484,15 @@ static int store_room(struct store *store, enum store_database database)
         error = store_error(mdb_env_stat(store->env, &stat));
     if (error != 0)
         return error;
-    total = info.me_mapsize / stat.ms_psize;
+    limit = info.me_mapsize / stat.ms_psize;
+    reserve = limit / STORE_RESERVE;
+    if (reserve < STORE_RESERVE_PAGES)
+        reserve = STORE_RESERVE_PAGES;
+    limit = limit > reserve ? limit - reserve : 0;
     used = info.me_last_pgno + 1;
-    if (used > total - total / STORE_RESERVE)
+    if (used > limit)
         error = store_free_pages(store, &spare);
-    if (error == 0 && used > total - total / STORE_RESERVE + spare)
+    if (error == 0 && used > limit + spare)
         error = -ENOSPC;
     store->room_known = error == 0;
     return error;
@@ -686,8 +643,6 @@ int store_sync(struct store *store)
     return store_error(mdb_env_sync(store->env, 1));
 }
 
-/* Looking after it */
-
 int store_reader_check(struct store *store, int *cleared)
 {
     return store_error(mdb_reader_check(store->env, cleared));
@@ -714,7 +669,7 @@ int store_usage(struct store *store, struct store_usage *usage)
     if (error == 0)
         error = store_free_pages(store, &spare);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++) {
-        if (!store_databases[i].in[store->environment])
+        if (!store_database_in((enum store_database)i, store->environment))
             continue;
         error = store_error(mdb_stat(txn, store->handles[i], &stat));
         usage->entries[i] = stat.ms_entries;
@@ -786,7 +741,7 @@ int store_check(struct store *store)
     if (error == 0)
         error = store_check_database(txn, store_free_list);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++)
-        if (store_databases[i].in[store->environment])
+        if (store_database_in((enum store_database)i, store->environment))
             error = store_check_database(txn, store->handles[i]);
     store_release(store);
     if (error != 0)
@@ -799,8 +754,6 @@ int store_check(struct store *store)
     close(null);
     return status == 0 ? 0 : -EUCLEAN;
 }
-
-/* Making it */
 
 static int store_create_databases(struct store *store)
 {
@@ -818,22 +771,6 @@ static int store_create_databases(struct store *store)
     return store_commit(store);
 }
 
-/* Owner, group and mode of one file of the environment. By path, never by a descriptor of our own:
- * closing one would drop LMDB's locks. */
-static int store_create_mode(const struct store_options *options, const char *name, mode_t mode)
-{
-    char path[STORE_PATH_MAX];
-    struct stat directory, file;
-
-    if (snprintf(path, sizeof(path), "%s/%s", options->directory, name) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    if (stat(options->directory, &directory) != 0 || stat(path, &file) != 0)
-        return -errno;
-    if (file.st_gid != directory.st_gid && chown(path, (uid_t)-1, directory.st_gid) != 0)
-        return -errno;
-    return chmod(path, mode) == 0 ? 0 : -errno;
-}
-
 static int store_create_content(struct store *store)
 {
     int error;
@@ -842,26 +779,18 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    if (error != 0)
-        return error;
-    /* The machine may have gone down with pages unwritten: look once, before use. */
-    if (!store_meta_same_boot(store))
-        error = store_check(store);
     return error != 0 ? error : store_meta_renew(store);
 }
 
 int store_create(const struct store_options *options)
 {
-    bool sessions = options->environment == STORE_SESSIONS;
     struct store_options writable = *options;
     struct store *store;
-    int error;
+    int error = store_files_make(options->directory, options->environment);
 
     writable.writable = true;
-    /* One that is there keeps the owner, group and mode that master gave it. */
-    if (mkdir(options->directory, sessions ? 0700 : 0750) != 0 && errno != EEXIST)
-        return -errno;
-    error = store_allocate(&store, &writable);
+    if (error == 0)
+        error = store_allocate(&store, &writable);
     if (error != 0)
         return error;
     error = store_open_environment(store, &writable);
@@ -870,9 +799,7 @@ int store_create(const struct store_options *options)
     if (error == 0)
         error = store_sync(store);
     if (error == 0)
-        error = store_create_mode(options, "data.mdb", sessions ? 0600 : 0640);
-    if (error == 0)
-        error = store_create_mode(options, "lock.mdb", 0660);
+        error = store_files_protect(options->directory, options->environment);
     store_close(store);
     return error;
 }

@@ -16,41 +16,30 @@
  * What is read inside a write transaction is as that transaction has left it.
  *
  * `meta` holds records of one field, named as the key: schema, lmdb, boot_id, created (wall
- * seconds), and in `config` generation, which begins with the milliseconds of its making, so that
- * an environment that was made anew never repeats a number.
+ * seconds), and in `config` generation and revocations, which begin with the milliseconds of its
+ * making, so that an environment that was made anew never repeats a number.
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
- * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others.
+ * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others, as
+ * when STORE_READERS living processes read already.
  */
 #ifndef GATEHOUSE_SHARED_STORE_H
 #define GATEHOUSE_SHARED_STORE_H
 
 #include "shared/buffer.h"
 #include "shared/slice.h"
+#include "shared/store_database.h"
 #include "shared/store_key.h"
 
+#include <errno.h>
 #include <stdint.h>
 
-enum { STORE_SCHEMA = 1, STORE_RECORD_MAX = 17 * 2000 }; /* bytes of the largest record */
-
-enum store_environment { STORE_CONFIG, STORE_SESSIONS };
-
-/* The databases of both environments; the name in LMDB is the lower-case part after the prefix. */
-enum store_database {
-    STORE_META, /* in both */
-    STORE_APPS,
-    STORE_HOSTS,
-    STORE_APP_AUTH_CONFIGS,
-    STORE_BINDINGS,
-    STORE_KEYS,
-    STORE_POLICIES,
-    STORE_REVOCATIONS,
-    STORE_STATUS,
-    STORE_SESSION, /* "sessions" */
-    STORE_SESSIONS_BY_USER,
-    STORE_SESSIONS_BY_EXPIRY,
-    STORE_MCP_SESSIONS,
-    STORE_DATABASES
+enum {
+    STORE_SCHEMA = 1,
+    STORE_RECORD_MAX = 17 * 2000, /* bytes */
+    /* Processes that read one environment: two generations of 64 workers, and the others. The first
+     * opener sets the table's size, so it is one number for all. */
+    STORE_READERS = 2 * 64 + 64,
 };
 
 struct store;
@@ -88,8 +77,9 @@ int store_scan(struct store *store, enum store_database database, struct slice p
  * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
 bool store_writing(const struct store *store);
-/* -ENOSPC also when `sessions` is filled to 15/16: the rest is kept for deletions. -EINVAL outside
- * of a write transaction or with an impossible key; -EMSGSIZE over STORE_RECORD_MAX. */
+/* -ENOSPC also when `sessions` is filled to 15/16 (or to 64 pages): the rest is for deletions.
+ * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
+ * STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
@@ -120,17 +110,22 @@ int store_reader_lag(struct store *store, uint64_t *lag);
 uint64_t store_last_write(struct store *store);
 
 /* Walks every page and decodes nothing: 0 sound, -EUCLEAN not. A page that points outside may also
- * end the process by a signal. Starts a thread while it runs. For the checker and the creator. */
+ * end the process by a signal. Starts a thread while it runs. For the checker. */
 int store_check(struct store *store);
 
 /* Makes the environment: directory content, databases, schema and LMDB version, file modes
  * (config: data 0640, lock 0660, both of the directory's group; sessions: 0600, 0660). Idempotent;
- * what a former boot left is checked once (store_check). -ESTALE when it was made by another schema
+ * -ESTALE when it was made by another schema
  * or another LMDB line (0.9.x are one line, one file format). Only the creator calls it. */
 int store_create(const struct store_options *options);
 
+/* Whether the environment cannot be relied on any more: the process logs it and exits 70. */
+static inline bool store_is_lost(int error)
+{
+    return error == -EUCLEAN || error == -ESTALE;
+}
+
 /* The LMDB version this program runs with, as "0.9.24". */
 const char *store_version(void);
-const char *store_database_name(enum store_database database);
 
 #endif

@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/generation_record.h"
 #include "shared/record.h"
+#include "shared/revocation_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,14 +68,21 @@ static int store_meta_put_number(struct store *store, const char *name, int64_t 
 }
 
 /* Milliseconds never fall behind a count of transactions: an environment that was made anew goes on
- * above every generation of the old one. */
+ * above every number of the old one. */
 static int store_meta_put_generation(struct store *store)
 {
+    uint64_t number = (uint64_t)clock_wall_milliseconds();
     struct buffer bytes = {0};
     struct store_key key;
-    int error = generation_record_encode((uint64_t)clock_wall_milliseconds(), &bytes);
+    int error = generation_record_encode(number, &bytes);
 
     generation_record_key(&key);
+    if (error == 0)
+        error = store_put(store, STORE_META, &key, buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    if (error == 0)
+        error = revocation_sequence_encode(number, &bytes);
+    revocation_sequence_key(&key);
     if (error == 0)
         error = store_put(store, STORE_META, &key, buffer_slice(&bytes));
     buffer_free(&bytes);
@@ -130,16 +138,6 @@ int store_meta_check(struct store *store)
         !slice_equal(store_meta_line(version), store_meta_line(slice_from(store_version()))))
         return -ESTALE;
     return 0;
-}
-
-bool store_meta_same_boot(struct store *store)
-{
-    char boot_id[STORE_BOOT_ID_SIZE];
-    struct slice now = store_meta_boot_id(boot_id);
-    struct slice stored;
-
-    return store_meta_get(store, "boot_id", &stored) == 0 && now.size > 0 &&
-           slice_equal(stored, now);
 }
 
 int store_meta_renew(struct store *store)

@@ -18,9 +18,6 @@ int store_meta_get(struct store *store, const char *name, struct slice *field);
 /* 0; -ESTALE: made by another schema or LMDB line; -EUCLEAN: it does not say. */
 int store_meta_check(struct store *store);
 
-/* Whether this boot already used the environment. A boot id that cannot be read is another. */
-bool store_meta_same_boot(struct store *store);
-
 /* In a write transaction of its own: the boot and the LMDB that use the environment from now on. */
 int store_meta_renew(struct store *store);
 

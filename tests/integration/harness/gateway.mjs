@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { request } from './http.mjs';
 import { freePort } from './ports.mjs';
 import { Program, alive, childrenOf, run } from './process.mjs';
-import { waitFor } from './wait.mjs';
+import { patience, waitFor } from './wait.mjs';
 import { yaml } from './yaml.mjs';
 
 export const GATEHOUSE = resolve(process.env.GATEHOUSE_BIN ?? 'build/gatehouse');
@@ -199,12 +199,10 @@ export class Gateway {
   async stop() {
     if (!this.program) return undefined;
     const children = this.children();
-    if (!this.program.ended) {
-      this.program.kill('SIGTERM');
-      // A second one ends a drain that waits for a test's open streams.
-      setTimeout(() => this.program.kill('SIGTERM'), 300).unref();
-    }
-    const ended = await this.program.stop();
+    // A second SIGTERM ends a drain that waits for a test's open streams.
+    const force = setTimeout(() => this.program.kill('SIGTERM'), 1000 * patience);
+    const ended = await this.program.stop(10_000 * patience);
+    clearTimeout(force);
     await waitFor('the children to end', () => children.every(({ pid }) => !alive(pid)), { deadline: 5000 });
     const wrong = /^.*(?:ERROR: \w+Sanitizer|runtime error: |signal (?:6|11) ).*$/m.exec(this.log);
     if (wrong) throw new Error(`${wrong[0]}\n${this.log.slice(wrong.index, wrong.index + 6000)}`);

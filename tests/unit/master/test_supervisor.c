@@ -559,6 +559,21 @@ static void test_a_suspected_sound_store_is_kept(void **state)
     run_stop(run);
 }
 
+static void test_a_store_that_is_suspected_twice_is_taken_from_all(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_find_worker(run, 'c', 0);
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, 'c', 0);
+    run_expect(run, "environment_reopened: the config environment");
+    run_expect(run, "process_ready: watcher "); /* it had the environment open, too */
+    run_find_worker(run, '.', 0);
+    assert_null(strstr(run->log, "environment_corrupt"));
+    run_stop(run);
+}
+
 static void test_a_corrupt_store_is_moved_aside(void **state)
 {
     struct run *run = *state;
@@ -749,6 +764,7 @@ int main(int argc, char **argv)
         RUN_TEST(test_a_silent_worker_is_killed),
         RUN_TEST(test_what_a_worker_may_not_say_ends_it),
         RUN_TEST(test_a_suspected_sound_store_is_kept),
+        RUN_TEST(test_a_store_that_is_suspected_twice_is_taken_from_all),
         RUN_TEST(test_a_corrupt_store_is_moved_aside),
         RUN_TEST(test_a_store_that_the_start_finds_corrupt_is_moved_aside),
         RUN_TEST(test_a_reload_in_place_keeps_the_workers),
