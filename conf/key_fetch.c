@@ -237,7 +237,7 @@ static void fetch_end(struct key_fetch *fetch, const char *failed, long status)
 
 static void fetcher_admit(struct key_fetcher *fetcher)
 {
-    struct key_fetch *fetch;
+    struct key_fetch *fetch = fetcher->fetches;
 
     while (fetch != NULL && fetcher->running < KEY_FETCH_RUNNING_MAX) {
         struct key_fetch *next = fetch->next;

@@ -22,8 +22,7 @@
 static const char usage[] = "usage: gatehouse run -c FILE\n"
                             "       gatehouse check -c FILE\n"
                             "       gatehouse status|apps|configs [-c FILE] [--json]\n"
-                            "       gatehouse sessions list|show [-c FILE] [--json] ...\n"
-                            "       gatehouse sessions revoke ... -c FILE\n"
+                            "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
                             "       gatehouse token keygen|mint|inspect ...\n"
                             "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
                             "       gatehouse --version | --help\n";

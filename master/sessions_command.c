@@ -187,7 +187,8 @@ int sessions_command(int argc, char **argv)
         return sessions_show(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "revoke") == 0)
         return revoke_command(argc - 2, argv + 2);
-    fprintf(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr, "usage: %s\n       %s\n",
+    fprintf(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr,
+            "usage: %s\n       %s\n       gatehouse sessions revoke --help\n",
             sessions_list_usage.usage, sessions_show_usage.usage);
     return argc == 2 && strcmp(argv[1], "--help") == 0 ? EX_OK : EX_USAGE;
 }
