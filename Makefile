@@ -11,6 +11,8 @@ endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 10
+# V=1 shows the commands.
+Q = $(if $(V),,@)
 
 PACKAGES = openssl yaml-0.1 libcjson libcurl libcares
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -54,20 +56,24 @@ help:
 
 # The program.
 $(BUILD)/gatehouse: $(BUILD)/master/main.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo '  AR $@'
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Tests.
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
 
 unit-programs: $(UNIT_TESTS)
 
@@ -114,7 +120,8 @@ fuzz: deps-build+check
 		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-run
 
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LIBS)
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LIBS)
 
 fuzz-run: $(FUZZ_TARGETS)
 	tests/check/fuzz.sh $(FUZZ_SECONDS) $(BUILD) $(FUZZ_TARGETS)
@@ -124,22 +131,23 @@ check: deps-build+test+check
 	$(MAKE) check-includes check-headers check-format check-tidy check-sizes
 
 check-includes:
-	tests/check/includes.sh
+	@tests/check/includes.sh
 
 check-headers:
-	tests/check/headers.sh '$(LANGUAGE) $(PACKAGE_CFLAGS)' $(HEADERS)
+	@tests/check/headers.sh '$(LANGUAGE) $(PACKAGE_CFLAGS)' $(HEADERS)
 
 check-format:
-	clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(UNIT_SOURCES) $(FUZZ_SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(UNIT_SOURCES) $(FUZZ_SOURCES)
 
 check-tidy: $(TIDY_STAMPS)
 
 check-sizes:
-	tests/check/sizes.sh $(SOURCES) $(HEADERS)
+	@tests/check/sizes.sh $(SOURCES) $(HEADERS)
 
 $(BUILD)/tidy/%.stamp: %.c $(HEADERS) .clang-tidy
 	@mkdir -p $(@D)
-	clang-tidy --quiet $< -- $(LANGUAGE) $(PACKAGE_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@echo '  TIDY $<'
+	$(Q)clang-tidy --quiet $< -- $(LANGUAGE) $(PACKAGE_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 install: $(BUILD)/gatehouse

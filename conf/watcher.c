@@ -4,12 +4,15 @@
  * messages; what changed is published by publisher.h. It never meets a client, never executes
  * anything, and never blocks: each step is bounded.
  */
+#include "conf/control.h"
 #include "conf/key_refresh.h"
 #include "conf/publisher.h"
 #include "conf/resolver.h"
+#include "conf/revoker.h"
 #include "conf/roles.h"
 #include "conf/source.h"
 #include "shared/child.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 
 #include <errno.h>
@@ -22,6 +25,8 @@
 #define WATCHER_GATHER 0.02
 #define WATCHER_READER_CHECK 10.0
 #define WATCHER_READY_WAIT 3.0
+#define WATCHER_SWEEP 5.0
+#define WATCHER_SWEEP_ON 0.1
 #define WATCHER_ROOM_WAIT 0.5 /* between tries while disk or map is full, doubling */
 #define WATCHER_ROOM_WAIT_MAX 4.0
 
@@ -37,10 +42,13 @@ struct watcher {
     struct source *source;
     struct resolver *resolver;
     struct key_refresher *refresher;
+    struct control *control;
+    struct store_key swept; /* where the sweep of revocations goes on */
     ev_io channel;
     ev_timer heartbeat;
     ev_timer gather;
     ev_timer reader_check;
+    ev_timer sweep;
     ev_timer patience; /* with fetches and names, before READY */
     bool settings_wanted, resources_wanted, keys_wanted, addresses_wanted;
     bool ready;
@@ -297,6 +305,34 @@ static void on_reader_check(struct ev_loop *loop, ev_timer *timer, int events)
     watcher_reader_check(timer->data);
 }
 
+/* The store may be full: the rest goes on. */
+static void on_control(void *context, const struct control_request *request, uid_t uid,
+                       struct control_answer *answer)
+{
+    struct watcher *watcher = context;
+    int status = revoker_add(&watcher->publisher, request, uid, clock_wall_seconds(), answer);
+
+    if (status == -EUCLEAN || status == -ESTALE)
+        watcher_fail("a revocation could not be published", status);
+    if (status > 0)
+        watcher_tell(watcher);
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct watcher *watcher = timer->data;
+    bool more;
+    int status = revoker_sweep(&watcher->publisher, &watcher->swept, clock_wall_seconds(), &more);
+
+    (void)events;
+    if (status == -EUCLEAN || status == -ESTALE)
+        watcher_fail("ended revocations could not be removed", status);
+    if (status > 0)
+        watcher_tell(watcher);
+    timer->repeat = more ? WATCHER_SWEEP_ON : WATCHER_SWEEP;
+    ev_timer_again(loop, timer);
+}
+
 static void watcher_open_source(struct watcher *watcher)
 {
     int status;
@@ -320,7 +356,8 @@ static void watcher_take_settings(struct watcher *watcher)
     const struct settings_limits *limits = &watcher->child.settings.limits;
 
     watcher_open_source(watcher);
-    key_refresher_limit(watcher->refresher, limits->key_fetch_timeout, limits->key_set_size);
+    key_refresher_limit(watcher->refresher, limits->key_fetch_timeout, limits->key_set_size,
+                        (int64_t)limits->max_stale / 1000);
     watcher_reload(watcher);
 }
 
@@ -366,21 +403,39 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
+static void watcher_path(const struct watcher *watcher, const char *name, char *out, size_t room)
+{
+    struct slice state_dir = watcher->child.settings.state_dir;
+    int size = snprintf(out, room, "%.*s%s", (int)state_dir.size, state_dir.data, name);
+
+    if (size < 0 || (size_t)size >= room)
+        watcher_fail("state directory", -ENAMETOOLONG);
+}
+
 static void watcher_open_store(struct watcher *watcher)
 {
-    const struct settings *settings = &watcher->child.settings;
-    struct store_options options = {
-        .environment = STORE_CONFIG, .writable = true, .map_size = settings->config_map_size};
     char directory[4096];
-    int size = snprintf(directory, sizeof(directory), "%.*s/config", (int)settings->state_dir.size,
-                        settings->state_dir.data);
-    int status = size < 0 || (size_t)size >= sizeof(directory) ? -ENAMETOOLONG : 0;
+    struct store_options options = {.directory = directory,
+                                    .environment = STORE_CONFIG,
+                                    .writable = true,
+                                    .map_size = watcher->child.settings.config_map_size};
+    int status;
 
-    options.directory = directory;
-    if (status == 0)
-        status = store_open(&watcher->store, &options);
+    watcher_path(watcher, "/config", directory, sizeof(directory));
+    status = store_open(&watcher->store, &options);
     if (status < 0)
         watcher_fail("config environment", status);
+}
+
+static void watcher_open_control(struct watcher *watcher)
+{
+    char directory[4096];
+    int status;
+
+    watcher_path(watcher, "", directory, sizeof(directory));
+    status = control_open(&watcher->control, watcher->loop, directory, on_control, watcher);
+    if (status < 0)
+        watcher_fail("control socket", status);
 }
 
 static void watcher_open_publisher(struct watcher *watcher)
@@ -402,8 +457,10 @@ static void watcher_open_followers(struct watcher *watcher)
     const struct settings_limits *limits = &watcher->child.settings.limits;
     struct key_refresher_options options = {.loop = watcher->loop,
                                             .block = watcher->child.block,
+                                            .registry = &watcher->publisher.registry,
                                             .timeout = limits->key_fetch_timeout,
                                             .size_max = limits->key_set_size,
+                                            .max_stale = (int64_t)limits->max_stale / 1000,
                                             .ended = on_keys,
                                             .context = watcher};
     int status = resolver_open(&watcher->resolver, watcher->loop, on_addresses, watcher);
@@ -430,6 +487,7 @@ static void watcher_begin(struct watcher *watcher)
     timer_begin(watcher, &watcher->heartbeat, on_heartbeat, WATCHER_HEARTBEAT, WATCHER_HEARTBEAT);
     timer_begin(watcher, &watcher->reader_check, on_reader_check, WATCHER_READER_CHECK,
                 WATCHER_READER_CHECK);
+    timer_begin(watcher, &watcher->sweep, on_sweep, WATCHER_SWEEP, WATCHER_SWEEP);
     timer_begin(watcher, &watcher->patience, on_patience, WATCHER_READY_WAIT, 0);
     ev_io_init(&watcher->channel, on_channel, watcher->child.channel, EV_READ);
     watcher->channel.data = watcher;
@@ -438,6 +496,7 @@ static void watcher_begin(struct watcher *watcher)
 
 static void watcher_end(struct watcher *watcher)
 {
+    control_close(watcher->control);
     source_close(watcher->source);
     key_refresher_close(watcher->refresher);
     resolver_close(watcher->resolver);
@@ -465,6 +524,7 @@ int watcher_main(int argc, char **argv)
     watcher.settings_wanted = watcher.resources_wanted = true;
     if (watcher_read(&watcher))
         watcher_tell(&watcher);
+    watcher_open_control(&watcher);
     watcher_settle(&watcher, false);
     ev_run(watcher.loop, 0);
     watcher_end(&watcher);

@@ -2,6 +2,7 @@
 
 #include "master/log_file.h"
 #include "master/notify.h"
+#include "master/pid_file.h"
 #include "master/privilege.h"
 #include "master/relay.h"
 #include "master/reload.h"
@@ -500,6 +501,7 @@ int supervisor_run(const char *path)
         return EX_NOINPUT;
     supervisor_loop(&supervisor);
     status = supervisor.exit_status;
+    pid_file_clear();
     log_info("ended", "exit status %d", status);
     for (int i = 0; i < 2; i++)
         configuration_free(supervisor.generations[i].configuration);

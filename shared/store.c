@@ -146,7 +146,7 @@ static int store_open_environment(struct store *store, const struct store_option
     int status = mdb_env_create(&store->env);
     int fd;
 
-    if (status == 0)
+    if (status == 0 && options->map_size > 0)
         status = mdb_env_set_mapsize(store->env, (options->map_size + page - 1) / page * page);
     if (status == 0)
         status = mdb_env_set_maxreaders(store->env, STORE_READERS);
@@ -183,7 +183,7 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
 
 static int store_allocate(struct store **out, const struct store_options *options)
 {
-    if (options->map_size == 0)
+    if (options->map_size == 0 && options->writable)
         return -EINVAL;
     *out = calloc(1, sizeof(**out));
     if (*out == NULL)
@@ -213,12 +213,11 @@ static int store_open_existing(struct store *store)
 int store_open(struct store **out, const struct store_options *options)
 {
     struct store *store;
-    /* LMDB would make what is missing. */
-    int error = store_files_exist(options->directory);
+    /* LMDB would make what is missing. A writer may find the lock file gone, and makes it. */
+    int error = store_files_exist(options->directory, !options->writable);
 
-    if (error != 0)
-        return error;
-    error = store_allocate(&store, options);
+    if (error == 0)
+        error = store_allocate(&store, options);
     if (error != 0)
         return error;
     error = store_open_environment(store, options);
@@ -683,6 +682,28 @@ int store_usage(struct store *store, struct store_usage *usage)
     usage->used = (info.me_last_pgno + 1 - spare) * stat.ms_psize;
     usage->last_write = info.me_last_txnid;
     return 0;
+}
+
+/* A line of LMDB's table of readers: process, thread, and the transaction of its snapshot, or "-".
+ * LMDB has no other way to ask. */
+static int store_reader_line(const char *line, void *context)
+{
+    uint64_t *oldest = context;
+    unsigned long long transaction;
+
+    if (sscanf(line, "%*d %*x %llu", &transaction) == 1 && transaction < *oldest)
+        *oldest = transaction;
+    return 0;
+}
+
+int store_reader_lag(struct store *store, uint64_t *lag)
+{
+    uint64_t oldest = UINT64_MAX;
+    int status = mdb_reader_list(store->env, store_reader_line, &oldest);
+    uint64_t last = store_last_write(store);
+
+    *lag = oldest < last ? last - oldest : 0;
+    return status < 0 ? store_error(status) : 0;
 }
 
 /* Walks a database, reads every byte, and checks the order, so that no circle of pages goes

@@ -14,15 +14,22 @@ static int store_files_path(const char *directory, const char *name, char out[PA
     return length < 0 || length >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-int store_files_exist(const char *directory)
+static int store_file_exists(const char *directory, const char *name)
 {
     char path[PATH_MAX];
     struct stat status;
-    int error = store_files_path(directory, "data.mdb", path);
+    int error = store_files_path(directory, name, path);
 
     if (error != 0)
         return error;
     return stat(path, &status) == 0 ? 0 : -errno;
+}
+
+int store_files_exist(const char *directory, bool lock)
+{
+    int error = store_file_exists(directory, "data.mdb");
+
+    return error == 0 && lock ? store_file_exists(directory, "lock.mdb") : error;
 }
 
 int store_files_make(const char *directory, enum store_environment environment)

@@ -10,8 +10,8 @@
 
 #include <sys/types.h>
 
-/* 0; -ENOENT when there is no data file; other -errno. */
-int store_files_exist(const char *directory);
+/* 0; -ENOENT when there is no data file or, if it is asked for too, no lock file; other -errno. */
+int store_files_exist(const char *directory, bool lock);
 
 /* Makes the directory (config: 0750, sessions: 0700). One that is there keeps the owner, group and
  * mode that master gave it. */
