@@ -22,6 +22,8 @@ struct apply {
     struct binding_matches matches;
 };
 
+static int publisher_commit(struct publisher *publisher, struct publication *publication);
+
 int publisher_open(struct publisher *publisher)
 {
     struct publication *publication;
@@ -30,8 +32,13 @@ int publisher_open(struct publisher *publisher)
     if (status < 0)
         return status;
     status = registry_load(&publisher->registry, publisher->store, publication);
-    publication_abort(publication);
-    return status;
+    if (status < 0) {
+        publication_abort(publication);
+        return status;
+    }
+    /* What was published is served, also while nothing more can be. */
+    status = publisher_commit(publisher, publication);
+    return status < 0 ? status : 0;
 }
 
 void publisher_close(struct publisher *publisher)
