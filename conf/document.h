@@ -12,6 +12,7 @@
 #include "conf/diagnostic.h"
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
+#include "shared/revocation_record.h"
 #include "shared/settings.h"
 
 enum { DOCUMENT_FILE_MAX = 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes; documents in all */
@@ -32,14 +33,20 @@ struct auth_config_document {
     size_t audience_count;
     struct label_selector *selectors;
     size_t selector_count;
-    struct slice jwks_url; /* empty: static */
-    bool jwks_insecure;    /* spec.jwt.insecure: http to other than loopback */
-    struct slice static_jwks;
+    struct slice jwks_url;    /* empty: static, or the issuer is asked (discovery.h) */
+    bool jwks_insecure;       /* spec.jwt.insecure: http to other than loopback */
+    struct slice static_jwks; /* empty: fetched */
 };
 
 struct app_document {
     struct app_record record; /* endpoints without addresses */
     struct slice ca_file;     /* absolute; empty: none. record.ca_pem is read by the watcher */
+};
+
+struct lock_document {
+    struct revocation_target target;
+    int64_t expires; /* wall seconds; 0: never */
+    struct slice message;
 };
 
 struct document {
@@ -52,6 +59,7 @@ struct document {
     union {
         struct app_document app;
         struct auth_config_document auth_config;
+        struct lock_document lock;
     };
 };
 

@@ -142,6 +142,10 @@ static const struct schema_row settings_rows[] = {
      .fallback = "5s"},
     /* Real sets are a few KiB. */
     {LIMIT(key_set_size), .type = SCHEMA_SIZE, .low = KIB, .high = MIB, .fallback = "1MiB"},
+    /* A day of a provider's outage disturbs nobody; a key that was withdrawn meanwhile is trusted
+     * no longer than that. Sets are fetched at least twice in this time. */
+    {LIMIT(max_stale), .type = SCHEMA_DURATION, .low = 2 * MINUTE, .high = 7 * 24 * HOUR,
+     .fallback = "24h"},
     /* Every new token makes a session: more than one every 4 s for an hour is a fault, or an
      * attack on the store. */
     {.path = "gate.limits.max_sessions_per_user",

@@ -39,6 +39,7 @@ static const struct settings_limit {
     {"key_wait", offsetof(struct settings_limits, key_wait), true},
     {"key_fetch_timeout", offsetof(struct settings_limits, key_fetch_timeout), false},
     {"key_set_size", offsetof(struct settings_limits, key_set_size), false},
+    {"max_stale", offsetof(struct settings_limits, max_stale), false},
     {"sessions_per_user", offsetof(struct settings_limits, sessions_per_user), false},
 };
 

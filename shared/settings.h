@@ -62,6 +62,7 @@ struct settings_limits {
     uint64_t key_wait;          /* a request waiting for an unknown kid */
     uint64_t key_fetch_timeout; /* one fetch of a key set */
     uint64_t key_set_size;      /* bytes of a fetched key set */
+    uint64_t max_stale;         /* age at which a key set that cannot be fetched is given up */
     uint64_t sessions_per_user;
 };
 

@@ -85,6 +85,7 @@ static void test_default_limits(void **state)
         .key_wait = 2000,
         .key_fetch_timeout = 5000,
         .key_set_size = 1048576,
+        .max_stale = 86400000,
         .sessions_per_user = 1000,
     };
 

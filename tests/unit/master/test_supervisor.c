@@ -147,6 +147,10 @@ static void fake_answer(struct fake *fake, int listener)
         (void)channel_send(CHANNEL_FD, MESSAGE_KEY_WANTED, slice_from("idp"), NULL, 0);
     if (order == 'c')
         exit(EXIT_STORE);
+    if (order == 's') {
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would exit */
+        raise(SIGSEGV);
+    }
     scoreboard_count(fake->child.block, COUNT_REQUESTS);
     snprintf(text, sizeof(text), "w%d %d\n", fake->child.slot, (int)getpid());
     if (write(fd, text, strlen(text)) < 0)
@@ -574,6 +578,39 @@ static void test_a_store_that_is_suspected_twice_is_taken_from_all(void **state)
     run_stop(run);
 }
 
+/* The lock file was in the way, which any worker can write: no reason to lose what is stored. */
+static void test_a_store_that_is_sound_alone_is_kept(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_write(run, "checker.once", "70");
+    run_find_worker(run, 'c', 0);
+    run_expect(run, "environment_doubted: ");
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, '.', 0);
+    assert_null(strstr(run->log, "environment_corrupt"));
+    run_stop(run);
+}
+
+/* A damaged page may kill who reads it before he can say so. */
+static void test_a_crash_has_the_stores_checked_once(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_find_worker(run, 's', 0);
+    run_expect(run, "environment_suspected: the config");
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, 's', 0);
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, '.', 0);
+    assert_null(strstr(strstr(run->log, "environment_suspected: the config") + 1,
+                       "environment_suspected: the config"));
+    assert_null(strstr(run->log, "environment_doubted"));
+    run_stop(run);
+}
+
 static void test_a_corrupt_store_is_moved_aside(void **state)
 {
     struct run *run = *state;
@@ -582,7 +619,7 @@ static void test_a_corrupt_store_is_moved_aside(void **state)
     struct stat status;
 
     run_start(run, 1);
-    run_write(run, "checker.once", "70");
+    run_write(run, "checker", "70");
     run_find_worker(run, 'c', 0);
     moved = run_expect(run, "CANNOT BE USED: moved aside as ");
     assert_int_equal(sscanf(moved, "%63[a-z0-9.-]", name), 1);
@@ -765,6 +802,8 @@ int main(int argc, char **argv)
         RUN_TEST(test_what_a_worker_may_not_say_ends_it),
         RUN_TEST(test_a_suspected_sound_store_is_kept),
         RUN_TEST(test_a_store_that_is_suspected_twice_is_taken_from_all),
+        RUN_TEST(test_a_store_that_is_sound_alone_is_kept),
+        RUN_TEST(test_a_crash_has_the_stores_checked_once),
         RUN_TEST(test_a_corrupt_store_is_moved_aside),
         RUN_TEST(test_a_store_that_the_start_finds_corrupt_is_moved_aside),
         RUN_TEST(test_a_reload_in_place_keeps_the_workers),
