@@ -22,8 +22,6 @@ struct apply {
     struct binding_matches matches;
 };
 
-static int publisher_commit(struct publisher *publisher, struct publication *publication);
-
 int publisher_open(struct publisher *publisher)
 {
     struct publication *publication;
