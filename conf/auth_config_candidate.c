@@ -2,24 +2,34 @@
 
 #include "shared/clock.h"
 #include "shared/digest.h"
+#include "shared/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* Keys that were fetched from the same place stay trusted. */
-static bool keys_stay(const struct registry_slot *slot, const struct registry_entry *next)
+/* Keys that were fetched from the same place stay trusted. Without a URL the place is the issuer's
+ * to say. */
+static bool keys_stay(const struct registry_slot *slot, const struct auth_config_record *config,
+                      const struct document_record *origin)
 {
-    return slot->good != NULL && !next->config.keys_static && !slot->good->config.keys_static &&
-           slice_equal(slot->good->origin.jwks_url, next->origin.jwks_url) &&
-           slot->good->origin.jwks_insecure == next->origin.jwks_insecure;
+    const struct registry_entry *good = slot->good;
+
+    return good != NULL && !config->keys_static && !good->config.keys_static &&
+           slice_equal(good->origin.jwks_url, origin->jwks_url) &&
+           good->origin.jwks_insecure == origin->jwks_insecure &&
+           (origin->jwks_url.size > 0 || slice_equal(good->config.issuer, config->issuer));
 }
 
-static void keys_inherit(struct registry_entry *next, const struct registry_entry *good)
+static void keys_inherit(struct auth_config_record *config, struct document_record *origin,
+                         const struct registry_entry *good)
 {
-    next->config.keys_usable = good->config.keys_usable;
-    next->config.last_fetch_ok = good->config.last_fetch_ok;
-    next->config.keys_fetched = good->config.keys_fetched;
-    next->config.next_refresh = good->config.next_refresh;
+    config->keys_usable = good->config.keys_usable;
+    config->last_fetch_ok = good->config.last_fetch_ok;
+    config->keys_fetched = good->config.keys_fetched;
+    config->next_refresh = good->config.next_refresh;
+    origin->keys_url = good->origin.keys_url;
+    origin->keys_etag = good->origin.keys_etag;
+    origin->keys_modified = good->origin.keys_modified;
 }
 
 static int keys_stage(struct registry_slot *slot, const struct auth_config_document *document,
@@ -28,7 +38,7 @@ static int keys_stage(struct registry_slot *slot, const struct auth_config_docum
     const char *reason = "";
     int status;
 
-    record->keys_static = document->jwks_url.size == 0;
+    record->keys_static = document->static_jwks.size > 0;
     record->keys_usable = record->keys_static;
     record->last_fetch_ok = record->keys_static;
     record->keys_fetched = 0;
@@ -63,10 +73,9 @@ int auth_config_candidate_stage(struct registry_slot *slot, const struct documen
     origin.selector_count = source->selector_count;
     origin.jwks_url = source->jwks_url;
     origin.jwks_insecure = source->jwks_insecure;
-    status = candidate_set(slot, &record, &origin, document);
-    if (status == 0 && slot->next != NULL && keys_stay(slot, slot->next))
-        keys_inherit(slot->next, slot->good);
-    return status;
+    if (keys_stay(slot, &record, &origin))
+        keys_inherit(&record, &origin, slot->good);
+    return candidate_set(slot, &record, &origin, document);
 }
 
 /* 63 bits of SHA-256 over what a judgement uses; never 0. */
@@ -141,7 +150,7 @@ int auth_config_candidate_write(struct registry_slot *slot, struct store *store,
 
     if (slot->change == REGISTRY_REMOVED)
         return config_delete(slot, store, publication);
-    if (!keys_stay(slot, next))
+    if (!keys_stay(slot, &next->config, &next->origin))
         status = key_set_write(next->config.keys_static ? &slot->keys : NULL, slot->name, 0, 0,
                                store, publication, &left);
     next->origin.key_epoch = slot->good == NULL || left ? epoch_after(epoch) : epoch;
@@ -150,9 +159,10 @@ int auth_config_candidate_write(struct registry_slot *slot, struct store *store,
     return status < 0 ? status : config_put(next, publication);
 }
 
-/* The epoch is in the document's status: it must be there after a restart. */
-static int epoch_move(struct registry_entry *entry, struct publication *publication)
+/* What belongs to the keys is in the document's status: it must be there after a restart. */
+static int origin_put(const struct registry_entry *entry, struct publication *publication)
 {
+    const struct document_record *origin = &entry->origin;
     struct document_record record;
     struct buffer bytes = {0};
     struct store_key key;
@@ -160,41 +170,136 @@ static int epoch_move(struct registry_entry *entry, struct publication *publicat
     void *selectors = NULL;
     int status;
 
-    entry->origin.key_epoch = epoch_after(entry->origin.key_epoch);
     document_record_key(&key, DOCUMENT_AUTH_CONFIG, entry->config.name);
     status = publication_get(publication, STORE_STATUS, &key, &value);
     if (status == 0)
         status = document_record_decode(value, &record, &selectors);
     if (status == 0) {
-        record.key_epoch = entry->origin.key_epoch;
+        record.key_epoch = origin->key_epoch;
+        record.keys_url = origin->keys_url;
+        record.keys_etag = origin->keys_etag;
+        record.keys_modified = origin->keys_modified;
         status = document_record_encode(&record, &bytes);
     }
     if (status == 0)
         status = publication_put(publication, STORE_STATUS, &key, buffer_slice(&bytes));
     buffer_free(&bytes);
     free(selectors);
-    return status == 0 ? revision_make(entry) : status;
+    return status;
 }
 
-int auth_config_candidate_fetched(struct registry_entry *entry,
-                                  const struct key_set_outcome *outcome, struct store *store,
-                                  struct publication *publication)
+/* The version in force with another origin. One that is too large goes on without validators. */
+static int origin_move(struct registry_slot *slot, struct document_record *origin)
 {
-    struct auth_config_record *config = &entry->config;
+    struct registry_entry *moved;
+    int status = registry_entry_make(DOCUMENT_AUTH_CONFIG, &slot->good->config, origin, &moved);
+
+    if (status == -EMSGSIZE) {
+        origin->keys_url = origin->keys_etag = origin->keys_modified = slice_make(NULL, 0);
+        status = registry_entry_make(DOCUMENT_AUTH_CONFIG, &slot->good->config, origin, &moved);
+    }
+    if (status < 0)
+        return status;
+    registry_entry_free(slot->good);
+    slot->good = moved;
+    return revision_make(moved);
+}
+
+/* Notes how the set is marked where it was fetched, and that a key left it. */
+static int origin_fetched(struct registry_slot *slot, const struct key_set_outcome *outcome,
+                          bool left, struct publication *publication)
+{
+    struct document_record origin = slot->good->origin;
+    bool marked = outcome->etag.size > 0 || outcome->modified.size > 0;
+    int status;
+
+    if (left)
+        origin.key_epoch = epoch_after(origin.key_epoch);
+    origin.keys_url = marked ? outcome->url : slice_make(NULL, 0);
+    origin.keys_etag = outcome->etag;
+    origin.keys_modified = outcome->modified;
+    if (!left && slice_equal(origin.keys_url, slot->good->origin.keys_url) &&
+        slice_equal(origin.keys_etag, slot->good->origin.keys_etag) &&
+        slice_equal(origin.keys_modified, slot->good->origin.keys_modified))
+        return 0;
+    status = origin_move(slot, &origin);
+    return status < 0 ? status : origin_put(slot->good, publication);
+}
+
+static void fetch_good(struct auth_config_record *config, const struct key_set_outcome *outcome)
+{
+    config->last_fetch_ok = true;
+    config->keys_usable = true;
+    config->keys_fetched = outcome->ended;
+}
+
+/* The keys of before stay, until they are too old. */
+static void fetch_failed(struct auth_config_record *config, const struct key_set_outcome *outcome)
+{
+    int64_t age = outcome->ended - config->keys_fetched;
+
+    config->last_fetch_ok = false;
+    if (!config->keys_usable)
+        return;
+    config->keys_usable = age < outcome->max_stale;
+    if (config->keys_usable)
+        log_warning("keys_stale", "config %.*s: its keys of %lld s ago are used on, up to %lld s",
+                    (int)config->name.size, config->name.data, (long long)age,
+                    (long long)outcome->max_stale);
+    else
+        log_error("keys_given_up", "config %.*s: its keys of %lld s ago are not used any more",
+                  (int)config->name.size, config->name.data, (long long)age);
+}
+
+/* A renewal of nothing: the keys are not where they should be. The next fetch asks for all. */
+static int keys_lost(struct registry_slot *slot, struct publication *publication)
+{
+    const struct key_set_outcome nothing = {0};
+    struct auth_config_record *config = &slot->good->config;
+
+    log_error("keys_lost", "config %.*s: the keys of an unchanged set are not there",
+              (int)config->name.size, config->name.data);
+    config->last_fetch_ok = config->keys_usable = false;
+    return origin_fetched(slot, &nothing, false, publication);
+}
+
+static int keys_renew(struct registry_slot *slot, const struct key_set_outcome *outcome,
+                      struct store *store, struct publication *publication)
+{
+    size_t count;
+    int status = key_set_renew(slot->name, outcome->ended, outcome->ended + outcome->max_stale,
+                               store, publication, &count);
+
+    if (status < 0)
+        return status;
+    if (count == 0)
+        return keys_lost(slot, publication);
+    fetch_good(&slot->good->config, outcome);
+    return 0;
+}
+
+static int keys_replace(struct registry_slot *slot, const struct key_set_outcome *outcome,
+                        struct store *store, struct publication *publication)
+{
     bool left = false;
+    int status = key_set_write(outcome->keys, slot->name, outcome->ended,
+                               outcome->ended + outcome->max_stale, store, publication, &left);
+
+    fetch_good(&slot->good->config, outcome);
+    return status < 0 ? status : origin_fetched(slot, outcome, left, publication);
+}
+
+int auth_config_candidate_fetched(struct registry_slot *slot, const struct key_set_outcome *outcome,
+                                  struct store *store, struct publication *publication)
+{
     int status = 0;
 
-    config->last_fetch_ok = outcome->keys != NULL;
-    config->next_refresh = outcome->next_refresh;
-    if (outcome->keys != NULL) {
-        config->keys_usable = true;
-        config->keys_fetched = outcome->ended;
-        status = key_set_write(outcome->keys, config->name, outcome->ended,
-                               outcome->ended + KEY_SET_STALE_MAX, store, publication, &left);
-    } else if (outcome->ended >= config->keys_fetched + KEY_SET_STALE_MAX) {
-        config->keys_usable = false;
-    }
-    if (status == 0 && left)
-        status = epoch_move(entry, publication);
-    return status < 0 ? status : config_put(entry, publication);
+    slot->good->config.next_refresh = outcome->next_refresh;
+    if (outcome->unchanged)
+        status = keys_renew(slot, outcome, store, publication);
+    else if (outcome->keys != NULL)
+        status = keys_replace(slot, outcome, store, publication);
+    else
+        fetch_failed(&slot->good->config, outcome);
+    return status < 0 ? status : config_put(slot->good, publication);
 }

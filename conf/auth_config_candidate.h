@@ -13,8 +13,7 @@ int auth_config_candidate_write(struct registry_slot *slot, struct store *store,
                                 struct publication *publication);
 
 /* Takes the outcome of a fetch into the version in force, and into the store. */
-int auth_config_candidate_fetched(struct registry_entry *entry,
-                                  const struct key_set_outcome *outcome, struct store *store,
-                                  struct publication *publication);
+int auth_config_candidate_fetched(struct registry_slot *slot, const struct key_set_outcome *outcome,
+                                  struct store *store, struct publication *publication);
 
 #endif

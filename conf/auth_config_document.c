@@ -1,6 +1,7 @@
 #include "conf/auth_config_document.h"
 
 #include "conf/auth_config_schema.h"
+#include "conf/discovery.h"
 #include "conf/document_hash.h"
 #include "conf/label_document.h"
 #include "shared/jose.h"
@@ -184,8 +185,11 @@ static void auth_config_read_keys(struct auth_config_reading *reading)
     reading->out->jwks_insecure = form->insecure;
     reading->out->static_jwks = form->static_jwks;
     reading->out->record.keys_static = form->static_jwks.size > 0;
-    if (!has_url && !has_set && yaml_find(reading->root, "spec.jwt") != NULL)
-        auth_config_error(reading, "spec.jwt", "where the issuer publishes its public keys",
+    if (!has_url && !has_set && yaml_find(reading->root, "spec.jwt") != NULL &&
+        discovery_refused(form->issuer, form->insecure) != NULL)
+        auth_config_error(reading, "spec.jwt",
+                          "where the issuer publishes its public keys; an issuer that is an https "
+                          "URL is asked for it",
                           "spec.jwt.jwks_url or spec.jwt.static_jwks must be provided");
     if (has_url && has_set)
         auth_config_error(reading, "spec.jwt.static_jwks", "keep one of the two",

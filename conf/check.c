@@ -103,10 +103,12 @@ static void check_resources(struct check *check)
  * would be used. */
 static void check_settings(struct check *check, struct slice text, struct slice path)
 {
-    if (!settings_document_read(text, path, geteuid() == 0, &check->settings, &check->list,
-                                &check->diagnostics))
-        return;
+    bool good = settings_document_read(text, path, geteuid() == 0, &check->settings, &check->list,
+                                       &check->diagnostics);
+
     check_resources(check);
+    if (!good)
+        return;
     documents_check_together(&check->list, check->settings.public_addr, &check->diagnostics);
     check_certificates(check, text);
     check_bundles(check);

@@ -33,9 +33,9 @@ struct auth_config_document {
     size_t audience_count;
     struct label_selector *selectors;
     size_t selector_count;
-    struct slice jwks_url; /* empty: static */
-    bool jwks_insecure;    /* spec.jwt.insecure: http to other than loopback */
-    struct slice static_jwks;
+    struct slice jwks_url;    /* empty: static, or the issuer is asked (discovery.h) */
+    bool jwks_insecure;       /* spec.jwt.insecure: http to other than loopback */
+    struct slice static_jwks; /* empty: fetched */
 };
 
 struct app_document {
@@ -72,7 +72,7 @@ struct document_list {
 
 /* Reads gatehouse.yaml from text: the settings (strings are the list's arena's) and the apps of
  * app_service, with the debug app. `path`: absolute, for places and relative paths. false when
- * there were errors (they are in diagnostics); settings are then not to be used. Resolves user
+ * there were errors (they are in diagnostics); only resources_dir is then to be used. Resolves user
  * names when `resolve_users`. */
 bool settings_document_read(struct slice text, struct slice path, bool resolve_users,
                             struct settings *settings, struct document_list *apps,

@@ -23,6 +23,25 @@ static struct place place_get(struct record_reader *reader)
     return place;
 }
 
+/* What is not known is left out: such a record reads as those of a program before this one. */
+static void validators_put(struct record_writer *writer, const struct document_record *record)
+{
+    if (record->keys_url.size == 0)
+        return;
+    record_put(writer, "keys_url", record->keys_url);
+    record_put(writer, "keys_etag", record->keys_etag);
+    record_put(writer, "keys_modified", record->keys_modified);
+}
+
+static void validators_get(struct record_reader *reader, struct document_record *out)
+{
+    if (!record_next_is(reader, "keys_url"))
+        return;
+    out->keys_url = record_get(reader, "keys_url");
+    out->keys_etag = record_get(reader, "keys_etag");
+    out->keys_modified = record_get(reader, "keys_modified");
+}
+
 static void selectors_put(struct record_writer *writer, const struct document_record *record)
 {
     for (size_t i = 0; i < record->selector_count; i++) {
@@ -51,6 +70,7 @@ int document_record_encode(const struct document_record *record, struct buffer *
     record_put_number(&writer, "key_epoch", (int64_t)record->key_epoch);
     record_put(&writer, "jwks_url", record->jwks_url);
     record_put_number(&writer, "jwks_insecure", record->jwks_insecure);
+    validators_put(&writer, record);
     for (size_t i = 0; i < record->audience_count; i++)
         record_put(&writer, "audience", record->audiences[i]);
     selectors_put(&writer, record);
@@ -110,6 +130,7 @@ int document_record_decode(struct slice bytes, struct document_record *out, void
     out->key_epoch = (uint64_t)record_get_range(&reader, "key_epoch", 0, INT64_MAX);
     out->jwks_url = record_get(&reader, "jwks_url");
     out->jwks_insecure = record_get_range(&reader, "jwks_insecure", 0, 1) == 1;
+    validators_get(&reader, out);
     out->audience_count = record_get_list(&reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
     status = selectors_get(&reader, out, selectors_owned);
     if (status == 0)

@@ -25,6 +25,10 @@ struct document_record {
     uint64_t key_epoch;      /* differs after a key left the set */
     struct slice jwks_url;
     bool jwks_insecure;
+    /* Of the key set that is held, so that it is fetched again only if it changed; or empty. */
+    struct slice keys_url;
+    struct slice keys_etag;
+    struct slice keys_modified;
     struct slice audiences[AUTH_AUDIENCES_MAX];
     size_t audience_count;
     const struct label_selector *selectors;

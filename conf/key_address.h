@@ -9,7 +9,13 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* `loopback_only`: anything that is not loopback is refused, too. */
-bool key_address_refused(const struct sockaddr *address, socklen_t size, bool loopback_only);
+enum key_address_scope {
+    KEY_ADDRESS_NAMED,    /* the operator named the host: private and loopback ones are allowed */
+    KEY_ADDRESS_LOOPBACK, /* nothing but loopback */
+    KEY_ADDRESS_PUBLIC,   /* somebody else named the host: private and loopback are refused */
+};
+
+bool key_address_refused(const struct sockaddr *address, socklen_t size,
+                         enum key_address_scope scope);
 
 #endif

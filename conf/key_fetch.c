@@ -17,10 +17,11 @@ enum { FAILURE_MAX = 256 };
 struct key_fetch {
     struct key_fetcher *fetcher;
     struct key_fetch *next;
-    CURL *easy; /* NULL: waits for its turn */
-    char *url;  /* owned; of the present hop */
+    CURL *easy;                    /* NULL: waits for its turn */
+    char *url;                     /* owned; of the present hop */
+    struct curl_slist *conditions; /* owned: If-None-Match, If-Modified-Since */
     bool insecure;
-    bool loopback_only;
+    enum key_address_scope scope;
     uint64_t timeout;
     uint64_t size_max;
     int64_t deadline; /* monotonic milliseconds; 0: not started */
@@ -53,7 +54,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
     struct key_fetch *fetch = context;
 
     if (purpose != CURLSOCKTYPE_IPCXN ||
-        key_address_refused(&address->addr, address->addrlen, fetch->loopback_only)) {
+        key_address_refused(&address->addr, address->addrlen, fetch->scope)) {
         fetch->address_refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -76,7 +77,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *context)
 static bool fetch_options(struct key_fetch *fetch, long timeout)
 {
     CURL *easy = fetch->easy;
-    const char *protocols = fetch->insecure || fetch->loopback_only ? "http,https" : "https";
+    const char *protocols =
+        fetch->insecure || fetch->scope == KEY_ADDRESS_LOOPBACK ? "http,https" : "https";
     int failed = 0;
 
     failed |= curl_easy_setopt(easy, CURLOPT_URL, fetch->url) != CURLE_OK;
@@ -90,6 +92,7 @@ static bool fetch_options(struct key_fetch *fetch, long timeout)
     failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "gatehouse") != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->conditions) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
@@ -145,21 +148,83 @@ static void fetch_free(struct key_fetch *fetch)
     *link = fetch->next;
     fetch_stop(fetch);
     buffer_free(&fetch->body);
+    curl_slist_free_all(fetch->conditions);
     free(fetch->url);
     free(fetch);
 }
 
-/* Tells the outcome; the fetch is gone when its owner hears of it. */
-static void fetch_end(struct key_fetch *fetch, const char *failed, int64_t max_age)
+static const char *fetch_header(CURL *easy, const char *name)
 {
-    struct key_fetch_result result = {.failed = failed, .max_age = max_age};
+    struct curl_header *header;
+
+    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
+}
+
+static int64_t seconds_read(const char *at)
+{
+    int64_t seconds = 0;
+
+    for (; *at >= '0' && *at <= '9' && seconds < INT32_MAX; at++)
+        seconds = seconds * 10 + (*at - '0');
+    return seconds;
+}
+
+/* How long the response is fresh (RFC 9111, 4.2): max-age less Age; no-store and no-cache are 0. */
+static int64_t fetch_max_age(CURL *easy)
+{
+    const char *control = fetch_header(easy, "Cache-Control");
+    const char *at;
+    int64_t fresh;
+
+    if (control == NULL)
+        return -1;
+    if (strcasestr(control, "no-store") != NULL || strcasestr(control, "no-cache") != NULL)
+        return 0;
+    at = strcasestr(control, "max-age=");
+    if (at == NULL)
+        return -1;
+    fresh = seconds_read(at + strlen("max-age="));
+    at = fetch_header(easy, "Age");
+    if (at != NULL)
+        fresh -= seconds_read(at);
+    return fresh < 0 ? 0 : fresh;
+}
+
+/* A validator that can be sent back as it is, or nothing. Copied into `room`. */
+static struct slice fetch_validator(CURL *easy, const char *name, char *room)
+{
+    const char *value = fetch_header(easy, name);
+    size_t size = value == NULL ? 0 : strlen(value);
+
+    if (size == 0 || size > KEY_FETCH_VALIDATOR_MAX)
+        return slice_make(NULL, 0);
+    for (size_t i = 0; i < size; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return slice_make(NULL, 0);
+    memcpy(room, value, size);
+    return slice_make(room, size);
+}
+
+/* Tells the outcome; the fetch is gone when its owner hears of it. */
+static void fetch_end(struct key_fetch *fetch, const char *failed, long status)
+{
+    struct key_fetch_result result = {.failed = failed, .status = status, .max_age = -1};
     struct buffer body = fetch->body;
+    char etag[KEY_FETCH_VALIDATOR_MAX];
+    char modified[KEY_FETCH_VALIDATOR_MAX];
     char reason[FAILURE_MAX];
     key_fetch_done done = fetch->done;
     void *context = fetch->context;
 
     if (failed == NULL) {
-        result.body = buffer_slice(&body);
+        result.max_age = fetch_max_age(fetch->easy);
+        result.unchanged = status == 304;
+        if (!result.unchanged)
+            result.body = buffer_slice(&body);
+        result.validators.etag = fetch_validator(fetch->easy, "ETag", etag);
+        result.validators.modified = fetch_validator(fetch->easy, "Last-Modified", modified);
     } else {
         snprintf(reason, sizeof(reason), "%s", failed);
         result.failed = reason;
@@ -184,26 +249,6 @@ static void fetcher_admit(struct key_fetcher *fetcher)
         }
         fetch = next;
     }
-}
-
-/* max-age of the response (RFC 9111, 5.2.2.1); no-store and no-cache count as 0. */
-static int64_t fetch_max_age(CURL *easy)
-{
-    struct curl_header *header;
-    const char *at;
-    int64_t age = 0;
-
-    if (curl_easy_header(easy, "Cache-Control", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return -1;
-    if (strcasestr(header->value, "no-store") != NULL ||
-        strcasestr(header->value, "no-cache") != NULL)
-        return 0;
-    at = strcasestr(header->value, "max-age=");
-    if (at == NULL)
-        return -1;
-    for (at += strlen("max-age="); *at >= '0' && *at <= '9' && age < INT32_MAX; at++)
-        age = age * 10 + (*at - '0');
-    return age;
 }
 
 static bool same_origin(const char *from, const char *to)
@@ -263,16 +308,16 @@ static void fetch_ended(struct key_fetch *fetch, CURLcode code)
         failed = fetch_redirect(fetch);
         if (failed == NULL)
             return;
-    } else if (status != 200) {
+    } else if (status != 200 && !(status == 304 && fetch->conditions != NULL)) {
         snprintf(fetch->failure, sizeof(fetch->failure), "status %ld, not 200", status);
         failed = fetch->failure;
     }
-    fetch_end(fetch, failed, failed == NULL ? fetch_max_age(fetch->easy) : -1);
+    fetch_end(fetch, failed, status);
 }
 
 static void fetcher_settle(struct key_fetcher *fetcher)
 {
-    struct key_fetch *fetch = fetcher->fetches;
+    struct key_fetch *fetch;
     CURLMsg *message;
     int left;
 
@@ -287,7 +332,7 @@ static void fetcher_settle(struct key_fetcher *fetcher)
     }
     for (fetch = fetcher->fetches; fetch != NULL; fetch = fetch->next) {
         if (fetch->deadline == -1) {
-            fetch_end(fetch, "it could not be started", -1);
+            fetch_end(fetch, "it could not be started", 0);
             ev_timer_again(fetcher->loop, &fetcher->settle);
             break;
         }
@@ -415,8 +460,41 @@ static bool fetch_allowed(struct key_fetch *fetch)
         return true;
     if (!slice_equal_nocase(uri.scheme, slice_from("http")))
         return false;
-    fetch->loopback_only = !fetch->insecure;
-    return fetch->insecure || uri_is_loopback(&uri);
+    if (fetch->insecure)
+        return true;
+    fetch->scope = KEY_ADDRESS_LOOPBACK;
+    return uri_is_loopback(&uri);
+}
+
+static bool fetch_condition(struct key_fetch *fetch, const char *name, struct slice value)
+{
+    char line[KEY_FETCH_VALIDATOR_MAX + 32];
+    struct curl_slist *grown;
+
+    if (value.size == 0 || value.size > KEY_FETCH_VALIDATOR_MAX)
+        return true;
+    snprintf(line, sizeof(line), "%s: %.*s", name, (int)value.size, value.data);
+    grown = curl_slist_append(fetch->conditions, line);
+    if (grown == NULL)
+        return false;
+    fetch->conditions = grown;
+    return true;
+}
+
+/* 0, -EINVAL or -ENOMEM. */
+static int fetch_prepare(struct key_fetch *fetch, const struct key_fetch_request *request)
+{
+    fetch->url = strndup(request->url.size == 0 ? "" : request->url.data, request->url.size);
+    if (fetch->url == NULL)
+        return -ENOMEM;
+    fetch->insecure = request->insecure;
+    fetch->scope = request->public_only ? KEY_ADDRESS_PUBLIC : KEY_ADDRESS_NAMED;
+    if (!fetch_allowed(fetch))
+        return -EINVAL;
+    if (!fetch_condition(fetch, "If-None-Match", request->validators.etag) ||
+        !fetch_condition(fetch, "If-Modified-Since", request->validators.modified))
+        return -ENOMEM;
+    return 0;
 }
 
 int key_fetch_start(struct key_fetcher *fetcher, const struct key_fetch_request *request,
@@ -424,19 +502,18 @@ int key_fetch_start(struct key_fetcher *fetcher, const struct key_fetch_request 
 {
     struct key_fetch *fetch = calloc(1, sizeof(*fetch));
     struct key_fetch **link = &fetcher->fetches;
+    int error;
 
     if (fetch == NULL)
         return -ENOMEM;
     fetch->fetcher = fetcher;
-    fetch->url = strndup(request->url.size == 0 ? "" : request->url.data, request->url.size);
-    fetch->insecure = request->insecure;
     fetch->timeout = request->timeout;
     fetch->size_max = request->size_max;
     fetch->done = done;
     fetch->context = context;
-    if (fetch->url == NULL || !fetch_allowed(fetch)) {
-        int error = fetch->url == NULL ? -ENOMEM : -EINVAL;
-
+    error = fetch_prepare(fetch, request);
+    if (error != 0) {
+        curl_slist_free_all(fetch->conditions);
         free(fetch->url);
         free(fetch);
         return error;

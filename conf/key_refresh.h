@@ -1,8 +1,10 @@
-/* key_refresh.h: when the key set of each app auth config is fetched.
+/* key_refresh.h: when, and from where, the key set of each app auth config is fetched.
  *
  * Called by the watcher. One fetch at a time for a config: at once when it is new, then at its
- * refresh time, after a failure with back-off, and when workers met an unknown kid, throttled. Each
- * end is an outcome for the publisher; keys of before are the publisher's to keep.
+ * refresh time, after a failure with back-off, and when workers met an unknown kid, throttled. A
+ * config without a URL has its issuer asked for it first (discovery.h), again after a failure and
+ * once a day. A set that did not change is not sent again. Each end is an outcome for the
+ * publisher; keys of before are the publisher's to keep.
  */
 #ifndef GATEHOUSE_CONF_KEY_REFRESH_H
 #define GATEHOUSE_CONF_KEY_REFRESH_H
@@ -26,8 +28,10 @@ struct key_refresher;
 struct key_refresher_options {
     struct ev_loop *loop;           /* borrowed */
     struct scoreboard_block *block; /* borrowed */
+    struct registry *registry;      /* borrowed: how the sets that are held are marked */
     uint64_t timeout;               /* milliseconds of one fetch */
     uint64_t size_max;              /* bytes of a key set */
+    int64_t max_stale;              /* seconds after which keys are given up */
     void (*ended)(void *context);   /* outcomes wait to be taken */
     void *context;
 };
@@ -36,10 +40,11 @@ int key_refresher_open(struct key_refresher **out, const struct key_refresher_op
 void key_refresher_close(struct key_refresher *refresher); /* NULL is ignored */
 
 /* New limits, for fetches that begin from now on. */
-void key_refresher_limit(struct key_refresher *refresher, uint64_t timeout, uint64_t size_max);
+void key_refresher_limit(struct key_refresher *refresher, uint64_t timeout, uint64_t size_max,
+                         int64_t max_stale);
 
-/* Follows exactly the good versions of these configs that name a URL. Their names and URLs are
- * copied. 0 or -ENOMEM. */
+/* Follows exactly the good versions of these configs whose keys are not static. What is needed of
+ * them is copied. 0 or -ENOMEM. */
 int key_refresher_follow(struct key_refresher *refresher, const struct registry_list *configs);
 
 /* An unknown kid was met. Names that are not followed are passed over: workers may be wrong. */
@@ -53,8 +58,9 @@ void key_refresher_taken(struct key_refresher *refresher);
 /* Whether the first fetch of every followed config ended. */
 bool key_refresher_settled(const struct key_refresher *refresher);
 
-/* Seconds to the next regular fetch after one that said max_age (-1: nothing), without jitter. */
-int64_t key_refresh_period(int64_t max_age);
+/* Seconds to the next regular fetch after one that said max_age (-1: nothing), without jitter; at
+ * most half of max_stale, so that an outage has the other half. */
+int64_t key_refresh_period(int64_t max_age, int64_t max_stale);
 /* Seconds to the next try after so many failures in a row (at least 1). */
 int64_t key_refresh_retry(unsigned failures);
 

@@ -161,7 +161,7 @@ static int key_write(const struct key_record *key, const struct store_key *name,
     return status;
 }
 
-static int standing_read(struct slice config, struct store *store, struct standing_list *list)
+static int keys_scan(struct slice config, struct store *store, store_visit visit, void *context)
 {
     struct store_key prefix;
     char text[STORE_KEY_MAX + 2];
@@ -169,8 +169,8 @@ static int standing_read(struct slice config, struct store *store, struct standi
 
     store_key_of(&prefix, config);
     size = snprintf(text, sizeof(text), "%s/", prefix.text);
-    return store_scan(store, STORE_KEYS, slice_make(text, (size_t)size), slice_from(""),
-                      visit_standing, list);
+    return store_scan(store, STORE_KEYS, slice_make(text, (size_t)size), slice_from(""), visit,
+                      context);
 }
 
 int key_set_write(const struct key_set *set, struct slice config, int64_t fetched,
@@ -178,7 +178,7 @@ int key_set_write(const struct key_set *set, struct slice config, int64_t fetche
                   bool *left)
 {
     struct standing_list list = {0};
-    int status = standing_read(config, store, &list);
+    int status = keys_scan(config, store, visit_standing, &list);
 
     *left = false;
     for (struct standing *standing = list.first; standing != NULL && status == 0;
@@ -196,5 +196,44 @@ int key_set_write(const struct key_set *set, struct slice config, int64_t fetche
         status = key_write(&key, &name, publication);
     }
     arena_free(&list.arena);
+    return status;
+}
+
+struct renewal {
+    struct publication *publication;
+    int64_t fetched;
+    int64_t good_until;
+    size_t count;
+    bool damaged;
+};
+
+static int visit_renewal(void *context, struct slice key, struct slice value)
+{
+    struct renewal *renewal = context;
+    struct key_record record;
+    struct store_key name;
+
+    if (key_record_decode(value, &record) < 0 || key.size > STORE_KEY_MAX) {
+        renewal->damaged = true;
+        return 0;
+    }
+    record.fetched = renewal->fetched;
+    record.good_until = renewal->good_until;
+    store_key_begin(&name);
+    memcpy(name.text, key.data, key.size);
+    name.text[key.size] = '\0';
+    name.size = key.size;
+    renewal->count++;
+    return key_write(&record, &name, renewal->publication);
+}
+
+int key_set_renew(struct slice config, int64_t fetched, int64_t good_until, struct store *store,
+                  struct publication *publication, size_t *count)
+{
+    struct renewal renewal = {
+        .publication = publication, .fetched = fetched, .good_until = good_until};
+    int status = keys_scan(config, store, visit_renewal, &renewal);
+
+    *count = renewal.damaged ? 0 : renewal.count;
     return status;
 }

@@ -16,14 +16,17 @@ struct key_set {
     size_t count;
 };
 
-enum { KEY_SET_STALE_MAX = 24 * 60 * 60 }; /* seconds for which keys outlive failing fetches */
-
 /* How the fetch of a config's key set ended. */
 struct key_set_outcome {
     struct slice config;
-    const struct key_set *keys; /* NULL: it failed */
-    int64_t ended;              /* wall seconds */
-    int64_t next_refresh;       /* wall seconds before which an unknown kid asks for none */
+    const struct key_set *keys; /* NULL: it failed, or the set is unchanged */
+    bool unchanged;             /* what is held is still the set */
+    struct slice url;           /* where the set is, and how it was marked there */
+    struct slice etag;
+    struct slice modified;
+    int64_t max_stale;    /* seconds; the age at which keys are given up */
+    int64_t ended;        /* wall seconds */
+    int64_t next_refresh; /* wall seconds before which an unknown kid asks for none */
 };
 
 /* 0; -EINVAL with *reason (a literal) when the text is no JWK set or holds no usable key; -ENOMEM.
@@ -36,5 +39,10 @@ void key_set_free(struct key_set *set);
 int key_set_write(const struct key_set *set, struct slice config, int64_t fetched,
                   int64_t good_until, struct store *store, struct publication *publication,
                   bool *left);
+
+/* Gives the records of `config` new times. *count: how many there are; 0 also
+ * when one of them cannot be read. 0 or the store's error. */
+int key_set_renew(struct slice config, int64_t fetched, int64_t good_until, struct store *store,
+                  struct publication *publication, size_t *count);
 
 #endif

@@ -30,8 +30,13 @@ int publisher_open(struct publisher *publisher)
     if (status < 0)
         return status;
     status = registry_load(&publisher->registry, publisher->store, publication);
-    publication_abort(publication);
-    return status;
+    if (status < 0) {
+        publication_abort(publication);
+        return status;
+    }
+    /* What was published is served, also while nothing more can be. */
+    status = publisher_commit(publisher, publication);
+    return status < 0 ? status : 0;
 }
 
 void publisher_close(struct publisher *publisher)
@@ -458,8 +463,8 @@ int publisher_fetched(struct publisher *publisher, const struct key_set_outcome 
             registry_find(&publisher->registry, DOCUMENT_AUTH_CONFIG, outcomes[i].config, false);
 
         if (slot != NULL && slot->good != NULL && !slot->good->config.keys_static)
-            status = auth_config_candidate_fetched(slot->good, &outcomes[i], publisher->store,
-                                                   publication);
+            status =
+                auth_config_candidate_fetched(slot, &outcomes[i], publisher->store, publication);
     }
     if (status == 0)
         return publisher_commit(publisher, publication);

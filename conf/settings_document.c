@@ -217,6 +217,7 @@ bool settings_document_read(struct slice text, struct slice path, bool resolve_u
     if (root->kind == YAML_MAPPING)
         settings_finish(&form, root, resolve_users, apps, &context);
     form.settings.path = file;
+    settings->resources_dir = form.settings.resources_dir;
     if (diagnostics->errors != before)
         return false;
     *settings = form.settings;

@@ -129,6 +129,8 @@ static const struct schema_row settings_rows[] = {
     /* Well below the 30 to 60 s after which home routers forget a silent connection. 0: none. */
     {LIMIT(stream_keepalive), .type = SCHEMA_DURATION, .low = 0, .high = 10 * MINUTE,
      .fallback = "15s"},
+    /* A stream ends with its token; clients that refresh late may be given a little longer. */
+    {LIMIT(stream_grace), .type = SCHEMA_DURATION, .low = 0, .high = HOUR, .fallback = "0s"},
     /* Service managers kill after 90 s. */
     {LIMIT(drain_timeout), .type = SCHEMA_DURATION, .low = 0, .high = HOUR, .fallback = "30s"},
     /* Ten missed heartbeats: a busy machine does not look like a hung process. */
@@ -140,6 +142,10 @@ static const struct schema_row settings_rows[] = {
      .fallback = "5s"},
     /* Real sets are a few KiB. */
     {LIMIT(key_set_size), .type = SCHEMA_SIZE, .low = KIB, .high = MIB, .fallback = "1MiB"},
+    /* A day of a provider's outage disturbs nobody; a key that was withdrawn meanwhile is trusted
+     * no longer than that. Sets are fetched at least twice in this time. */
+    {LIMIT(max_stale), .type = SCHEMA_DURATION, .low = 2 * MINUTE, .high = 7 * 24 * HOUR,
+     .fallback = "24h"},
     /* Every new token makes a session: more than one every 4 s for an hour is a fault, or an
      * attack on the store. */
     {.path = "gate.limits.max_sessions_per_user",

@@ -40,6 +40,7 @@ struct process {
     int64_t started;  /* monotonic milliseconds */
     int64_t deadline; /* killed when still alive then; 0: none */
     bool killed;      /* SIGKILL was sent */
+    bool silent;      /* by the watchdog */
 };
 
 /* Fills *out. 0 or -errno. What fails after the fork is logged by the child, which exits 71. */

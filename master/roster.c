@@ -141,6 +141,7 @@ static void roster_watch_one(struct supervisor *supervisor, struct process *proc
         log_error("watchdog", "%s (pid %d) was silent for %lld ms; it is killed", name,
                   (int)process->pid, (long long)silence);
         scoreboard_count(&supervisor->work->totals, COUNT_PROCESSES_KILLED);
+        process->silent = true;
         process_kill(process);
     }
 }

@@ -4,6 +4,7 @@
 #include "shared/store_location.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,5 +26,5 @@ int creator_main(int argc, char **argv)
         return 0;
     log_error("store_create_failed", "cannot use %s: %s (made for schema %d and LMDB %s)",
               location.directory, strerror(-error), STORE_SCHEMA, store_version());
-    return EXIT_STORE;
+    return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
 }

@@ -43,7 +43,7 @@ static void janitor_stop(struct janitor *janitor, int status)
 static void janitor_failed(struct janitor *janitor, const char *what, int error)
 {
     log_error("janitor_failed", "%s %s: %s", what, janitor->location.directory, strerror(-error));
-    if (error == -EUCLEAN || error == -ESTALE)
+    if (store_is_lost(error))
         janitor_stop(janitor, EXIT_STORE);
 }
 
@@ -222,16 +222,16 @@ int janitor_main(int argc, char **argv)
     error = store_location_find(&janitor.child.settings, STORE_SESSIONS, &janitor.location);
     if (error == 0)
         error = store_open(&janitor.store, &janitor.location.options);
+    if (error == 0)
+        janitor.loop = ev_loop_new(EVFLAG_NOENV);
+    if (error == 0 && janitor.loop == NULL)
+        error = -ENOMEM;
     if (error != 0) {
-        log_error("store_open_failed", "cannot open %s: %s", janitor.location.directory,
+        log_error("start_failed", "cannot open %s: %s", janitor.location.directory,
                   strerror(-error));
-        return EXIT_STORE;
-    }
-    janitor.loop = ev_loop_new(EVFLAG_NOENV);
-    if (janitor.loop == NULL) {
-        log_error("loop_failed", "cannot make an event loop");
         store_close(janitor.store);
-        return EXIT_STORE;
+        arena_free(&janitor.child.arena);
+        return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
     }
     janitor_run(&janitor);
     return janitor_end(&janitor);

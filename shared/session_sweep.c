@@ -2,6 +2,8 @@
 
 #include "shared/session_store.h"
 
+#include <errno.h>
+
 struct session_batch {
     struct slice end; /* keys not before this one are too late */
     size_t limit;
@@ -31,6 +33,7 @@ static int session_sweep_remove(struct store *store, const struct session_batch 
 {
     int error = store_write_begin(store);
 
+    *removed = 0;
     if (error != 0)
         return error;
     for (size_t i = 0; i < batch->count; i++) {
@@ -64,6 +67,11 @@ static int session_sweep_batch(struct store *store, struct slice end, size_t lim
     if (result < 0 || batch.count == 0)
         return result < 0 ? result : 0;
     result = session_sweep_remove(store, &batch, removed);
+    /* LMDB copies the pages that it changes. In a full map there may be room for fewer. */
+    while (result == -ENOSPC && batch.count > 1) {
+        batch.count /= 2;
+        result = session_sweep_remove(store, &batch, removed);
+    }
     store_turn_end(store);
     if (result != 0)
         *removed = 0;

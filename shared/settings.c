@@ -33,11 +33,13 @@ static const struct settings_limit {
     {"upstream_idle", offsetof(struct settings_limits, upstream_idle), true},
     {"upstream_pool", offsetof(struct settings_limits, upstream_pool), true},
     {"stream_keepalive", offsetof(struct settings_limits, stream_keepalive), true},
+    {"stream_grace", offsetof(struct settings_limits, stream_grace), true},
     {"drain_timeout", offsetof(struct settings_limits, drain_timeout), true},
     {"watchdog", offsetof(struct settings_limits, watchdog), false},
     {"key_wait", offsetof(struct settings_limits, key_wait), true},
     {"key_fetch_timeout", offsetof(struct settings_limits, key_fetch_timeout), false},
     {"key_set_size", offsetof(struct settings_limits, key_set_size), false},
+    {"max_stale", offsetof(struct settings_limits, max_stale), false},
     {"sessions_per_user", offsetof(struct settings_limits, sessions_per_user), false},
 };
 

@@ -56,11 +56,13 @@ struct settings_limits {
     uint64_t upstream_idle;     /* a pooled upstream connection */
     uint64_t upstream_pool;     /* idle upstream connections a worker keeps for one app */
     uint64_t stream_keepalive;  /* between keep-alive comments on a silent SSE stream; 0: none */
+    uint64_t stream_grace;      /* that a stream lives longer than its token */
     uint64_t drain_timeout;     /* SIGTERM to the end */
     uint64_t watchdog;          /* silence after which a process is killed */
     uint64_t key_wait;          /* a request waiting for an unknown kid */
     uint64_t key_fetch_timeout; /* one fetch of a key set */
     uint64_t key_set_size;      /* bytes of a fetched key set */
+    uint64_t max_stale;         /* age at which a key set that cannot be fetched is given up */
     uint64_t sessions_per_user;
 };
 

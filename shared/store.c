@@ -2,7 +2,9 @@
 
 #include "shared/arena.h"
 #include "shared/store_chunk.h"
+#include "shared/store_files.h"
 #include "shared/store_meta.h"
+#include "shared/store_reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,41 +12,20 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    /* Slots for readers: two generations of 64 workers, and the others. The first opener sets the
-     * table's size, so it is one number for all. */
-    STORE_READERS = 2 * 64 + 64,
-    /* One part in 16 of `sessions` is kept for deletions: LMDB copies the pages that it changes, so
+    /* One part in 16 of `sessions`, and no fewer pages than this, are kept for deletions: LMDB
+     * copies the pages that it changes, and takes up what the last transaction left only later, so
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
-    STORE_PATH_MAX = 4096,
+    STORE_RESERVE_PAGES = 64,
+    STORE_LOCK_SIZE = 64 * (STORE_READERS + 2), /* bytes: a cache line a reader, and two */
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
  * transaction ids, values a count and that many page numbers. */
 static const MDB_dbi store_free_list;
-
-static const struct {
-    const char *name;
-    bool in[2]; /* by enum store_environment */
-} store_databases[STORE_DATABASES] = {
-    [STORE_META] = {"meta", {true, true}},
-    [STORE_APPS] = {"apps", {true, false}},
-    [STORE_HOSTS] = {"hosts", {true, false}},
-    [STORE_APP_AUTH_CONFIGS] = {"app_auth_configs", {true, false}},
-    [STORE_BINDINGS] = {"bindings", {true, false}},
-    [STORE_KEYS] = {"keys", {true, false}},
-    [STORE_POLICIES] = {"policies", {true, false}},
-    [STORE_REVOCATIONS] = {"revocations", {true, false}},
-    [STORE_STATUS] = {"status", {true, false}},
-    [STORE_SESSION] = {"sessions", {false, true}},
-    [STORE_SESSIONS_BY_USER] = {"sessions_by_user", {false, true}},
-    [STORE_SESSIONS_BY_EXPIRY] = {"sessions_by_expiry", {false, true}},
-    [STORE_MCP_SESSIONS] = {"mcp_sessions", {false, true}},
-};
 
 struct store {
     MDB_env *env; /* owned */
@@ -67,6 +48,8 @@ static int store_error(int status)
     case MDB_NOTFOUND:
         return -ENOENT;
     case MDB_MAP_FULL:
+    case EDQUOT:
+    case EFBIG:
         return -ENOSPC;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -91,14 +74,9 @@ const char *store_version(void)
     return text;
 }
 
-const char *store_database_name(enum store_database database)
-{
-    return store_databases[database].name;
-}
-
 static int store_handle(const struct store *store, enum store_database database, MDB_dbi *handle)
 {
-    if (!store_databases[database].in[store->environment])
+    if (!store_database_in(database, store->environment))
         return -EINVAL;
     *handle = store->handles[database];
     return 0;
@@ -160,8 +138,6 @@ static int store_snapshot(struct store *store, MDB_txn **txn)
     return error;
 }
 
-/* Opening and closing */
-
 static int store_open_environment(struct store *store, const struct store_options *options)
 {
     bool sessions = options->environment == STORE_SESSIONS;
@@ -171,14 +147,15 @@ static int store_open_environment(struct store *store, const struct store_option
     int status = mdb_env_create(&store->env);
     int fd;
 
-    if (status == 0)
+    if (status == 0 && options->map_size > 0)
         status = mdb_env_set_mapsize(store->env, (options->map_size + page - 1) / page * page);
     if (status == 0)
         status = mdb_env_set_maxreaders(store->env, STORE_READERS);
     if (status == 0)
         status = mdb_env_set_maxdbs(store->env, STORE_DATABASES);
     if (status == 0)
-        status = mdb_env_open(store->env, options->directory, flags, sessions ? 0600 : 0640);
+        status = mdb_env_open(store->env, options->directory, flags,
+                              store_files_mode(options->environment));
     if (status == 0)
         status = mdb_env_get_fd(store->env, &fd);
     /* LMDB opens all but this one close-on-exec. */
@@ -192,9 +169,10 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
     for (int i = 0; i < STORE_DATABASES; i++) {
         int status;
 
-        if (!store_databases[i].in[store->environment])
+        if (!store_database_in((enum store_database)i, store->environment))
             continue;
-        status = mdb_dbi_open(txn, store_databases[i].name, flags, &store->handles[i]);
+        status = mdb_dbi_open(txn, store_database_name((enum store_database)i), flags,
+                              &store->handles[i]);
         /* The creator makes all or none. */
         if (status == MDB_NOTFOUND || status == MDB_INCOMPATIBLE)
             return -EUCLEAN;
@@ -206,7 +184,7 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
 
 static int store_allocate(struct store **out, const struct store_options *options)
 {
-    if (options->map_size == 0)
+    if (options->map_size == 0 && options->writable)
         return -EINVAL;
     *out = calloc(1, sizeof(**out));
     if (*out == NULL)
@@ -235,17 +213,12 @@ static int store_open_existing(struct store *store)
 
 int store_open(struct store **out, const struct store_options *options)
 {
-    char path[STORE_PATH_MAX];
-    struct stat status;
     struct store *store;
-    int error;
+    /* LMDB would make what is missing. A writer may find the lock file gone, and makes it. */
+    int error = store_files_exist(options->directory, !options->writable);
 
-    /* LMDB would make what is missing. */
-    if (snprintf(path, sizeof(path), "%s/data.mdb", options->directory) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    if (stat(path, &status) != 0)
-        return -errno;
-    error = store_allocate(&store, options);
+    if (error == 0)
+        error = store_allocate(&store, options);
     if (error != 0)
         return error;
     error = store_open_environment(store, options);
@@ -272,8 +245,6 @@ void store_close(struct store *store)
     arena_free(&store->turn);
     free(store);
 }
-
-/* Reading */
 
 static void store_release(struct store *store)
 {
@@ -315,27 +286,21 @@ static int store_lookup(MDB_txn *txn, MDB_dbi handle, struct slice key, MDB_val 
 static int store_join(MDB_txn *txn, MDB_dbi handle, struct slice key, const MDB_val *first,
                       struct arena *arena, struct slice *value)
 {
-    MDB_val parts[STORE_CHUNKS_MAX] = {*first};
-    size_t count = 1, total = first->mv_size;
-    struct store_key next;
-    char *memory;
+    struct slice parts[STORE_CHUNKS_MAX] = {store_slice(first)};
+    size_t count = 1;
 
-    while (count < STORE_CHUNKS_MAX && parts[count - 1].mv_size == STORE_CHUNK_SIZE) {
+    while (count < STORE_CHUNKS_MAX && parts[count - 1].size == STORE_CHUNK_SIZE) {
+        struct store_key next;
+        MDB_val entry;
         int error;
 
         store_chunk_key(&next, key, count);
-        error = store_lookup(txn, handle, store_key_slice(&next), &parts[count]);
+        error = store_lookup(txn, handle, store_key_slice(&next), &entry);
         if (error != 0)
             return error == -ENOENT ? -EUCLEAN : error;
-        total += parts[count++].mv_size;
+        parts[count++] = store_slice(&entry);
     }
-    memory = arena_allocate(arena, total);
-    if (memory == NULL)
-        return -ENOMEM;
-    *value = slice_make(memory, total);
-    for (size_t i = 0; i < count; memory += parts[i++].mv_size)
-        memcpy(memory, parts[i].mv_data, parts[i].mv_size);
-    return 0;
+    return store_chunk_join(parts, count, arena, value);
 }
 
 /* The record of an entry. Inside a write transaction it is copied, since the next put may move what
@@ -440,8 +405,6 @@ int store_scan(struct store *store, enum store_database database, struct slice p
     return error;
 }
 
-/* Writing */
-
 bool store_writing(const struct store *store)
 {
     return store->writer != NULL;
@@ -512,7 +475,7 @@ static int store_free_pages(struct store *store, uint64_t *pages)
  * far from the map's. */
 static int store_room(struct store *store, enum store_database database)
 {
-    uint64_t total, used, spare = 0;
+    uint64_t limit, reserve, used, spare = 0;
     MDB_envinfo info;
     MDB_stat stat;
     int error;
@@ -524,11 +487,15 @@ static int store_room(struct store *store, enum store_database database)
         error = store_error(mdb_env_stat(store->env, &stat));
     if (error != 0)
         return error;
-    total = info.me_mapsize / stat.ms_psize;
+    limit = info.me_mapsize / stat.ms_psize;
+    reserve = limit / STORE_RESERVE;
+    if (reserve < STORE_RESERVE_PAGES)
+        reserve = STORE_RESERVE_PAGES;
+    limit = limit > reserve ? limit - reserve : 0;
     used = info.me_last_pgno + 1;
-    if (used > total - total / STORE_RESERVE)
+    if (used > limit)
         error = store_free_pages(store, &spare);
-    if (error == 0 && used > total - total / STORE_RESERVE + spare)
+    if (error == 0 && used > limit + spare)
         error = -ENOSPC;
     store->room_known = error == 0;
     return error;
@@ -679,8 +646,6 @@ int store_sync(struct store *store)
     return store_error(mdb_env_sync(store->env, 1));
 }
 
-/* Looking after it */
-
 int store_reader_check(struct store *store, int *cleared)
 {
     return store_error(mdb_reader_check(store->env, cleared));
@@ -707,7 +672,7 @@ int store_usage(struct store *store, struct store_usage *usage)
     if (error == 0)
         error = store_free_pages(store, &spare);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++) {
-        if (!store_databases[i].in[store->environment])
+        if (!store_database_in((enum store_database)i, store->environment))
             continue;
         error = store_error(mdb_stat(txn, store->handles[i], &stat));
         usage->entries[i] = stat.ms_entries;
@@ -718,6 +683,15 @@ int store_usage(struct store *store, struct store_usage *usage)
     usage->used = (info.me_last_pgno + 1 - spare) * stat.ms_psize;
     usage->last_write = info.me_last_txnid;
     return 0;
+}
+
+int store_reader_lag(struct store *store, uint64_t *lag)
+{
+    uint64_t last = store_last_write(store), oldest = last;
+    int status = mdb_reader_list(store->env, store_reader_oldest, &oldest);
+
+    *lag = last - oldest;
+    return store_error(status);
 }
 
 /* Walks a database, reads every byte, and checks the order, so that no circle of pages goes
@@ -757,7 +731,7 @@ int store_check(struct store *store)
     if (error == 0)
         error = store_check_database(txn, store_free_list);
     for (int i = 0; error == 0 && i < STORE_DATABASES; i++)
-        if (store_databases[i].in[store->environment])
+        if (store_database_in((enum store_database)i, store->environment))
             error = store_check_database(txn, store->handles[i]);
     store_release(store);
     if (error != 0)
@@ -770,8 +744,6 @@ int store_check(struct store *store)
     close(null);
     return status == 0 ? 0 : -EUCLEAN;
 }
-
-/* Making it */
 
 static int store_create_databases(struct store *store)
 {
@@ -789,22 +761,6 @@ static int store_create_databases(struct store *store)
     return store_commit(store);
 }
 
-/* Owner, group and mode of one file of the environment. By path, never by a descriptor of our own:
- * closing one would drop LMDB's locks. */
-static int store_create_mode(const struct store_options *options, const char *name, mode_t mode)
-{
-    char path[STORE_PATH_MAX];
-    struct stat directory, file;
-
-    if (snprintf(path, sizeof(path), "%s/%s", options->directory, name) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    if (stat(options->directory, &directory) != 0 || stat(path, &file) != 0)
-        return -errno;
-    if (file.st_gid != directory.st_gid && chown(path, (uid_t)-1, directory.st_gid) != 0)
-        return -errno;
-    return chmod(path, mode) == 0 ? 0 : -errno;
-}
-
 static int store_create_content(struct store *store)
 {
     int error;
@@ -813,26 +769,23 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    if (error != 0)
-        return error;
-    /* The machine may have gone down with pages unwritten: look once, before use. */
-    if (!store_meta_same_boot(store))
-        error = store_check(store);
-    return error != 0 ? error : store_meta_renew(store);
+    if (error == 0)
+        error = store_meta_renew(store);
+    /* A full disk does not keep what is there from being served. */
+    return error == -ENOSPC || error == -EIO ? 0 : error;
 }
 
 int store_create(const struct store_options *options)
 {
-    bool sessions = options->environment == STORE_SESSIONS;
     struct store_options writable = *options;
     struct store *store;
-    int error;
+    int error = store_files_make(options->directory, options->environment);
 
     writable.writable = true;
-    /* One that is there keeps the owner, group and mode that master gave it. */
-    if (mkdir(options->directory, sessions ? 0700 : 0750) != 0 && errno != EEXIST)
-        return -errno;
-    error = store_allocate(&store, &writable);
+    if (error == 0)
+        error = store_files_fill_lock(options->directory, STORE_LOCK_SIZE);
+    if (error == 0)
+        error = store_allocate(&store, &writable);
     if (error != 0)
         return error;
     error = store_open_environment(store, &writable);
@@ -841,9 +794,7 @@ int store_create(const struct store_options *options)
     if (error == 0)
         error = store_sync(store);
     if (error == 0)
-        error = store_create_mode(options, "data.mdb", sessions ? 0600 : 0640);
-    if (error == 0)
-        error = store_create_mode(options, "lock.mdb", 0660);
+        error = store_files_protect(options->directory, options->environment);
     store_close(store);
     return error;
 }

@@ -20,37 +20,26 @@
  * making, so that an environment that was made anew never repeats a number.
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
- * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others.
+ * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others, as
+ * when STORE_READERS living processes read already, or when the disk took only a part of a write.
  */
 #ifndef GATEHOUSE_SHARED_STORE_H
 #define GATEHOUSE_SHARED_STORE_H
 
 #include "shared/buffer.h"
 #include "shared/slice.h"
+#include "shared/store_database.h"
 #include "shared/store_key.h"
 
+#include <errno.h>
 #include <stdint.h>
 
-enum { STORE_SCHEMA = 1, STORE_RECORD_MAX = 17 * 2000 }; /* bytes of the largest record */
-
-enum store_environment { STORE_CONFIG, STORE_SESSIONS };
-
-/* The databases of both environments; the name in LMDB is the lower-case part after the prefix. */
-enum store_database {
-    STORE_META, /* in both */
-    STORE_APPS,
-    STORE_HOSTS,
-    STORE_APP_AUTH_CONFIGS,
-    STORE_BINDINGS,
-    STORE_KEYS,
-    STORE_POLICIES,
-    STORE_REVOCATIONS,
-    STORE_STATUS,
-    STORE_SESSION, /* "sessions" */
-    STORE_SESSIONS_BY_USER,
-    STORE_SESSIONS_BY_EXPIRY,
-    STORE_MCP_SESSIONS,
-    STORE_DATABASES
+enum {
+    STORE_SCHEMA = 1,
+    STORE_RECORD_MAX = 17 * 2000, /* bytes */
+    /* Processes that read one environment: two generations of 64 workers, and the others. The first
+     * opener sets the table's size, so it is one number for all. */
+    STORE_READERS = 2 * 64 + 64,
 };
 
 struct store;
@@ -59,10 +48,13 @@ struct store_options {
     const char *directory; /* .../config or .../sessions */
     enum store_environment environment;
     bool writable;
-    uint64_t map_size; /* bytes; the same in all processes of a run */
+    /* Bytes; the same in all processes of a run. 0, only when not writable: what the writers had.
+     */
+    uint64_t map_size;
 };
 
-/* Opens what the creator made. *out is owned; -ENOENT when the creator has not run. */
+/* Opens what the creator made, and never makes a file. *out is owned; -ENOENT when the creator has
+ * not run. -EACCES also when the lock file cannot be written: readers enter themselves there. */
 int store_open(struct store **out, const struct store_options *options);
 void store_close(struct store *store);
 
@@ -85,8 +77,9 @@ int store_scan(struct store *store, enum store_database database, struct slice p
  * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
 bool store_writing(const struct store *store);
-/* -ENOSPC also when `sessions` is filled to 15/16: the rest is kept for deletions. -EINVAL outside
- * of a write transaction or with an impossible key; -EMSGSIZE over STORE_RECORD_MAX. */
+/* -ENOSPC also when `sessions` is filled to 15/16 (or to 64 pages): the rest is for deletions.
+ * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
+ * STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
@@ -110,21 +103,29 @@ struct store_usage {
     uint64_t entries[STORE_DATABASES]; /* continuations count */
 };
 int store_usage(struct store *store, struct store_usage *usage);
+/* Committed transactions that the oldest reader's snapshot does not hold yet: their pages cannot be
+ * reused. 0 when nobody reads an old one. */
+int store_reader_lag(struct store *store, uint64_t *lag);
 /* As usage.last_write, without looking at anything else. */
 uint64_t store_last_write(struct store *store);
 
 /* Walks every page and decodes nothing: 0 sound, -EUCLEAN not. A page that points outside may also
- * end the process by a signal. Starts a thread while it runs. For the checker and the creator. */
+ * end the process by a signal. Starts a thread while it runs. For the checker. */
 int store_check(struct store *store);
 
 /* Makes the environment: directory content, databases, schema and LMDB version, file modes
  * (config: data 0640, lock 0660, both of the directory's group; sessions: 0600, 0660). Idempotent;
- * what a former boot left is checked once (store_check). -ESTALE when it was made by another schema
+ * -ESTALE when it was made by another schema
  * or another LMDB line (0.9.x are one line, one file format). Only the creator calls it. */
 int store_create(const struct store_options *options);
 
+/* Whether the environment cannot be relied on any more: the process logs it and exits 70. */
+static inline bool store_is_lost(int error)
+{
+    return error == -EUCLEAN || error == -ESTALE;
+}
+
 /* The LMDB version this program runs with, as "0.9.24". */
 const char *store_version(void);
-const char *store_database_name(enum store_database database);
 
 #endif

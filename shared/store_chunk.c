@@ -1,5 +1,7 @@
 #include "shared/store_chunk.h"
 
+#include <errno.h>
+
 size_t store_chunk_count(size_t size)
 {
     size_t count = size / STORE_CHUNK_SIZE + 1;
@@ -14,6 +16,24 @@ struct slice store_chunk_slice(struct slice record, size_t index)
     if (rest.size > STORE_CHUNK_SIZE)
         rest.size = STORE_CHUNK_SIZE;
     return rest;
+}
+
+int store_chunk_join(const struct slice *parts, size_t count, struct arena *arena,
+                     struct slice *record)
+{
+    size_t total = 0;
+    char *memory;
+
+    for (size_t i = 0; i < count; i++)
+        total += parts[i].size;
+    memory = arena_allocate(arena, total);
+    if (memory == NULL)
+        return -ENOMEM;
+    *record = slice_make(memory, total);
+    for (size_t i = 0; i < count; memory += parts[i++].size)
+        if (parts[i].size > 0)
+            memcpy(memory, parts[i].data, parts[i].size);
+    return 0;
 }
 
 void store_chunk_key(struct store_key *out, struct slice key, size_t index)

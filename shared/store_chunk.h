@@ -12,6 +12,7 @@
 #ifndef GATEHOUSE_SHARED_STORE_CHUNK_H
 #define GATEHOUSE_SHARED_STORE_CHUNK_H
 
+#include "shared/arena.h"
 #include "shared/slice.h"
 #include "shared/store_key.h"
 
@@ -23,6 +24,10 @@ size_t store_chunk_count(size_t size);
 
 /* The bytes of entry `index`; empty past the end. */
 struct slice store_chunk_slice(struct slice record, size_t index);
+
+/* The record that the entries make up, in the arena. 0 or -ENOMEM. */
+int store_chunk_join(const struct slice *parts, size_t count, struct arena *arena,
+                     struct slice *record);
 
 /* The key of entry `index`: key itself, or key/index. Impossible when it would be too long. */
 void store_chunk_key(struct store_key *out, struct slice key, size_t index);

@@ -23,8 +23,7 @@ static struct slice store_meta_boot_id(char out[STORE_BOOT_ID_SIZE])
     return slice_make(out, size == STORE_BOOT_ID_SIZE ? STORE_BOOT_ID_SIZE : 0);
 }
 
-/* The field of a one-field record, borrowed as the store's values are. */
-static int store_meta_get(struct store *store, const char *name, struct slice *field)
+int store_meta_get(struct store *store, const char *name, struct slice *field)
 {
     struct record_reader reader;
     struct store_key key;
@@ -139,16 +138,6 @@ int store_meta_check(struct store *store)
         !slice_equal(store_meta_line(version), store_meta_line(slice_from(store_version()))))
         return -ESTALE;
     return 0;
-}
-
-bool store_meta_same_boot(struct store *store)
-{
-    char boot_id[STORE_BOOT_ID_SIZE];
-    struct slice now = store_meta_boot_id(boot_id);
-    struct slice stored;
-
-    return store_meta_get(store, "boot_id", &stored) == 0 && now.size > 0 &&
-           slice_equal(stored, now);
 }
 
 int store_meta_renew(struct store *store)

@@ -4,6 +4,7 @@
 #include "shared/log.h"
 #include "shared/session_store.h"
 #include "worker/key_request.h"
+#include "worker/review.h"
 #include "worker/session_batch.h"
 #include "worker/verification.h"
 
@@ -351,6 +352,29 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
         attempt->verdict = attempt_judge(authenticator, attempt);
     }
     return attempt->verdict;
+}
+
+enum auth_reason authenticator_review(struct authenticator *authenticator,
+                                      const struct session_id *id, struct slice app,
+                                      const char **description)
+{
+    struct session_record session;
+    int error = session_store_find(authenticator->sessions, id, &session);
+
+    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session.app, app))) {
+        *description = "the session is over";
+        return AUTH_EXPIRED;
+    }
+    if (error != 0)
+        return AUTH_STORE;
+    error = catalog_revoked(authenticator->catalog, id, &session);
+    if (error == 1) {
+        *description = "access was revoked";
+        return AUTH_REVOKED;
+    }
+    if (error != 0)
+        return AUTH_STORE;
+    return review_session(authenticator->catalog, &session, clock_wall_seconds(), description);
 }
 
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)

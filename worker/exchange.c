@@ -1,15 +1,12 @@
 #include "worker/exchange.h"
 
+#include "shared/clock.h"
 #include "shared/log.h"
-#include "worker/forward.h"
-#include "worker/page.h"
 
 #include <stdlib.h>
 
 enum {
-    EXCHANGE_RETRY_AFTER = 2,     /* seconds that a client should wait for what we lack just now */
     EXCHANGE_DRAIN_SPREAD = 5000, /* milliseconds over which drained streams end: no stampede */
-    EXCHANGE_ISSUERS_MAX = 16,
 };
 
 static const char exchange_methods_mcp[] = "GET, POST, DELETE";
@@ -78,206 +75,25 @@ void exchange_end(struct exchange *exchange, bool close)
     client_finished(client, close);
 }
 
-void exchange_count_status(struct exchange *exchange, unsigned status)
+/* A stream ends with its token, and `stream_grace` later at most; one that was opened within the
+ * skew that was allowed to the token ends with its session. */
+static ev_tstamp exchange_stream_limit(const struct exchange *exchange,
+                                       const struct session_record *session)
 {
-    if (exchange->client->admin)
-        return;
-    if (status >= 500)
-        worker_count(exchange->worker, COUNT_RESPONSES_5XX);
-    else if (status >= 400)
-        worker_count(exchange->worker, COUNT_RESPONSES_4XX);
-    else
-        worker_count(exchange->worker, COUNT_RESPONSES_2XX);
-}
+    int64_t grace = (int64_t)worker_limits(exchange->worker)->stream_grace / 1000;
+    int64_t limit = session->expires_at + grace;
 
-/* Consumes the request when all of it is here: only then can another follow it. */
-static bool exchange_skip_request(struct exchange *exchange)
-{
-    uint64_t size = exchange->head_size;
-
-    if (!exchange->in_place)
-        return exchange->state != EXCHANGE_BODY;
-    if (exchange->request_body == HTTP_BODY_CHUNKED)
-        return false;
-    if (exchange->request_body == HTTP_BODY_LENGTH) {
-        if (exchange->body_size > buffer_size(&exchange->client->in) - exchange->head_size)
-            return false;
-        size += exchange->body_size;
-    }
-    buffer_consume(&exchange->client->in, size);
-    exchange->in_place = false;
-    return true;
-}
-
-void exchange_answered(struct exchange *exchange, unsigned status, bool close)
-{
-    struct client *client = exchange->client;
-
-    exchange_count_status(exchange, status);
-    client_flush(client);
-    if (exchange->state != EXCHANGE_OVER)
-        exchange_end(exchange, close);
-}
-
-static void exchange_error(struct exchange *exchange, struct reply_error *error)
-{
-    bool can_follow = exchange_skip_request(exchange);
-
-    error->json_rpc = exchange->route == ROUTE_MCP;
-    error->head_only = exchange->method == HTTP_HEAD;
-    error->close = !can_follow || !exchange->keep_alive || exchange->worker->draining;
-    if (reply_error(&exchange->client->out, error) != 0) {
-        client_close(exchange->client);
-        return;
-    }
-    exchange_answered(exchange, error->status, error->close);
-}
-
-void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
-                     unsigned retry_after, const char *origin)
-{
-    struct reply_error error = {
-        .status = status, .message = message, .retry_after = retry_after, .origin = origin};
-
-    exchange_error(exchange, &error);
-}
-
-static void exchange_refuse_method(struct exchange *exchange, const char *allow)
-{
-    struct reply_error error = {
-        .status = 405, .message = "this method is not served here", .allow = allow};
-
-    exchange_error(exchange, &error);
-}
-
-/* 401 with a challenge; alike for an unknown app and for one that the issuer is not bound to. */
-static void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
-                               const char *description)
-{
-    struct reply_error error = {.status = 401, .message = description};
-    struct buffer challenge = {0};
-
-    if (reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app, error_code,
-                        error_code == NULL ? NULL : description, slice_make(NULL, 0)) != 0) {
-        buffer_free(&challenge);
-        client_close(exchange->client);
-        return;
-    }
-    error.challenge = buffer_slice(&challenge);
-    exchange_error(exchange, &error);
-    buffer_free(&challenge);
-}
-
-/* An app was not found: because there is none, or because the store could not be read. */
-static bool exchange_store_failed(struct exchange *exchange)
-{
-    if (catalog_error(exchange->worker->catalog) == 0)
-        return false;
-    exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
-                    NULL);
-    return true;
-}
-
-static void exchange_content(struct exchange *exchange, const char *media_type, struct buffer *body,
-                             const char *extra, unsigned status)
-{
-    bool close =
-        !exchange_skip_request(exchange) || !exchange->keep_alive || exchange->worker->draining;
-    int error = reply_content(&exchange->client->out, media_type, buffer_slice(body), extra,
-                              exchange->method == HTTP_HEAD, close);
-
-    buffer_free(body);
-    if (error != 0)
-        client_close(exchange->client);
-    else
-        exchange_answered(exchange, status, close);
-}
-
-static void exchange_metadata(struct exchange *exchange, struct slice app)
-{
-    struct slice issuers[EXCHANGE_ISSUERS_MAX];
-    struct buffer body = {0};
-    size_t count;
-
-    if (exchange->method != HTTP_GET && exchange->method != HTTP_HEAD) {
-        exchange_refuse_method(exchange, "GET, HEAD");
-        return;
-    }
-    count = catalog_issuers(exchange->worker->catalog, app, issuers, EXCHANGE_ISSUERS_MAX);
-    if (count == 0 && exchange_store_failed(exchange))
-        return;
-    if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers, count,
-                       NULL, 0) != 0) {
-        buffer_free(&body);
-        client_close(exchange->client);
-        return;
-    }
-    exchange_content(exchange, "application/json", &body, "Access-Control-Allow-Origin: *\r\n",
-                     200);
-}
-
-static void exchange_admin(struct exchange *exchange)
-{
-    struct worker *worker = exchange->worker;
-    struct buffer body = {0};
-    const char *media_type = "text/plain; charset=utf-8";
-
-    if (exchange->route == ROUTE_NONE) {
-        exchange_refuse(exchange, 404, "not found", 0, NULL);
-        return;
-    }
-    if (exchange->method != HTTP_GET && exchange->method != HTTP_HEAD) {
-        exchange_refuse_method(exchange, "GET, HEAD");
-        return;
-    }
-    if (exchange->route == ROUTE_LIVEZ) {
-        buffer_append_text(&body, "ok\n");
-    } else if (exchange->route == ROUTE_METRICS) {
-        worker_gauges(worker);
-        page_metrics(&body, worker->child.public, worker->child.work);
-        media_type = "text/plain; version=0.0.4; charset=utf-8";
-    } else if (worker->draining || !page_ready(&body, worker->child.public, worker->child.work)) {
-        buffer_free(&body);
-        exchange_refuse(exchange, 503, "not ready", EXCHANGE_RETRY_AFTER, NULL);
-        return;
-    }
-    exchange_content(exchange, media_type, &body, NULL, 200);
-}
-
-/* The debug app answers here, with the head that a server would have been sent. */
-static void exchange_debug(struct exchange *exchange, const struct session_record *session)
-{
-    static const struct app_endpoint nowhere = {.host = {.data = "debug.invalid", .size = 13},
-                                                .port = 80,
-                                                .path = {.data = "/", .size = 1}};
-    struct forward_request forward = {
-        .request = &exchange->worker->request,
-        .app = &exchange->app->record,
-        .endpoint = &nowhere,
-        .client_address = slice_from(exchange->client->address),
-        .client_tls = exchange->client->connection.tls != NULL,
-    };
-    struct buffer head = {0};
-    struct buffer body = {0};
-    const char *media_type = NULL;
-
-    if (forward_request_head(&head, &forward) != 0 ||
-        page_debug(&body, buffer_slice(&head), session, &exchange->worker->request, &media_type) !=
-            0) {
-        buffer_free(&head);
-        buffer_free(&body);
-        client_close(exchange->client);
-        return;
-    }
-    buffer_free(&head);
-    exchange_content(exchange, media_type, &body, "Cache-Control: no-store\r\n", 200);
+    if (limit <= clock_wall_seconds() || session->expires < limit)
+        limit = session->expires;
+    return (ev_tstamp)limit;
 }
 
 static void exchange_admitted(struct exchange *exchange, struct auth_attempt *attempt)
 {
     struct worker *worker = exchange->worker;
 
-    exchange->ends = (ev_tstamp)attempt->expires;
+    exchange->session = attempt->id;
+    exchange->ends = exchange_stream_limit(exchange, &attempt->session);
     exchange->end_reason = "the access token expired";
     if (exchange->app == NULL)
         exchange->app = catalog_app_find(worker->catalog, attempt->app);
@@ -444,6 +260,28 @@ size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline)
     if (exchange->in_place)
         return exchange->head_size + (size_t)exchange->body_size + pipeline;
     return pipeline;
+}
+
+void exchange_review(struct exchange *exchange)
+{
+    const char *description = NULL;
+    enum auth_reason reason;
+
+    if (exchange->state == EXCHANGE_AUTH || exchange->state == EXCHANGE_OVER ||
+        exchange->app == NULL)
+        return;
+    reason = authenticator_review(exchange->worker->authenticator, &exchange->session,
+                                  exchange->app->record.name, &description);
+    if (reason == AUTH_OK || reason == AUTH_STORE)
+        return;
+    /* A stream that has not begun yet ends as soon as it does. */
+    exchange->ends = ev_now(exchange->worker->loop);
+    exchange->end_reason = description;
+    if (exchange->state == EXCHANGE_STREAM && exchange->event_stream) {
+        log_info("stream_ended", "app %.*s, client %s: %s", (int)exchange->app->record.name.size,
+                 exchange->app->record.name.data, exchange->client->address, description);
+        exchange_stream_end(exchange);
+    }
 }
 
 void exchange_drain(struct exchange *exchange)

@@ -1,10 +1,10 @@
 /* exchange.h: one request and its response, from a parsed head to the last byte.
  *
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
- * exchange.c decides and answers; exchange_request.c collects the body and sends it upstream;
- * exchange_response.c relays what comes back. Belongs to one client; ends itself, and tells the
- * client so (client_finished), or is aborted by it. No body byte is taken before the token is
- * accepted.
+ * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
+ * the body and sends it upstream; exchange_response.c relays what comes back. Belongs to one
+ * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
+ * is taken before the token is accepted.
  */
 #ifndef GATEHOUSE_WORKER_EXCHANGE_H
 #define GATEHOUSE_WORKER_EXCHANGE_H
@@ -16,6 +16,8 @@
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
+
+enum { EXCHANGE_RETRY_AFTER = 2 }; /* seconds that a client should wait for what we lack just now */
 
 enum exchange_state {
     EXCHANGE_AUTH,    /* the verdict is awaited; the head stays where it was parsed */
@@ -39,6 +41,7 @@ struct exchange {
     bool expect_continue;
     struct auth_attempt *attempt; /* owned; NULL once it was judged */
     struct catalog_app *app;      /* held; NULL until it is known */
+    struct session_id session;    /* once it was accepted */
     ev_tstamp ends;               /* wall time at which a stream ends; 0: no such time */
     const char *end_reason;       /* what its last event says; a literal */
     struct deadline deadline;     /* response head, silence, keep-alive, end */
@@ -82,12 +85,28 @@ size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline);
 void exchange_written(struct exchange *exchange);
 /* The body's next byte did not come in time. */
 void exchange_body_late(struct exchange *exchange);
+/* The config or the revocations changed: judges its session anew, and ends an event stream whose
+ * session no longer stands. Nothing before the verdict. */
+void exchange_review(struct exchange *exchange);
 /* The worker drains: streams get an end. */
 void exchange_drain(struct exchange *exchange);
 /* The client is gone. */
 void exchange_abort(struct exchange *exchange);
 
-/* Among the three files. */
+/* Among these files. */
+
+/* 405 with what is allowed. */
+void exchange_refuse_method(struct exchange *exchange, const char *allow);
+/* 401 with a challenge; alike for an unknown app and for one that the issuer is not bound to.
+ * `error_code` NULL: no token was sent. */
+void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
+                        const char *description);
+/* An app was not found: true, and 503 was answered, when the store could not be read. */
+bool exchange_store_failed(struct exchange *exchange);
+void exchange_metadata(struct exchange *exchange, struct slice app);
+void exchange_admin(struct exchange *exchange);
+/* The debug app's page, with the head that a server would have been sent. */
+void exchange_debug(struct exchange *exchange, const struct session_record *session);
 
 /* Answers with an error of ours, and ends. `origin` NULL: the gateway's. */
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
@@ -109,5 +128,7 @@ void exchange_receive(struct exchange *exchange);
 /* The upstream connection ended without a response: tries another, or answers 502. */
 void exchange_lost(struct exchange *exchange, const char *reason);
 void exchange_stream_late(struct exchange *exchange);
+/* Ends an event stream with a last event that says why: end_reason. */
+void exchange_stream_end(struct exchange *exchange);
 
 #endif

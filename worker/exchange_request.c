@@ -51,15 +51,23 @@ static void exchange_forward(struct exchange *exchange)
         .body_size = exchange_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
+    int error;
 
     deadline_clear(&client->deadline);
     if (app->endpoint_count == 0) {
-        exchange_refuse(exchange, 503, "the app has no endpoint", 2, NULL);
+        exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
     exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
     forward.endpoint = &app->endpoints[exchange->start];
-    if (forward_request_head(&exchange->upstream_head, &forward) != 0) {
+    error = forward_request_head(&exchange->upstream_head, &forward);
+    if (error == -EBADMSG) {
+        log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
+                  (int)app->name.size, app->name.data);
+        exchange_refuse(exchange, 502, "the app cannot be reached as it is configured", 0, NULL);
+        return;
+    }
+    if (error != 0) {
         client_close(client);
         return;
     }
@@ -275,7 +283,8 @@ static void exchange_connect(struct exchange *exchange)
         return;
     }
     if (exchange->tried == 0)
-        exchange_refuse(exchange, 503, "the app's server has no address just now", 2, NULL);
+        exchange_refuse(exchange, 503, "the app's server has no address just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
     else
         exchange_refuse(exchange, 502, "the app's server cannot be reached", 0, NULL);
 }

@@ -10,6 +10,9 @@
 enum {
     /* Milliseconds before a server's own idle limit at which we stop trusting it. */
     EXCHANGE_IDLE_MARGIN = 500,
+    /* The JSON-RPC code of a stream's last event: outside -32768..-32000, where JSON-RPC 2.0 (5.1)
+     * and MCP leave no room for a code of ours. */
+    EXCHANGE_ENDED_CODE = -31401,
 };
 
 /* Reads on only while the client takes what was read: back-pressure. */
@@ -327,13 +330,13 @@ void exchange_written(struct exchange *exchange)
 }
 
 /* Says why, as a last event, and ends the stream in good order. */
-static void exchange_stream_end(struct exchange *exchange)
+void exchange_stream_end(struct exchange *exchange)
 {
     char event[256];
     int size = snprintf(event, sizeof(event),
-                        "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{"
-                        "\"code\":-32603,\"message\":\"Stream ended: %s\"}}\n\n",
-                        exchange->end_reason);
+                        "event: message\ndata: {\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,"
+                        "\"message\":\"Stream ended: %s\"}}\n\n",
+                        EXCHANGE_ENDED_CODE, exchange->end_reason);
 
     if (!exchange_between_events(exchange) ||
         exchange_append(exchange, slice_make(event, (size_t)size)) != 0) {

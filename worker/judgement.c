@@ -91,8 +91,8 @@ static bool bench_reserve(struct bench *bench)
 
 static enum auth_reason bench_read_claims(struct bench *bench)
 {
-    const char *names[CLAIMS_MAX] = {"aud", "exp",   "nbf", "iat",           "sub",
-                                     "jti", "scope", "scp", "email_verified"};
+    const char *names[CLAIMS_MAX] = {
+        "aud", "exp", "nbf", "iat", "sub", "jti", "scope", "scp", JUDGEMENT_EMAIL_VERIFIED};
     size_t count = CLAIM_REQUIRED + bench->config->required_claim_count;
 
     if (!bench_reserve(bench))
@@ -233,33 +233,7 @@ static bool bench_optional(struct bench *bench, enum claim claim, struct slice *
     return bench_string(bench, value, out) && name_is_plain(*out);
 }
 
-/* A `false` as some providers write it, too. */
-static bool bench_email_unverified(const struct bench *bench)
-{
-    const struct json_value *verified = &bench->claims[CLAIM_EMAIL_VERIFIED];
-
-    return verified->kind == JSON_FALSE ||
-           (verified->kind == JSON_STRING && json_string_is(verified, slice_from("false")));
-}
-
-static enum auth_reason bench_judge_user(struct bench *bench)
-{
-    struct session_record *session = &bench->judgement->session;
-
-    if (bench->claims[CLAIM_USER].kind != JSON_STRING ||
-        !bench_optional(bench, CLAIM_USER, &session->user) || session->user.size == 0)
-        return refuse(bench, AUTH_CLAIM, "the token's username claim is missing or not usable");
-    if (slice_is(bench->config->username_claim, "email") &&
-        !bench->config->allow_unverified_email && bench_email_unverified(bench))
-        return refuse(bench, AUTH_CLAIM, "the token's email is not verified");
-    if (!bench_optional(bench, CLAIM_SUB, &session->subject))
-        return refuse(bench, AUTH_CLAIM, "the token's sub claim is not usable");
-    if (!bench_optional(bench, CLAIM_JTI, &session->jti))
-        return refuse(bench, AUTH_CLAIM, "the token's jti claim is not usable");
-    return AUTH_OK;
-}
-
-static bool claim_holds(const struct json_value *claim, struct slice wanted)
+bool judgement_claim_holds(const struct json_value *claim, struct slice wanted)
 {
     struct json_iterator iterator;
     struct json_value value;
@@ -289,6 +263,34 @@ static void session_keep_claim(struct session_record *session, struct slice name
         session->claims[session->claim_count++] = (struct auth_claim){name, value->text};
 }
 
+bool judgement_email_unverified(const struct json_value *verified)
+{
+    return verified->kind == JSON_FALSE ||
+           (verified->kind == JSON_STRING && json_string_is(verified, slice_from("false")));
+}
+
+static enum auth_reason bench_judge_user(struct bench *bench)
+{
+    struct session_record *session = &bench->judgement->session;
+
+    if (bench->claims[CLAIM_USER].kind != JSON_STRING ||
+        !bench_optional(bench, CLAIM_USER, &session->user) || session->user.size == 0)
+        return refuse(bench, AUTH_CLAIM, "the token's username claim is missing or not usable");
+    if (slice_is(bench->config->username_claim, "email") &&
+        !bench->config->allow_unverified_email &&
+        judgement_email_unverified(&bench->claims[CLAIM_EMAIL_VERIFIED]))
+        return refuse(bench, AUTH_CLAIM, "the token's email is not verified");
+    session_keep_claim(session, bench->config->username_claim, &bench->claims[CLAIM_USER]);
+    if (bench->claims[CLAIM_EMAIL_VERIFIED].kind != JSON_INVALID)
+        session_keep_claim(session, slice_from(JUDGEMENT_EMAIL_VERIFIED),
+                           &bench->claims[CLAIM_EMAIL_VERIFIED]);
+    if (!bench_optional(bench, CLAIM_SUB, &session->subject))
+        return refuse(bench, AUTH_CLAIM, "the token's sub claim is not usable");
+    if (!bench_optional(bench, CLAIM_JTI, &session->jti))
+        return refuse(bench, AUTH_CLAIM, "the token's jti claim is not usable");
+    return AUTH_OK;
+}
+
 static enum auth_reason bench_judge_claims(struct bench *bench)
 {
     struct session_record *session = &bench->judgement->session;
@@ -297,13 +299,10 @@ static enum auth_reason bench_judge_claims(struct bench *bench)
     for (size_t i = 0; i < config->required_claim_count; i++) {
         const struct json_value *claim = &bench->claims[CLAIM_REQUIRED + i];
 
-        if (!claim_holds(claim, config->required_claims[i].value))
+        if (!judgement_claim_holds(claim, config->required_claims[i].value))
             return refuse(bench, AUTH_CLAIM, "the token lacks a required claim");
         session_keep_claim(session, config->required_claims[i].name, claim);
     }
-    if (bench->claims[CLAIM_EMAIL_VERIFIED].kind != JSON_INVALID)
-        session_keep_claim(session, slice_from("email_verified"),
-                           &bench->claims[CLAIM_EMAIL_VERIFIED]);
     return AUTH_OK;
 }
 

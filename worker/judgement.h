@@ -28,6 +28,10 @@ enum auth_reason {
     AUTH_REASONS
 };
 
+/* A claim that is judged, and so recorded, besides those that the config names (OpenID Connect
+ * Core, 5.1). */
+#define JUDGEMENT_EMAIL_VERIFIED "email_verified"
+
 enum {
     JUDGEMENT_ISSUER_MAX = 1024, /* bytes of an `iss` that is looked up at all */
     JUDGEMENT_NAME_MAX = 256,    /* bytes of a user, subject or jti */
@@ -53,6 +57,11 @@ enum auth_reason judgement_make(struct judgement *judgement, const struct jws *j
                                 const struct catalog_binding *binding,
                                 const struct session_record *previous, int64_t now);
 void judgement_free(struct judgement *judgement);
+
+/* The rules that a session's review shares (review.h). Whether a claim is this string, or an array
+ * that holds it; whether an email_verified says no, also as some providers write it. */
+bool judgement_claim_holds(const struct json_value *claim, struct slice wanted);
+bool judgement_email_unverified(const struct json_value *verified);
 
 /* Whether one of the session's audiences is one of the binding's. */
 bool judgement_audience_fits(const struct session_record *session,

@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "worker/client.h"
+#include "worker/exchange.h"
 #include "worker/listener.h"
 #include "worker/roles.h"
 #include "worker/upstream.h"
@@ -34,7 +35,8 @@ struct worker_process {
     struct ev_timer orphan;
     struct ev_check turn_begin;
     struct ev_prepare turn_end;
-    struct ev_idle again; /* keeps the loop from blocking while the turn left work */
+    uint64_t generation, revocations; /* that open exchanges were reviewed by */
+    struct ev_idle again;             /* keeps the loop from blocking while the turn left work */
     bool ready;
     int status;
 };
@@ -236,6 +238,26 @@ static void worker_channel_ready(struct ev_loop *loop, struct ev_io *watcher, in
         log_error("channel_broken", "a message from master was refused: %s", strerror(-result));
 }
 
+/* Open streams are judged anew within a tick of a change; many changes cost one review a tick. */
+static void worker_review(struct worker_process *process)
+{
+    struct worker *worker = &process->worker;
+    const struct scoreboard_public *public = worker->child.public;
+    uint64_t generation = catalog_generation(worker->catalog);
+    uint64_t revocations = atomic_load_explicit(&public->revocations, memory_order_acquire);
+    struct client *next;
+
+    if (generation == process->generation && revocations == process->revocations)
+        return;
+    process->generation = generation;
+    process->revocations = revocations;
+    for (struct client *client = worker->clients; client != NULL; client = next) {
+        next = client->next;
+        if (client->exchange != NULL)
+            exchange_review(client->exchange);
+    }
+}
+
 static void worker_ticked(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct worker_process *process = timer->data;
@@ -244,6 +266,7 @@ static void worker_ticked(struct ev_loop *loop, struct ev_timer *timer, int even
     (void)events;
     child_heartbeat(&process->worker.child);
     worker_gauges(&process->worker);
+    worker_review(process);
 }
 
 static void worker_key_polled(struct ev_loop *loop, struct ev_timer *timer, int events)

@@ -57,4 +57,8 @@ test('serves and drains', async (t) => {
   upstream.http.closeAllConnections();
   half.destroy();
   assert.deepEqual(await gate.program.exited, { status: 0, signal: null });
+  assert.doesNotMatch(gate.log, /^==\d+==/m, gate.log);
+  for (const role of ['worker 0', 'watcher', 'janitor']) {
+    assert.match(gate.log, new RegExp(`process_ended: ${role} \\(pid \\d+\\) ended: exit status 0$`, 'm'));
+  }
 });

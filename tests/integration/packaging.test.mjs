@@ -15,11 +15,11 @@ test('make install', async (t) => {
   const made = await run('make', ['-s', 'install', `BUILD=${dirname(GATEHOUSE)}`, `DESTDIR=${destination}`, 'PREFIX=/usr'], { env: { MAKEFLAGS: '' } });
   assert.equal(made.status, 0, made.output);
   const file = (path) => statSync(join(destination, 'usr', path));
-  assert.equal(file('sbin/gatehouse').mode & 0o777, 0o755);
+  assert.equal(file('bin/gatehouse').mode & 0o777, 0o755);
   assert.ok(file('share/man/man8/gatehouse.8').size > 0);
   assert.ok(file('share/doc/gatehouse/examples').isDirectory());
   const unit = readFileSync(join(destination, 'usr/lib/systemd/system/gatehouse.service'), 'utf8');
-  assert.match(unit, /^ExecStart=\/usr\/sbin\/gatehouse run -c /m);
+  assert.match(unit, /^ExecStart=\/usr\/bin\/gatehouse run -c /m);
 });
 
 test('make demo', async (t) => {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { request } from './http.mjs';
 import { freePort } from './ports.mjs';
 import { Program, alive, childrenOf, run } from './process.mjs';
-import { waitFor } from './wait.mjs';
+import { patience, waitFor } from './wait.mjs';
 import { yaml } from './yaml.mjs';
 
 export const GATEHOUSE = resolve(process.env.GATEHOUSE_BIN ?? 'build/gatehouse');
@@ -51,18 +51,20 @@ export async function makeCertificate(directory, name, file = name) {
 export class Gateway {
   // t: the test's context (its end stops the gateway).
   // options: apps, resources ({file name: [documents]}), gate (more settings), limits, workers,
-  // tls (a second listener with a certificate for gate.example.com), env, debugApp.
+  // tls (a second listener with a certificate for gate.example.com), env, debugApp, wrapper (a
+  // command that executes the rest of its line).
   static async start(t, options = {}) {
     const gate = await Gateway.prepare(t, options);
     await gate.run();
     return gate;
   }
 
-  static async prepare(t, { apps = [], resources = {}, gate: more = {}, limits, workers = 2, tls = false, env = {}, debugApp } = {}) {
+  static async prepare(t, { apps = [], resources = {}, gate: more = {}, limits, workers = 2, tls = false, env = {}, debugApp, wrapper = [] } = {}) {
     const gate = new Gateway();
     gate.directory = temporaryDirectory();
     t.after(() => gate.stop().finally(() => rmSync(gate.directory, { recursive: true, force: true })));
     gate.env = env;
+    gate.wrapper = wrapper;
     gate.port = await freePort();
     gate.adminPort = await freePort();
     gate.origin = `http://127.0.0.1:${gate.port}`;
@@ -113,7 +115,8 @@ export class Gateway {
   }
 
   async run() {
-    this.program = new Program(GATEHOUSE, ['run', '-c', this.settingsPath], { name: 'gatehouse', env: this.env });
+    const [command, ...args] = [...this.wrapper, GATEHOUSE, 'run', '-c', this.settingsPath];
+    this.program = new Program(command, args, { name: 'gatehouse', env: this.env });
     await this.program.says(/\bREADY\b/);
     await this.ready();
   }
@@ -199,12 +202,10 @@ export class Gateway {
   async stop() {
     if (!this.program) return undefined;
     const children = this.children();
-    if (!this.program.ended) {
-      this.program.kill('SIGTERM');
-      // A second one ends a drain that waits for a test's open streams.
-      setTimeout(() => this.program.kill('SIGTERM'), 300).unref();
-    }
-    const ended = await this.program.stop();
+    // A second SIGTERM ends a drain that waits for a test's open streams.
+    const force = setTimeout(() => this.program.kill('SIGTERM'), 1000 * patience);
+    const ended = await this.program.stop(10_000 * patience);
+    clearTimeout(force);
     await waitFor('the children to end', () => children.every(({ pid }) => !alive(pid)), { deadline: 5000 });
     const wrong = /^.*(?:ERROR: \w+Sanitizer|runtime error: |signal (?:6|11) ).*$/m.exec(this.log);
     if (wrong) throw new Error(`${wrong[0]}\n${this.log.slice(wrong.index, wrong.index + 6000)}`);

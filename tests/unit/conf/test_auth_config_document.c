@@ -125,6 +125,25 @@ static void test_required(void **state)
             "spec.jwt: spec.jwt.jwks_url or spec.jwt.static_jwks must be provided");
 }
 
+/* Who publishes metadata needs no URL of keys. */
+static void test_an_issuer_that_can_be_asked(void **state)
+{
+    static const char must[] =
+        "spec.jwt: spec.jwt.jwks_url or spec.jwt.static_jwks must be provided";
+
+    (void)state;
+    read_documents(HEAD "    issuer: https://idp.example.com/tenant\n    audience: a\n");
+    assert_int_equal(config()->jwks_url.size, 0);
+    finish("");
+    read_documents(HEAD "    issuer: http://127.0.0.1:9/\n    audience: a\n");
+    finish("");
+    read_documents(HEAD "    issuer: http://idp.test\n    audience: a\n    insecure: true\n");
+    finish("");
+    refused("    issuer: http://idp.test\n    audience: a\n", must);
+    refused("    issuer: https://idp.test/?tenant=1\n    audience: a\n", must);
+    refused("    issuer: mcp+https://idp.test\n    audience: a\n", must);
+}
+
 #define WITH(line) "    issuer: i\n    audience: a\n" URL "    " line "\n"
 
 static void test_refused_values(void **state)
@@ -220,11 +239,11 @@ static void test_claims_to_roles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_proposal),        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_everything),      cmocka_unit_test(test_required),
-        cmocka_unit_test(test_refused_values),  cmocka_unit_test(test_document_keys),
-        cmocka_unit_test(test_jwks_url),        cmocka_unit_test(test_static_keys),
-        cmocka_unit_test(test_claims_to_roles),
+        cmocka_unit_test(test_proposal),       cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_everything),     cmocka_unit_test(test_required),
+        cmocka_unit_test(test_refused_values), cmocka_unit_test(test_document_keys),
+        cmocka_unit_test(test_jwks_url),       cmocka_unit_test(test_an_issuer_that_can_be_asked),
+        cmocka_unit_test(test_static_keys),    cmocka_unit_test(test_claims_to_roles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

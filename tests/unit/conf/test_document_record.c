@@ -25,6 +25,8 @@ static struct document_record sample(void)
                                      .key_epoch = 42,
                                      .jwks_url = slice_from("https://idp/keys"),
                                      .jwks_insecure = true,
+                                     .keys_url = slice_from("https://idp/set"),
+                                     .keys_etag = slice_from("W/\"1\""),
                                      .audience_count = 1,
                                      .selectors = selectors,
                                      .selector_count = 2};
@@ -49,6 +51,9 @@ static void test_survives_the_store(void **state)
     assert_true(slice_is(read.good_place.file, "/r/b.yaml"));
     assert_int_equal(read.good_place.column, 7);
     assert_int_equal(read.key_epoch, 42);
+    assert_true(slice_is(read.keys_url, "https://idp/set"));
+    assert_true(slice_is(read.keys_etag, "W/\"1\""));
+    assert_int_equal(read.keys_modified.size, 0);
     assert_true(slice_is(read.audiences[0], "{{app.resource}}"));
     assert_int_equal(read.selector_count, 2);
     assert_int_equal(read.selectors[0].value_count, 2);

@@ -1,31 +1,13 @@
 #include "conf/key_fetch.h"
 
-#include <arpa/inet.h>
+#include "key_server.h"
+
 #include <errno.h>
 #include <ev.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-/* A server of one thread, one connection after the other: the path decides the answer. */
-struct server {
-    pthread_t thread;
-    int fd;
-    unsigned port;
-    unsigned requests;
-};
 
 struct fixture {
-    struct server server;
+    struct key_server server;
     struct ev_loop *loop;
     struct key_fetcher *fetcher;
     unsigned ended;
@@ -33,27 +15,40 @@ struct fixture {
     char failed[256];
     char body[256];
     int64_t max_age;
+    bool unchanged;
+    long status;
+    char etag[64];
+    char modified[64];
 };
 
-static void send_text(int fd, const char *text)
+#define MODIFIED "Sat, 01 Aug 2026 10:00:00 GMT"
+
+/* The set that is marked: 304 to who names both marks. */
+static void answer_marked(int fd, const char *head)
 {
-    size_t size = strlen(text);
-
-    while (size > 0) {
-        ssize_t sent = send(fd, text, size, MSG_NOSIGNAL);
-
-        if (sent <= 0)
-            return;
-        text += sent;
-        size -= (size_t)sent;
-    }
+    if (strstr(head, "If-None-Match: \"v1\"\r\n") != NULL &&
+        strstr(head, "If-Modified-Since: " MODIFIED "\r\n") != NULL)
+        send_text(fd, "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n"
+                      "Cache-Control: max-age=300\r\nAge: 100\r\n\r\n");
+    else
+        send_text(fd, "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nLast-Modified: " MODIFIED "\r\n"
+                      "Content-Length: 11\r\n\r\n{\"keys\":[]}");
 }
 
-static void answer(const struct server *server, int fd, const char *path)
+static void answer(struct key_server *server, int fd, const char *path, const char *head)
 {
-    char text[512];
+    char text[2048];
 
-    if (strcmp(path, "/keys") == 0)
+    /* Silence until the client gives up. */
+    while (strcmp(path, "/silent") == 0)
+        if (recv(fd, text, sizeof(text), 0) <= 0)
+            return;
+
+    if (strcmp(path, "/marked") == 0)
+        answer_marked(fd, head);
+    else if (strcmp(path, "/304") == 0)
+        send_text(fd, "HTTP/1.1 304 Not Modified\r\n\r\n");
+    else if (strcmp(path, "/keys") == 0)
         send_text(fd, "HTTP/1.1 200 OK\r\nCache-Control: public, max-age=120\r\n"
                       "Content-Length: 11\r\n\r\n{\"keys\":[]}");
     else if (strcmp(path, "/large") == 0)
@@ -76,56 +71,12 @@ static void answer(const struct server *server, int fd, const char *path)
         send_text(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 }
 
-static void serve(struct server *server, int fd)
-{
-    char request[2048] = "";
-    char path[256] = "";
-    size_t size = 0;
-
-    while (size < sizeof(request) - 1 && strstr(request, "\r\n\r\n") == NULL) {
-        ssize_t got = recv(fd, request + size, sizeof(request) - 1 - size, 0);
-
-        if (got <= 0)
-            return;
-        size += (size_t)got;
-        request[size] = '\0';
-    }
-    server->requests++;
-    sscanf(request, "GET %255s", path);
-    /* Silence until the client gives up. */
-    if (strcmp(path, "/silent") == 0)
-        while (recv(fd, request, sizeof(request), 0) > 0)
-            ;
-    else
-        answer(server, fd, path);
-}
-
-static void *server_run(void *context)
-{
-    struct server *server = context;
-    int fd;
-
-    while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
-        serve(server, fd);
-        close(fd);
-    }
-    return NULL;
-}
-
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-    struct server *server = &fixture->server;
 
-    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(server->fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(server->fd, 64), 0);
-    getsockname(server->fd, (struct sockaddr *)&address, &size);
-    server->port = ntohs(address.sin_port);
-    assert_int_equal(pthread_create(&server->thread, NULL, server_run, server), 0);
+    fixture->server.answer = answer;
+    key_server_start(&fixture->server);
     fixture->loop = ev_loop_new(EVFLAG_AUTO);
     fixture->wanted = 1;
     assert_int_equal(key_fetcher_open(&fixture->fetcher, fixture->loop), 0);
@@ -139,9 +90,7 @@ static int teardown(void **state)
 
     key_fetcher_close(fixture->fetcher);
     ev_loop_destroy(fixture->loop);
-    shutdown(fixture->server.fd, SHUT_RDWR);
-    pthread_join(fixture->server.thread, NULL);
-    close(fixture->server.fd);
+    key_server_stop(&fixture->server);
     free(fixture);
     return 0;
 }
@@ -154,7 +103,14 @@ static void on_done(void *context, const struct key_fetch_result *result)
              result->failed == NULL ? "" : result->failed);
     snprintf(fixture->body, sizeof(fixture->body), "%.*s", (int)result->body.size,
              result->body.size == 0 ? "" : result->body.data);
+    snprintf(fixture->etag, sizeof(fixture->etag), "%.*s", (int)result->validators.etag.size,
+             result->validators.etag.size == 0 ? "" : result->validators.etag.data);
+    snprintf(fixture->modified, sizeof(fixture->modified), "%.*s",
+             (int)result->validators.modified.size,
+             result->validators.modified.size == 0 ? "" : result->validators.modified.data);
     fixture->max_age = result->max_age;
+    fixture->unchanged = result->unchanged;
+    fixture->status = result->status;
     if (++fixture->ended == fixture->wanted)
         ev_break(fixture->loop, EVBREAK_ALL);
 }
@@ -189,12 +145,73 @@ static void test_body_and_max_age(void **state)
     assert_int_equal(fixture->max_age, 120);
 }
 
+static void fetch_marked(struct fixture *fixture, const char *path, const char *etag,
+                         const char *modified)
+{
+    struct key_fetch *started;
+    char url[256];
+    struct key_fetch_request request = {
+        .validators = {.etag = slice_from(etag), .modified = slice_from(modified)},
+        .timeout = 5000,
+        .size_max = 16};
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", fixture->server.port, path);
+    request.url = slice_from(url);
+    fixture->ended = 0;
+    assert_int_equal(key_fetch_start(fixture->fetcher, &request, on_done, fixture, &started), 0);
+    ev_run(fixture->loop, 0);
+    assert_int_equal(fixture->ended, 1);
+}
+
+static void test_unchanged_is_not_sent_again(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fetch(fixture, "/marked", 5000);
+    assert_false(fixture->unchanged);
+    assert_string_equal(fixture->etag, "\"v1\"");
+    assert_string_equal(fixture->modified, MODIFIED);
+    fetch_marked(fixture, "/marked", "\"v1\"", MODIFIED);
+    assert_string_equal(fixture->failed, "");
+    assert_true(fixture->unchanged);
+    assert_string_equal(fixture->body, "");
+    assert_int_equal(fixture->max_age, 200); /* less the time it spent in a cache */
+    fetch_marked(fixture, "/marked", "\"v0\"", MODIFIED);
+    assert_false(fixture->unchanged);
+    assert_string_equal(fixture->body, "{\"keys\":[]}");
+}
+
+static void test_304_to_who_did_not_ask_is_a_failure(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fetch(fixture, "/304", 5000);
+    assert_string_equal(fixture->failed, "status 304, not 200");
+    assert_false(fixture->unchanged);
+}
+
+static void test_a_host_that_nobody_configured_is_public(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key_fetch *started;
+    char url[256];
+    struct key_fetch_request request = {.public_only = true, .timeout = 5000, .size_max = 16};
+
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u/keys", fixture->server.port);
+    request.url = slice_from(url);
+    assert_int_equal(key_fetch_start(fixture->fetcher, &request, on_done, fixture, &started), 0);
+    ev_run(fixture->loop, 0);
+    assert_string_equal(fixture->failed, "its address may not be connected to");
+    assert_int_equal(fixture->server.requests, 0);
+}
+
 static void test_only_200(void **state)
 {
     struct fixture *fixture = *state;
 
     fetch(fixture, "/none", 5000);
     assert_string_equal(fixture->failed, "status 404, not 200");
+    assert_int_equal(fixture->status, 404);
     assert_string_equal(fixture->body, "");
 }
 
@@ -308,6 +325,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_body_and_max_age, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unchanged_is_not_sent_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_304_to_who_did_not_ask_is_a_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_host_that_nobody_configured_is_public, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_only_200, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_content_is_no_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oversize, setup, teardown),

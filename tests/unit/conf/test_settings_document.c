@@ -79,11 +79,13 @@ static void test_default_limits(void **state)
         .upstream_idle = 4000,
         .upstream_pool = 64,
         .stream_keepalive = 15000,
+        .stream_grace = 0,
         .drain_timeout = 30000,
         .watchdog = 10000,
         .key_wait = 2000,
         .key_fetch_timeout = 5000,
         .key_set_size = 1048576,
+        .max_stale = 86400000,
         .sessions_per_user = 1000,
     };
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STORE_FIXTURE_MAP = 1024 * 1024 };
+enum { STORE_FIXTURE_MAP = 2 * 1024 * 1024 };
 
 struct store_fixture {
     char parent[64];

@@ -24,7 +24,11 @@ static void test_slices_make_up_the_record(void **state)
     struct slice record = slice_make(bytes, sizeof(bytes));
 
     (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i / 2000 + i % 97);
     for (size_t size = 0; size <= sizeof(bytes); size += 500) {
+        struct slice parts[STORE_CHUNKS_MAX], joined;
+        struct arena arena = {0};
         size_t sum = 0;
 
         record.size = size;
@@ -34,8 +38,12 @@ static void test_slices_make_up_the_record(void **state)
             assert_true(chunk.size <= STORE_CHUNK_SIZE);
             assert_true(chunk.size == 0 || chunk.data == bytes + sum);
             sum += chunk.size;
+            parts[i] = chunk;
         }
         assert_int_equal(sum, size);
+        assert_int_equal(store_chunk_join(parts, store_chunk_count(size), &arena, &joined), 0);
+        assert_true(slice_equal(joined, record));
+        arena_free(&arena);
     }
 }
 

@@ -128,10 +128,11 @@ static void good_token_fills_a_session(void **state)
     assert_int_equal(2, session->scope_count);
     assert_slice(session->scopes[0], "mcp:call");
     assert_slice(session->scopes[1], "read");
-    assert_int_equal(2, session->claim_count);
-    assert_slice(session->claims[0].name, "groups");
-    assert_slice(session->claims[0].value, "[\"dev\",\"ops\"]");
+    assert_int_equal(3, session->claim_count);
+    assert_slice(session->claims[0].name, "email");
     assert_slice(session->claims[1].name, "email_verified");
+    assert_slice(session->claims[2].name, "groups");
+    assert_slice(session->claims[2].value, "[\"dev\",\"ops\"]");
     assert_slice(session->user, "ann@x.test");
     assert_slice(session->subject, "s-1");
     assert_slice(session->jti, "j-1");

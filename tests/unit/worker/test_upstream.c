@@ -142,6 +142,7 @@ static void test_closed_by_the_server_while_idle(void **state)
 {
     struct fixture *fixture = *state;
     struct upstream *first = take(fixture, false);
+    struct upstream *second;
     int peer = accept(fixture->server, NULL, NULL);
 
     upstream_give_back(first, 60000);
@@ -149,8 +150,10 @@ static void test_closed_by_the_server_while_idle(void **state)
     while (first->state == UPSTREAM_IDLE)
         ev_run(fixture->worker->loop, EVRUN_ONCE);
     assert_int_equal(first->state, UPSTREAM_CLOSED);
-    assert_ptr_not_equal(take(fixture, false), first);
+    second = take(fixture, false);
+    assert_ptr_not_equal(second, first);
     assert_int_equal(counted(fixture, COUNT_UPSTREAM_REUSED), 0);
+    upstream_close(second);
 }
 
 static void test_unasked_bytes_end_an_idle_connection(void **state)

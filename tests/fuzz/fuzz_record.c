@@ -1,0 +1,58 @@
+/* Every record decoder, on any bytes: what it gives must lie inside of them. */
+#include "shared/app_record.h"
+#include "shared/auth_config_record.h"
+#include "shared/key_record.h"
+#include "shared/record.h"
+#include "shared/session_record.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void inside(struct slice bytes, struct slice part)
+{
+    if (part.size > 0 &&
+        (part.data < bytes.data || part.data + part.size > bytes.data + bytes.size))
+        abort();
+}
+
+static void decode_config(struct slice bytes)
+{
+    struct auth_config_record config;
+    struct binding_record binding;
+    struct key_record key;
+
+    if (auth_config_record_decode(bytes, &config) == 0)
+        for (size_t i = 0; i < config.required_scope_count; i++)
+            inside(bytes, config.required_scopes[i]);
+    if (binding_record_decode(bytes, &binding) == 0)
+        for (size_t i = 0; i < binding.audience_count; i++)
+            inside(bytes, binding.audiences[i]);
+    if (key_record_decode(bytes, &key) == 0)
+        inside(bytes, key.der);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct app_record app;
+    struct slice bytes = slice_make((const char *)data, size);
+    struct session_record session;
+
+    if (app_record_decode(bytes, &app) == 0)
+        for (size_t i = 0; i < app.endpoint_count; i++)
+            inside(bytes, app.endpoints[i].path);
+    decode_config(bytes);
+    if (session_record_decode(bytes, &session) == 0) {
+        struct session_record again;
+        struct buffer out = {0};
+
+        for (size_t i = 0; i < session.claim_count; i++)
+            inside(bytes, session.claims[i].value);
+        /* One value has one spelling. */
+        if (session_record_encode(&session, &out) != 0 || !slice_equal(buffer_slice(&out), bytes) ||
+            session_record_decode(buffer_slice(&out), &again) != 0)
+            abort();
+        buffer_free(&out);
+    }
+    return 0;
+}

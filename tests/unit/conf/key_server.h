@@ -1,0 +1,99 @@
+/* key_server.h: a server on loopback of one thread, one connection after the other; the test says
+ * what it answers. For tests of what fetches.
+ */
+#ifndef GATEHOUSE_TESTS_KEY_SERVER_H
+#define GATEHOUSE_TESTS_KEY_SERVER_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct key_server {
+    pthread_t thread;
+    int fd;
+    unsigned port;
+    atomic_uint requests;
+    /* Runs in the server's thread: writes the response to a request's head. */
+    void (*answer)(struct key_server *server, int fd, const char *path, const char *head);
+    void *context;
+};
+
+static void send_text(int fd, const char *text)
+{
+    size_t size = strlen(text);
+
+    while (size > 0) {
+        ssize_t sent = send(fd, text, size, MSG_NOSIGNAL);
+
+        if (sent <= 0)
+            return;
+        text += sent;
+        size -= (size_t)sent;
+    }
+}
+
+static void key_server_serve(struct key_server *server, int fd)
+{
+    char head[2048] = "";
+    char path[256] = "";
+    size_t size = 0;
+
+    while (size < sizeof(head) - 1 && strstr(head, "\r\n\r\n") == NULL) {
+        ssize_t got = recv(fd, head + size, sizeof(head) - 1 - size, 0);
+
+        if (got <= 0)
+            return;
+        size += (size_t)got;
+        head[size] = '\0';
+    }
+    atomic_fetch_add(&server->requests, 1);
+    sscanf(head, "GET %255s", path);
+    server->answer(server, fd, path, head);
+}
+
+static void *key_server_run(void *context)
+{
+    struct key_server *server = context;
+    int fd;
+
+    while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
+        key_server_serve(server, fd);
+        close(fd);
+    }
+    return NULL;
+}
+
+/* `answer` and `context` are the caller's to fill before. */
+static void key_server_start(struct key_server *server)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+
+    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(server->fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(server->fd, 64), 0);
+    getsockname(server->fd, (struct sockaddr *)&address, &size);
+    server->port = ntohs(address.sin_port);
+    assert_int_equal(pthread_create(&server->thread, NULL, key_server_run, server), 0);
+}
+
+static void key_server_stop(struct key_server *server)
+{
+    shutdown(server->fd, SHUT_RDWR);
+    pthread_join(server->thread, NULL);
+    close(server->fd);
+}
+
+#endif
