@@ -447,7 +447,7 @@ static void test_wrong_settings_end_the_start(void **state)
     assert_int_equal(run_wait(run), EXIT_SETTINGS);
 }
 
-static void test_a_taken_port_ends_the_start(void **state)
+static void test_a_second_gateway_on_the_same_state_ends(void **state)
 {
     struct run *run = *state;
     struct run second = *run;
@@ -455,11 +455,27 @@ static void test_a_taken_port_ends_the_start(void **state)
     run_start(run, 1);
     second.log = calloc(1, LOG_MAX);
     run_launch(&second);
-    run_expect(&second, "cannot listen on 127.0.0.1:");
+    run_expect(&second, "gate.state_dir is in use by another gatehouse");
     assert_int_equal(run_wait(&second), 69);
     close(second.output);
     free(second.log);
     run_stop(run);
+}
+
+static void test_a_taken_port_ends_the_start(void **state)
+{
+    struct run *run = *state;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = run->port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(taken, 1), 0);
+    run_write_settings(run, 1, "");
+    run_launch(run);
+    run_expect(run, "cannot listen on 127.0.0.1:");
+    assert_int_equal(run_wait(run), 69);
+    close(taken);
 }
 
 static void test_a_refusing_worker_ends_the_start(void **state)
@@ -793,6 +809,7 @@ int main(int argc, char **argv)
         RUN_TEST(test_serves_and_drains),
         RUN_TEST(test_directories_have_their_modes),
         RUN_TEST(test_wrong_settings_end_the_start),
+        RUN_TEST(test_a_second_gateway_on_the_same_state_ends),
         RUN_TEST(test_a_taken_port_ends_the_start),
         RUN_TEST(test_a_refusing_worker_ends_the_start),
         RUN_TEST(test_a_watcher_that_fails_ends_the_start),
