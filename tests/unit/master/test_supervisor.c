@@ -676,7 +676,7 @@ static void test_a_reload_in_place_keeps_the_workers(void **state)
         run_expect(run, texts[i]);
     }
     run->seen = mark;
-    run_expect(run, " reloaded: the settings are in force");
+    run_expect(run, " reloaded: every process was given the settings");
     assert_int_equal(run_find_worker(run, '.', 0), pid);
     run_stop(run);
 }
