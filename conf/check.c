@@ -2,6 +2,7 @@
 #include "conf/roles.h"
 #include "conf/text_file.h"
 #include "conf/yaml.h"
+#include "shared/certificate.h"
 #include "shared/child.h"
 
 #include <errno.h>
@@ -26,24 +27,24 @@ static void check_refuse(struct check *check, struct slice file, const char *key
                     "%s", reason);
 }
 
-/* A file that the service will open when it runs. */
-static void check_file(struct check *check, struct slice path, struct place place, const char *key)
+/* A file that the service will open when it runs. false: told that it cannot be read. */
+static bool check_file(struct check *check, struct slice path, struct place place, const char *key,
+                       struct buffer *text)
 {
     struct slice copy = arena_copy(&check->list.arena, path);
-    struct buffer text = {0};
     int fd;
     int error;
 
     if (copy.data == NULL)
-        return;
+        return false;
     fd = open(copy.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    error = fd < 0 ? -errno : text_file_read(fd, &text);
+    error = fd < 0 ? -errno : text_file_read(fd, text);
     if (error != 0)
         diagnostics_add(&check->diagnostics, DIAGNOSTIC_ERROR, place, key, NULL, "%.*s %s",
                         (int)path.size, path.data, text_file_reason(error));
     if (fd >= 0)
         close(fd);
-    buffer_wipe(&text); /* it may be a private key */
+    return error == 0;
 }
 
 static struct place place_of(const struct yaml_node *node, const char *key)
@@ -51,6 +52,43 @@ static struct place place_of(const struct yaml_node *node, const char *key)
     const struct yaml_node *member = yaml_find(node, key);
 
     return member == NULL ? node->place : member->place;
+}
+
+/* What a worker would refuse, or its clients. */
+static void check_pair(struct check *check, const struct settings_certificate *files,
+                       const struct yaml_node *node)
+{
+    static const struct {
+        const char *reason;
+        enum diagnostic_severity severity;
+        bool key;
+    } faults[] = {
+        [CERTIFICATE_UNREADABLE] = {"holds no certificate in PEM form", DIAGNOSTIC_ERROR, false},
+        [CERTIFICATE_KEY_UNREADABLE] = {"holds no private key in PEM form, or one with a password",
+                                        DIAGNOSTIC_ERROR, true},
+        [CERTIFICATE_KEY_OTHER] = {"is not the key of the certificate", DIAGNOSTIC_ERROR, true},
+        [CERTIFICATE_EXPIRED] = {"has expired", DIAGNOSTIC_WARNING, false},
+        [CERTIFICATE_NOT_YET] = {"is not valid yet", DIAGNOSTIC_WARNING, false},
+    };
+    struct place certificate_place = place_of(node, "certificate");
+    struct place key_place = place_of(node, "key");
+    struct buffer certificate = {0}, key = {0};
+    bool readable =
+        check_file(check, files->certificate, certificate_place, "certificate", &certificate);
+    enum certificate_fault fault = CERTIFICATE_GOOD;
+
+    if (check_file(check, files->key, key_place, "key", &key) && readable)
+        fault = certificate_check(buffer_slice(&certificate), buffer_slice(&key));
+    if (fault != CERTIFICATE_GOOD) {
+        struct slice path = faults[fault].key ? files->key : files->certificate;
+
+        diagnostics_add(&check->diagnostics, faults[fault].severity,
+                        faults[fault].key ? key_place : certificate_place,
+                        faults[fault].key ? "key" : "certificate", NULL, "%.*s %s", (int)path.size,
+                        path.data, faults[fault].reason);
+    }
+    buffer_free(&certificate);
+    buffer_wipe(&key);
 }
 
 /* The text is read once more for the places: the settings' certificates are in its order. */
@@ -65,12 +103,8 @@ static void check_certificates(struct check *check, struct slice text)
         const struct yaml_node *node = yaml_find(listen, "tls.certificates");
 
         for (node = node == NULL ? NULL : node->first;
-             node != NULL && index < check->settings.certificate_count; node = node->next) {
-            const struct settings_certificate *files = &check->settings.certificates[index++];
-
-            check_file(check, files->certificate, place_of(node, "certificate"), "certificate");
-            check_file(check, files->key, place_of(node, "key"), "key");
-        }
+             node != NULL && index < check->settings.certificate_count; node = node->next)
+            check_pair(check, &check->settings.certificates[index++], node);
     }
 }
 
@@ -78,9 +112,11 @@ static void check_bundles(struct check *check)
 {
     for (size_t i = 0; i < check->list.count; i++) {
         const struct document *document = &check->list.documents[i];
+        struct buffer text = {0};
 
         if (document->kind == DOCUMENT_APP && document->app.ca_file.size > 0)
-            check_file(check, document->app.ca_file, document->place, "ca");
+            (void)check_file(check, document->app.ca_file, document->place, "ca", &text);
+        buffer_free(&text);
     }
 }
 

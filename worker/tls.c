@@ -183,10 +183,20 @@ static bool tls_load_chain(SSL_CTX *context, int fd)
     return good;
 }
 
+/* Without it OpenSSL would ask at the terminal, and the worker wait. */
+static int tls_no_password(char *buffer, int size, int writing, void *context)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
 static bool tls_load_key(SSL_CTX *context, int fd)
 {
     BIO *bio = tls_read_pem(fd);
-    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, tls_no_password, NULL);
     bool good = key != NULL && SSL_CTX_use_PrivateKey(context, key) == 1 &&
                 SSL_CTX_check_private_key(context) == 1;
 
@@ -216,9 +226,9 @@ static SSL_CTX *tls_server_context(struct tls_server *server, const struct tls_p
     SSL_CTX_set_tlsext_servername_callback(context, tls_sni_select);
     SSL_CTX_set_tlsext_servername_arg(context, server);
     if (!tls_load_chain(context, pair->certificate)) {
-        tls_reason(reason, "the certificate cannot be used");
+        tls_reason(reason, "a certificate cannot be used (gatehouse check names it)");
     } else if (!tls_load_key(context, pair->key)) {
-        tls_reason(reason, "the key cannot be used with the certificate");
+        tls_reason(reason, "a key cannot be used with its certificate (gatehouse check names it)");
     } else {
         return context;
     }

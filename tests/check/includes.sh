@@ -39,7 +39,7 @@ one_home '(cjson/)?cJSON\.h' 'shared/json_document\.c'
 one_home 'openssl/ssl\.h' 'worker/tls\.c'
 one_home 'openssl/sha\.h' 'shared/digest\.c'
 one_home 'openssl/(ec|evp|rsa|pem|core_names|param_build|bn|decoder|encoder|x509).*\.h' \
-    'shared/jose\.c|shared/digest\.c|worker/tls\.c|shared/token_mint\.c'
+    'shared/jose\.c|shared/certificate\.c|shared/digest\.c|worker/tls\.c|shared/token_mint\.c'
 
 # Any other header in angle brackets is the C library's, the kernel's, libev's or OpenSSL's.
 known='(asm|linux|sys|net|netinet|arpa)/[a-z0-9_]+\.h|openssl/[a-z0-9_]+\.h|[a-z0-9_]+\.h|cjson/cJSON\.h|cJSON\.h|curl/curl\.h'

@@ -1,6 +1,7 @@
 #include "conf/roles.h"
 
 #include "tests/unit/conf/expect.h"
+#include "tests/unit/shared/certificate_example.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,8 +127,20 @@ static void test_certificates(void **state)
     assert_int_equal(check(), 78);
     expect_said("/gatehouse.yaml:8:77: key: ");
     expect_said("/a.key cannot be read: No such file or directory\n");
-    write_file("a.key", "x");
+    write_file("a.key", EXAMPLE_KEY);
+    assert_int_equal(check(), 78);
+    expect_said("/gatehouse.yaml:8:65: certificate: ");
+    expect_said("/a.crt holds no certificate in PEM form\n");
+    write_file("a.crt", EXAMPLE_CERTIFICATE);
     assert_int_equal(check(), 0);
+    write_file("a.key", EXAMPLE_OTHER_KEY);
+    assert_int_equal(check(), 78);
+    expect_said("/a.key is not the key of the certificate\n");
+    write_file("a.crt", EXAMPLE_EXPIRED);
+    write_file("a.key", EXAMPLE_KEY);
+    assert_int_equal(check(), 0);
+    expect_said(": warning: certificate: ");
+    expect_said("/a.crt has expired\n");
 }
 
 static void test_unreadable(void **state)
