@@ -29,6 +29,10 @@ int publisher_open(struct publisher *publisher)
 
     if (status < 0)
         return status;
+    publisher->numbers = (struct publication_numbers){
+        .generation = atomic_load_explicit(&publisher->public->generation, memory_order_relaxed),
+        .revocations = atomic_load_explicit(&publisher->public->revocations, memory_order_relaxed),
+    };
     status = registry_load(&publisher->registry, publisher->store, publication);
     if (status < 0) {
         publication_abort(publication);
@@ -51,11 +55,8 @@ int publisher_commit(struct publisher *publisher, struct publication *publicatio
     int committed = publication_commit(publication, &publisher->numbers);
     const struct publication_numbers *numbers = &publisher->numbers;
 
-    if (committed < 0) {
-        log_error("publish_failed", "the config environment was not changed: %s",
-                  strerror(-committed));
+    if (committed < 0)
         return committed;
-    }
     atomic_store_explicit(&publisher->public->generation, numbers->generation,
                           memory_order_release);
     /* Never backwards: what a worker once refused by must not be forgotten. */

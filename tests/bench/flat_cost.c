@@ -14,6 +14,7 @@
 #include "shared/generation_record.h"
 #include "shared/key_record.h"
 #include "shared/label.h"
+#include "shared/revocation_record.h"
 #include "worker/authenticate.h"
 
 #include <stdio.h>
@@ -204,6 +205,19 @@ static void names_of(size_t number, char app[NAME_SIZE], char config[NAME_SIZE],
     snprintf(issuer, NAME_SIZE, "https://idp-%05zu.test", number);
 }
 
+/* Of somebody else: with none at all, a request would not even look. */
+static void put_revocation(struct bench *bench)
+{
+    struct revocation_record record = {.made = clock_wall_seconds(), .uid = 0};
+    struct buffer bytes = {0};
+    struct store_key key;
+
+    record.target.values[REVOCATION_JTI] = slice_from("another-token");
+    revocation_record_key(&key, &record);
+    must(revocation_record_encode(&record, &bytes), "revocation_record_encode");
+    put(bench, STORE_REVOCATIONS, &key, &bytes);
+}
+
 /* What the watcher would have published. */
 static void publish(struct bench *bench, size_t size)
 {
@@ -220,11 +234,16 @@ static void publish(struct bench *bench, size_t size)
         put_binding(bench, app, issuer, config);
         put_key(bench, config);
     }
+    put_revocation(bench);
+    revocation_sequence_key(&key);
+    must(revocation_sequence_encode(generation, &record), "revocation_sequence_encode");
+    put(bench, STORE_META, &key, &record);
     generation_record_key(&key);
     must(generation_record_encode(generation, &record), "generation_record_encode");
     put(bench, STORE_META, &key, &record);
     must(store_commit(bench->config), "store_commit");
     bench->public.generation = generation;
+    bench->public.revocations = generation;
 }
 
 static void make_token(struct bench *bench, size_t number, size_t size)

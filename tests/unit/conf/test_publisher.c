@@ -318,6 +318,19 @@ static void test_nothing_new_is_no_transaction(void **state)
     assert_int_equal(counted(fixture, COUNT_PUBLISHED), 1);
 }
 
+/* Through the lock file a worker can have readers see the snapshot of before. */
+static void test_an_older_store_than_was_seen_is_not_published(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t seen = fixture->first + 7;
+
+    publisher_close(&fixture->publisher);
+    atomic_store(&fixture->public.generation, seen);
+    assert_int_equal(publisher_open(&fixture->publisher), -ESTALE);
+    assert_int_equal(atomic_load(&fixture->public.generation), seen);
+    assert_int_equal(stored_generation(fixture), fixture->first);
+}
+
 static void test_an_empty_start_has_a_generation(void **state)
 {
     struct fixture *fixture = *state;
@@ -957,6 +970,7 @@ int main(void)
         TEST(test_first_publication),
         TEST(test_nothing_new_is_no_transaction),
         TEST(test_an_empty_start_has_a_generation),
+        TEST(test_an_older_store_than_was_seen_is_not_published),
         TEST(test_only_touched_pairs_are_matched),
         TEST(test_labels_that_go_take_the_binding),
         TEST(test_refused_document_keeps_its_last_good),

@@ -62,6 +62,22 @@ static void without_a_good_version(void **state)
     buffer_free(&bytes);
 }
 
+static void a_lock_is_read(void **state)
+{
+    struct document_record record = example();
+    struct document_status status;
+    struct buffer bytes = {0};
+
+    (void)state;
+    record.refused = false;
+    record.revocation = slice_from("user/alice");
+    assert_int_equal(document_record_encode(&record, &bytes), 0);
+    assert_int_equal(document_status_decode(buffer_slice(&bytes), &status), 0);
+    assert_true(status.good);
+    assert_true(slice_equal(status.jwks_url, record.jwks_url));
+    buffer_free(&bytes);
+}
+
 static void a_cut_record_is_refused(void **state)
 {
     struct document_status status;
@@ -77,6 +93,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_watcher_wrote_is_read),
         cmocka_unit_test(without_a_good_version),
+        cmocka_unit_test(a_lock_is_read),
         cmocka_unit_test(a_cut_record_is_refused),
     };
 
