@@ -12,8 +12,8 @@ static const struct inspection_command apps_usage = {
     .usage = "gatehouse apps [-c FILE | --state DIR] [--json] [--wide]",
 };
 
-static const char *const apps_headings[] = {"NAME",  "TRANSPORT", "ENDPOINT",
-                                            "HOSTS", "CONFIGS",   "LABELS"};
+static const char *const apps_headings[] = {"NAME",    "TRANSPORT", "ENDPOINT",
+                                            "ADDRESS", "CONFIGS",   "LABELS"};
 
 struct apps {
     const struct inspection *inspection;

@@ -4,6 +4,7 @@
 #include "shared/store_chunk.h"
 #include "shared/store_files.h"
 #include "shared/store_meta.h"
+#include "shared/store_reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -684,26 +685,13 @@ int store_usage(struct store *store, struct store_usage *usage)
     return 0;
 }
 
-/* A line of LMDB's table of readers: process, thread, and the transaction of its snapshot, or "-".
- * LMDB has no other way to ask. */
-static int store_reader_line(const char *line, void *context)
-{
-    uint64_t *oldest = context;
-    unsigned long long transaction;
-
-    if (sscanf(line, "%*d %*x %llu", &transaction) == 1 && transaction < *oldest)
-        *oldest = transaction;
-    return 0;
-}
-
 int store_reader_lag(struct store *store, uint64_t *lag)
 {
-    uint64_t oldest = UINT64_MAX;
-    int status = mdb_reader_list(store->env, store_reader_line, &oldest);
-    uint64_t last = store_last_write(store);
+    uint64_t last = store_last_write(store), oldest = last;
+    int status = mdb_reader_list(store->env, store_reader_oldest, &oldest);
 
-    *lag = oldest < last ? last - oldest : 0;
-    return status < 0 ? store_error(status) : 0;
+    *lag = last - oldest;
+    return store_error(status);
 }
 
 /* Walks a database, reads every byte, and checks the order, so that no circle of pages goes

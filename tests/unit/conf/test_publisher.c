@@ -808,6 +808,99 @@ static void test_static_key_that_left(void **state)
     "version: v1\nkind: app\nmetadata: {name: one}\nspec: {uri: " \
     "'mcp+http://mcp.example.com/mcp'}\n"
 
+#define LOCK(name, spec) \
+    "---\nkind: lock\nversion: v2\nmetadata: {name: " name "}\nspec: {" spec "}\n"
+
+static bool look_lock(struct fixture *fixture, enum revocation_kind kind, const char *value,
+                      const char *name, struct revocation_record *out)
+{
+    struct revocation_record record = {.lock = slice_from(name)};
+    struct store_key key;
+    struct slice found;
+
+    record.target.values[kind] = slice_from(value);
+    revocation_record_key(&key, &record);
+    if (!look(fixture, STORE_REVOCATIONS, &key, &found))
+        return false;
+    assert_int_equal(revocation_record_decode(found, out), 0);
+    return true;
+}
+
+static void test_locks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct revocation_record record;
+    uint64_t sequence;
+
+    assert_int_equal(apply(fixture, NULL, NULL), 0);
+    sequence = atomic_load(&fixture->public.revocations);
+    assert_int_not_equal(sequence, 0);
+    assert_int_equal(
+        apply(fixture, LOCK("ban", "target: {user: ann, app: one}, message: why"), APP("one", "a")),
+        1);
+    /* One transaction, and both numbers with it. */
+    assert_int_equal(atomic_load(&fixture->public.generation), fixture->first + 1);
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 1);
+    assert_true(look_lock(fixture, REVOCATION_USER, "ann", "ban", &record));
+    assert_true(slice_is(record.target.values[REVOCATION_APP], "one"));
+    assert_true(slice_is(record.why, "why"));
+    assert_int_equal(record.uid, -1);
+    assert_int_equal(record.since + record.until, 0);
+    /* Other documents do not move the revocations. */
+    assert_int_equal(
+        apply(fixture, LOCK("ban", "target: {user: ann, app: one}, message: why"), APP("one", "b")),
+        1);
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 1);
+    /* A broken edit keeps what was. */
+    assert_int_equal(apply(fixture, LOCK("ban", "target: {usr: ann}"), APP("one", "b")), 1);
+    assert_true(look_lock(fixture, REVOCATION_USER, "ann", "ban", &record));
+    assert_non_null(strstr(refusal(fixture, DOCUMENT_LOCK, "ban"), "did you mean"));
+    /* A good one takes the old key away, also after a restart. */
+    close_publisher(fixture);
+    open_publisher(fixture);
+    assert_int_equal(apply(fixture, LOCK("ban", "target: {subject: s}"), APP("one", "b")), 1);
+    assert_false(look_lock(fixture, REVOCATION_USER, "ann", "ban", &record));
+    assert_true(look_lock(fixture, REVOCATION_SUBJECT, "s", "ban", &record));
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 2);
+    close_publisher(fixture);
+    open_publisher(fixture);
+    assert_int_equal(apply(fixture, NULL, APP("one", "b")), 1);
+    assert_false(look_lock(fixture, REVOCATION_SUBJECT, "s", "ban", &record));
+    assert_string_equal(refusal(fixture, DOCUMENT_LOCK, "ban"), "none");
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 3);
+}
+
+static void test_locks_expire(void **state)
+{
+    struct fixture *fixture = *state;
+    struct revocation_record record;
+
+    assert_int_equal(apply(fixture,
+                           LOCK("old", "target: {user: a}, expires: 2001-01-01T00:00:00Z")
+                               LOCK("new", "target: {user: a}, expires: 2901-01-01T00:00:00Z"),
+                           NULL),
+                     1);
+    assert_string_equal(refusal(fixture, DOCUMENT_LOCK, "old"), "");
+    assert_false(look_lock(fixture, REVOCATION_USER, "a", "old", &record));
+    assert_true(look_lock(fixture, REVOCATION_USER, "a", "new", &record));
+    assert_true(record.until > clock_wall_seconds());
+    /* An edit that ends it takes it away. */
+    assert_int_equal(
+        apply(fixture, LOCK("new", "target: {user: a}, expires: 2001-01-01T00:00:00Z"), NULL), 1);
+    assert_false(look_lock(fixture, REVOCATION_USER, "a", "new", &record));
+}
+
+/* What a worker once refused by is not forgotten. */
+static void test_revocations_never_go_backwards(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ahead = UINT64_C(1) << 60;
+
+    atomic_store(&fixture->public.revocations, ahead);
+    assert_int_equal(apply(fixture, LOCK("ban", "target: {user: a}"), NULL), 1);
+    assert_int_equal(atomic_load(&fixture->public.revocations), ahead);
+}
+
 static void test_addresses(void **state)
 {
     struct fixture *fixture = *state;
@@ -899,6 +992,9 @@ int main(void)
         TEST(test_discovered_keys_belong_to_the_issuer),
         TEST(test_removed_and_made_again_is_judged_anew),
         TEST(test_static_key_that_left),
+        TEST(test_locks),
+        TEST(test_locks_expire),
+        TEST(test_revocations_never_go_backwards),
         TEST(test_addresses),
         TEST(test_ca_file),
     };
