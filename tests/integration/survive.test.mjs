@@ -1,10 +1,11 @@
 // What becomes of the two environments when disks fill, pages rot, and lock files lie.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
+import { Gateway, authConfig, gatehouse } from './harness/gateway.mjs';
 import { post } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { Program, alive, run } from './harness/process.mjs';
@@ -147,7 +148,7 @@ for (const environment of ['sessions', 'config']) {
     const { gate, issuer, url } = await setUp(t);
     const token = await issuer.token(url);
     assert.equal((await post(url, token)).status, 200);
-    const directories = () => readdirSync(join(gate.directory, 'state')).sort();
+    const directories = () => readdirSync(join(gate.directory, 'state'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
     assert.deepEqual(directories(), ['config', 'sessions']);
 
     damage(gate, environment);
@@ -214,6 +215,32 @@ test('a snapshot that is turned back brings no withdrawn key back', async (t) =>
   }
   assert.deepEqual(moved(gate), []);
   assert.match(gate.log, /store_refused/);
+});
+
+test('a snapshot that is turned back revives no revoked session', async (t) => {
+  const { gate, issuer, url } = await setUp(t);
+  const good = await issuer.token(url, { email: 'good@example.com' });
+  assert.equal((await post(url, good)).status, 200);
+  const lock = new LockFile(gate, 'config');
+  for (const role of [undefined, 'watcher', 'worker']) {
+    const token = await issuer.token(url);
+    assert.equal((await post(url, token)).status, 200);
+    const id = `jwt_${createHash('sha256').update(`app\0${token}`).digest('hex')}`;
+    const { status: done, output } = await gatehouse('sessions', 'revoke', '--session', id, '-c', gate.settingsPath);
+    assert.equal(done, 0, output);
+
+    const last = await lock.turnBack();
+    for (const { pid } of role ? gate.children(role) : []) process.kill(pid, 'SIGKILL');
+    const seen = new Set();
+    const end = performance.now() + 500;
+    while (performance.now() < end) seen.add(await status(url, token));
+    await waitFor('a new lock file', async () => (await lock.find()).last >= last);
+    await servedAgain(url, good);
+    seen.add((await post(url, token)).status);
+    t.diagnostic(`${role ?? 'nothing'} killed: ${[...seen]}`);
+    assert.ok(!seen.has(200) && seen.has(401));
+  }
+  assert.deepEqual(moved(gate), []);
 });
 
 test('a mutex that is never given back stops changes only until the watchdog sees it', async (t) => {
