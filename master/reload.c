@@ -114,10 +114,6 @@ void reload_read(struct supervisor *supervisor, struct configuration *configurat
 {
     const char *reason;
 
-    if (configuration == NULL) {
-        reload_abort(supervisor, "the file was refused", now);
-        return;
-    }
     switch (reload_compare(supervisor_settings(supervisor), &configuration->settings, &reason)) {
     case RELOAD_REFUSED:
         log_error("reload_refused", "%s cannot change while the service runs: restart it", reason);

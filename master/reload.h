@@ -24,7 +24,7 @@ void reload_want(struct supervisor *supervisor);
 /* Starts the reader when a reload is wanted and none is under way. */
 void reload_turn(struct supervisor *supervisor, int64_t now);
 
-/* The reader of a reload is dead; `configuration` is what it gave, or NULL. Taken. */
+/* The reader of a reload has ended; `configuration` is what it gave. Taken. */
 void reload_read(struct supervisor *supervisor, struct configuration *configuration, int64_t now);
 
 /* The new generation serves, or was given up. */

@@ -181,6 +181,26 @@ static void supervisor_begin(struct supervisor *supervisor, struct configuration
     supervisor->phase = PHASE_STARTING;
 }
 
+/* A reader that was killed says nothing about the file: exit status 78 would keep a service manager
+ * from trying again. */
+static void supervisor_reader_failed(struct supervisor *supervisor, int status, int64_t now)
+{
+    char death[96], reason[128] = "the settings cannot be used";
+    int code = EXIT_SETTINGS;
+
+    if (WIFSIGNALED(status)) {
+        process_death(status, death, sizeof(death));
+        snprintf(reason, sizeof(reason), "the reader died: %s", death);
+        code = EX_OSERR;
+    } else if (status != 0) {
+        code = WEXITSTATUS(status);
+    }
+    if (supervisor->phase == PHASE_READING)
+        supervisor_fail(supervisor, code, reason);
+    else
+        reload_abort(supervisor, WIFSIGNALED(status) ? reason : "the file was refused", now);
+}
+
 static void supervisor_reader_exit(struct supervisor *supervisor, int status, int64_t now)
 {
     struct configuration *configuration = supervisor->candidate;
@@ -193,16 +213,14 @@ static void supervisor_reader_exit(struct supervisor *supervisor, int status, in
         configuration_free(configuration);
         configuration = NULL;
     }
-    if (supervisor->phase == PHASE_READING && configuration != NULL)
-        supervisor_begin(supervisor, configuration);
-    else if (supervisor->phase == PHASE_READING)
-        supervisor_fail(supervisor,
-                        WIFEXITED(status) && status != 0 ? WEXITSTATUS(status) : EXIT_SETTINGS,
-                        "the settings cannot be used");
-    else if (supervisor->phase == PHASE_SERVING)
-        reload_read(supervisor, configuration, now);
-    else
+    if (supervisor->phase != PHASE_READING && supervisor->phase != PHASE_SERVING)
         configuration_free(configuration);
+    else if (configuration == NULL)
+        supervisor_reader_failed(supervisor, status, now);
+    else if (supervisor->phase == PHASE_READING)
+        supervisor_begin(supervisor, configuration);
+    else
+        reload_read(supervisor, configuration, now);
 }
 
 /* While the service starts, a watcher that does not come up, or anybody who refuses the

@@ -60,6 +60,8 @@ static int ordered_exit(const struct child *child)
     return 0;
 }
 
+#define DEADLY "# deadly\n"
+
 static int fake_store_role(int argc, char **argv)
 {
     struct child child;
@@ -196,10 +198,20 @@ static int fake_service(int argc, char **argv)
     return status;
 }
 
+/* Dies of a file that begins with DEADLY. */
+static int fake_reader(int argc, char **argv)
+{
+    char begin[sizeof(DEADLY)] = "";
+
+    if (pread(SETTINGS_FILE_FD, begin, sizeof(begin) - 1, 0) > 0 && strcmp(begin, DEADLY) == 0)
+        raise(SIGKILL);
+    return reader_main(argc, argv);
+}
+
 static int fake_main(int argc, char **argv)
 {
     if (strcmp(argv[2], "reader") == 0)
-        return reader_main(argc, argv);
+        return fake_reader(argc, argv);
     if (strcmp(argv[2], "creator") == 0 || strcmp(argv[2], "checker") == 0)
         return fake_store_role(argc, argv);
     return fake_service(argc, argv);
@@ -445,6 +457,24 @@ static void test_wrong_settings_end_the_start(void **state)
     run_launch(run);
     run_expect(run, "start_failed: ");
     assert_int_equal(run_wait(run), EXIT_SETTINGS);
+}
+
+/* It may have been the kernel's, for want of memory: the file is not to blame, and may be tried
+ * again. */
+static void test_a_reader_that_is_killed_does_not_refuse_the_settings(void **state)
+{
+    struct run *run = *state;
+
+    run_write(run, "gatehouse.yaml", DEADLY);
+    run_launch(run);
+    run_expect(run, "start_failed: the reader died: signal 9");
+    assert_int_equal(run_wait(run), 71);
+    close(run->output);
+    run_start(run, 1);
+    run_write(run, "gatehouse.yaml", DEADLY);
+    kill(run->pid, SIGHUP);
+    run_expect(run, "reload_failed: the settings stay as they were: the reader died: signal 9");
+    run_stop(run);
 }
 
 static void test_a_second_gateway_on_the_same_state_ends(void **state)
@@ -809,6 +839,7 @@ int main(int argc, char **argv)
         RUN_TEST(test_serves_and_drains),
         RUN_TEST(test_directories_have_their_modes),
         RUN_TEST(test_wrong_settings_end_the_start),
+        RUN_TEST(test_a_reader_that_is_killed_does_not_refuse_the_settings),
         RUN_TEST(test_a_second_gateway_on_the_same_state_ends),
         RUN_TEST(test_a_taken_port_ends_the_start),
         RUN_TEST(test_a_refusing_worker_ends_the_start),
