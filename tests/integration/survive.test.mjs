@@ -148,7 +148,7 @@ for (const environment of ['sessions', 'config']) {
     const { gate, issuer, url } = await setUp(t);
     const token = await issuer.token(url);
     assert.equal((await post(url, token)).status, 200);
-    const directories = () => readdirSync(join(gate.directory, 'state')).sort();
+    const directories = () => readdirSync(join(gate.directory, 'state'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
     assert.deepEqual(directories(), ['config', 'sessions']);
 
     damage(gate, environment);
