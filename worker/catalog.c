@@ -528,11 +528,3 @@ int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
     *locked = answer.state == REVOCATION_LOCKED;
     return answer.state != REVOCATION_NONE;
 }
-
-int catalog_revoked(struct catalog *catalog, const struct session_id *id,
-                    const struct session_record *session)
-{
-    bool locked;
-
-    return catalog_shut_out(catalog, id, session, &locked);
-}

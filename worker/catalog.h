@@ -84,8 +84,5 @@ size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *
  * all, and no get for a session that was looked up since the last change. */
 int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
                      const struct session_record *session, bool *locked);
-/* The same, for who does not tell the two apart. */
-int catalog_revoked(struct catalog *catalog, const struct session_id *id,
-                    const struct session_record *session);
 
 #endif

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +10,7 @@ import { Gateway, authConfig, gatehouse } from './harness/gateway.mjs';
 import { post } from './harness/http.mjs';
 import { EMAIL, Issuer } from './harness/issuer.mjs';
 import { Upstream } from './harness/upstream.mjs';
+import { run } from './harness/process.mjs';
 import { patience, waitFor } from './harness/wait.mjs';
 
 const CONNECTIONS = 12; // over two workers: both have some
@@ -19,16 +20,19 @@ const sessionId = (app, token) => `jwt_${createHash('sha256').update(`${app}\0${
 
 // A gateway whose connections are spread over its workers, each kept alive.
 class Scene {
-  static async start(t, { resources = {} } = {}) {
+  static async start(t, { gate } = {}) {
     const scene = new Scene();
     const upstream = await Upstream.start();
     t.after(() => upstream.stop());
     scene.issuer = await Issuer.make();
     scene.other = await Issuer.make();
-    scene.gate = await Gateway.start(t, {
+    scene.gate = await Gateway.prepare(t, {
       apps: [{ name: 'app', uri: upstream.uri }, { name: 'second', uri: upstream.uri }],
-      resources: { 'issuer.yaml': [authConfig('issuer', scene.issuer), authConfig('other', scene.other)], ...resources },
+      resources: { 'issuer.yaml': [authConfig('issuer', scene.issuer), authConfig('other', scene.other)] },
+      gate,
     });
+    chmodSync(scene.gate.directory, 0o755);
+    await scene.gate.run();
     scene.agents = Array.from({ length: CONNECTIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
     t.after(() => scene.agents.forEach((agent) => agent.destroy()));
     return scene;
@@ -264,6 +268,18 @@ test('a revocation is durable', async (t) => {
     assert.match(answer.output, /the watcher is not there/);
     assert.equal(answer.stdout, '');
   });
+});
+
+const root = process.getuid() === 0;
+test('root revokes where the roles have users of their own', { skip: root ? false : 'only root can drop users' }, async (t) => {
+  const scene = await Scene.start(t, { gate: { users: { watcher: 'daemon', worker: 'nobody' } } });
+  const token = await scene.token();
+  await scene.everywhere(token, 200);
+  const socket = statSync(join(scene.gate.directory, 'state/config/control'));
+  assert.equal(String(socket.uid), (await run('id', ['-u', 'daemon'])).stdout.trim());
+  assert.equal(socket.mode & 0o777, 0o600);
+  assert.match(await scene.revoke('--session', sessionId('app', token)), /and its token/);
+  await scene.refused(token, 'the token was revoked');
 });
 
 test('the command and its socket', async (t) => {

@@ -5,6 +5,14 @@ static struct slice text(const char *value)
     return slice_from(value);
 }
 
+static int shut_out(struct fixture *fixture, const struct session_id *id,
+                    const struct session_record *session)
+{
+    bool locked;
+
+    return catalog_shut_out(fixture->catalog, id, session, &locked);
+}
+
 static void assert_slice(struct slice slice, const char *expected)
 {
     assert_int_equal(strlen(expected), slice.size);
@@ -339,15 +347,15 @@ static void revocations_name_sessions_in_six_ways(void **state)
         struct fixture fixture;
 
         fixture_open(&fixture);
-        assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
+        assert_int_equal(0, shut_out(&fixture, &id, &session));
         revocation = revocation_of(cases[i].kind, cases[i].issuer, cases[i].value);
         publish_revocation(&fixture, &revocation);
         /* In the very turn that saw nothing of it. */
         for (int pass = 0; pass < 2; pass++)
-            assert_int_equal(cases[i].revoked, catalog_revoked(fixture.catalog, &id, &session));
+            assert_int_equal(cases[i].revoked, shut_out(&fixture, &id, &session));
         revocation = revocation_of(REVOCATION_SESSION, NULL, id.text);
         publish_revocation(&fixture, &revocation);
-        assert_int_equal(1, catalog_revoked(fixture.catalog, &id, &session));
+        assert_int_equal(1, shut_out(&fixture, &id, &session));
         fixture_close(&fixture);
     }
 }
@@ -392,14 +400,14 @@ static void revocations_have_a_begin_and_an_end(void **state)
     fixture_open(&fixture);
     revocation.since = session.issued_at - 1;
     publish_revocation(&fixture, &revocation);
-    assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
+    assert_int_equal(0, shut_out(&fixture, &id, &session));
     revocation.since = session.issued_at;
     revocation.until = clock_wall_seconds() - 1;
     publish_revocation(&fixture, &revocation);
-    assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
+    assert_int_equal(0, shut_out(&fixture, &id, &session));
     revocation.until = clock_wall_seconds() + 1000;
     publish_revocation(&fixture, &revocation);
-    assert_int_equal(1, catalog_revoked(fixture.catalog, &id, &session));
+    assert_int_equal(1, shut_out(&fixture, &id, &session));
     fixture_close(&fixture);
 }
 
@@ -421,7 +429,7 @@ static void unreadable_revocation_is_an_error(void **state)
     buffer_append_text(&record, "1 until=1:0");
     publish_put(&fixture, STORE_REVOCATIONS, &key, &record);
     assert_int_equal(0, store_commit(fixture.config));
-    assert_int_equal(-EBADMSG, catalog_revoked(fixture.catalog, &id, &session));
+    assert_int_equal(-EBADMSG, shut_out(&fixture, &id, &session));
     fixture_close(&fixture);
 }
 
@@ -438,9 +446,9 @@ static void snapshot_without_announced_revocations_is_refused(void **state)
     session_id_make(&id, SESSION_KIND_JWT, text("red"), text("token"));
     fixture_open(&fixture);
     publish_revocation(&fixture, &revocation);
-    assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
+    assert_int_equal(0, shut_out(&fixture, &id, &session));
     fixture.public.revocations++;
-    assert_int_equal(-ESTALE, catalog_revoked(fixture.catalog, &id, &session));
+    assert_int_equal(-ESTALE, shut_out(&fixture, &id, &session));
     catalog_turn(fixture.catalog, &error);
     assert_int_equal(-ESTALE, error);
     fixture_close(&fixture);
