@@ -30,9 +30,8 @@ struct publisher {
 int publisher_open(struct publisher *publisher);
 void publisher_close(struct publisher *publisher);
 
-/* Judges a whole reading of the documents. `public_addr` fills {{app.resource}}. */
-int publisher_apply(struct publisher *publisher, const struct reading *reading,
-                    struct slice public_addr);
+/* Judges a whole reading of the documents, and settles it. `public_addr` fills {{app.resource}}. */
+int publisher_apply(struct publisher *publisher, struct reading *reading, struct slice public_addr);
 
 /* Outcomes for configs that are gone, or static now, are passed over. */
 int publisher_fetched(struct publisher *publisher, const struct key_set_outcome *outcomes,

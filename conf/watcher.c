@@ -10,6 +10,7 @@
 #include "conf/roles.h"
 #include "conf/source.h"
 #include "shared/child.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 
 #include <errno.h>
@@ -140,6 +141,8 @@ static void watcher_follow_hosts(struct watcher *watcher, bool judging)
 static bool watcher_read(struct watcher *watcher)
 {
     const struct settings *settings = &watcher->child.settings;
+    int64_t began = clock_monotonic_milliseconds();
+    size_t read;
     int status;
 
     if (watcher->settings_wanted)
@@ -147,6 +150,7 @@ static bool watcher_read(struct watcher *watcher)
     reading_resources(&watcher->reading, settings->resources_dir);
     watcher->settings_wanted = watcher->resources_wanted = false;
     child_heartbeat(&watcher->child);
+    read = document_cache_read_count(&watcher->reading.cache);
     watcher_follow_hosts(watcher, true);
     status = publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr);
     if (status < 0)
@@ -156,6 +160,8 @@ static bool watcher_read(struct watcher *watcher)
     if (key_refresher_follow(watcher->refresher,
                              &watcher->publisher.registry.lists[DOCUMENT_AUTH_CONFIG]) < 0)
         watcher_fail("key sets", -ENOMEM);
+    log_info("documents_judged", "%zu of %zu files read in %lld ms", read,
+             watcher->reading.cache.count, (long long)(clock_monotonic_milliseconds() - began));
     return status > 0;
 }
 
