@@ -288,6 +288,24 @@ static int write_files(struct apply *apply)
     return status < 0 ? status : reading_damages(apply->reading, visit_damage, apply);
 }
 
+/* The first reading finds what runs of before left; another public_addr is in every audience. */
+static int apply_address(struct apply *apply)
+{
+    struct publisher *publisher = apply->publisher;
+    const struct registry_list *configs = &publisher->registry.lists[DOCUMENT_AUTH_CONFIG];
+    int status = 0;
+
+    if (publisher->public_addr == NULL)
+        status = binding_reconcile(&publisher->registry, publisher->store, apply->publication);
+    else if (slice_is(apply->public_addr, publisher->public_addr))
+        return 0;
+    for (size_t i = 0; i < configs->count && status == 0; i++)
+        if (configs->slots[i]->good != NULL && !registry_changed(configs->slots[i]))
+            status = auth_config_candidate_refill(configs->slots[i], apply->public_addr,
+                                                  apply->publication);
+    return status;
+}
+
 static int apply_write(struct apply *apply)
 {
     struct publisher *publisher = apply->publisher;
@@ -298,9 +316,10 @@ static int apply_write(struct apply *apply)
     if (status == 0)
         status = host_write(&publisher->registry, apply->publication);
     if (status == 0)
+        status = apply_address(apply);
+    if (status == 0)
         status = binding_write(&publisher->registry, publisher->store, apply->publication,
-                               &apply->matches, apply->public_addr,
-                               !slice_is(apply->public_addr, publisher->public_addr));
+                               &apply->matches, publisher->block);
     return status;
 }
 
@@ -320,7 +339,8 @@ int publisher_apply(struct publisher *publisher, struct reading *reading, struct
 {
     struct apply apply = {.publisher = publisher, .reading = reading, .public_addr = public_addr};
     struct candidate_context context = {.addresses = publisher->addresses,
-                                        .addresses_context = publisher->addresses_context};
+                                        .addresses_context = publisher->addresses_context,
+                                        .public_addr = public_addr};
     int status = publication_begin(&apply.publication, publisher->store);
 
     if (status < 0)

@@ -137,12 +137,33 @@ static void watcher_follow_hosts(struct watcher *watcher, bool judging)
         watcher_fail("resolver", status);
 }
 
+static size_t list_apps(const struct document_list *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        count += list->documents[i].kind == DOCUMENT_APP;
+    return count;
+}
+
+static size_t watcher_apps(const struct watcher *watcher)
+{
+    const struct registry_list *apps = &watcher->publisher.registry.lists[DOCUMENT_APP];
+    size_t count = 0;
+
+    for (size_t i = 0; i < apps->count; i++)
+        count += apps->slots[i]->good != NULL;
+    return count;
+}
+
 /* true: a transaction was committed. */
 static bool watcher_read(struct watcher *watcher)
 {
     const struct settings *settings = &watcher->child.settings;
     int64_t began = clock_monotonic_milliseconds();
+    bool hosts = watcher->settings_wanted;
     size_t read;
+    size_t apps;
     int status;
 
     if (watcher->settings_wanted)
@@ -151,12 +172,17 @@ static bool watcher_read(struct watcher *watcher)
     watcher->settings_wanted = watcher->resources_wanted = false;
     child_heartbeat(&watcher->child);
     read = document_cache_read_count(&watcher->reading.cache);
-    watcher_follow_hosts(watcher, true);
+    apps = watcher_apps(watcher);
+    hosts = hosts || list_apps(&watcher->reading.resources.list) > 0;
+    if (hosts)
+        watcher_follow_hosts(watcher, true);
     status = publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr);
     if (status < 0)
         watcher_fail("documents could not be published", status);
     reading_forget_resources(&watcher->reading);
-    watcher_follow_hosts(watcher, false);
+    /* Hosts come with an app that was read, and go with one that is gone. */
+    if (hosts || watcher_apps(watcher) != apps)
+        watcher_follow_hosts(watcher, false);
     if (key_refresher_follow(watcher->refresher,
                              &watcher->publisher.registry.lists[DOCUMENT_AUTH_CONFIG]) < 0)
         watcher_fail("key sets", -ENOMEM);

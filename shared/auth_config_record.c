@@ -12,6 +12,8 @@ int auth_config_record_encode(const struct auth_config_record *config, struct bu
     record_put(&writer, "name", config->name);
     record_put_number(&writer, "revision", (int64_t)config->revision);
     record_put(&writer, "issuer", config->issuer);
+    for (size_t i = 0; i < config->audience_count; i++)
+        record_put(&writer, "audience", config->audiences[i]);
     record_put(&writer, "username_claim", config->username_claim);
     record_put_number(&writer, "algorithms", config->algorithms);
     record_put_number(&writer, "clock_skew", config->clock_skew);
@@ -55,6 +57,7 @@ int auth_config_record_decode(struct slice bytes, struct auth_config_record *out
     out->name = record_get(&reader, "name");
     out->revision = (uint64_t)record_get_number(&reader, "revision");
     out->issuer = record_get(&reader, "issuer");
+    out->audience_count = record_get_list(&reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
     out->username_claim = record_get(&reader, "username_claim");
     out->algorithms = (uint32_t)record_get_range(&reader, "algorithms", 0, UINT32_MAX);
     out->clock_skew = record_get_range(&reader, "clock_skew", 0, 300);
@@ -67,7 +70,8 @@ int auth_config_record_decode(struct slice bytes, struct auth_config_record *out
     out->last_fetch_ok = record_get_range(&reader, "last_fetch_ok", 0, 1) != 0;
     out->keys_fetched = record_get_range(&reader, "keys_fetched", 0, INT64_MAX);
     out->next_refresh = record_get_range(&reader, "next_refresh", 0, INT64_MAX);
-    if (out->revision == 0)
+    /* A config without an audience could only be meant to accept every token of its issuer. */
+    if (out->revision == 0 || out->audience_count == 0)
         return -EBADMSG;
     return record_end(&reader);
 }
@@ -78,8 +82,6 @@ int binding_record_encode(const struct binding_record *binding, struct buffer *o
 
     record_begin(&writer, out, '1');
     record_put(&writer, "config", binding->config);
-    for (size_t i = 0; i < binding->audience_count; i++)
-        record_put(&writer, "audience", binding->audiences[i]);
     return record_finish(&writer);
 }
 
@@ -90,9 +92,5 @@ int binding_record_decode(struct slice bytes, struct binding_record *out)
     *out = (struct binding_record){0};
     record_open(&reader, bytes, '1');
     out->config = record_get(&reader, "config");
-    out->audience_count = record_get_list(&reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
-    /* A binding without an audience would accept every token of its issuer. */
-    if (out->audience_count == 0)
-        return -EBADMSG;
     return record_end(&reader);
 }

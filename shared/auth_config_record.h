@@ -14,6 +14,8 @@
 
 enum { AUTH_AUDIENCES_MAX = 16, AUTH_CLAIMS_MAX = 16, AUTH_SCOPES_MAX = 32 };
 
+#define AUTH_AUDIENCE_APP "{{app}}"
+
 struct auth_claim {
     struct slice name;
     struct slice value; /* the claim must be this string, or an array that holds it */
@@ -25,6 +27,9 @@ struct auth_config_record {
      * left the set. Not when a key was added. Never 0. */
     uint64_t revision;
     struct slice issuer;
+    /* At least 1. AUTH_AUDIENCE_APP in one stands for the name of the app that is asked for. */
+    struct slice audiences[AUTH_AUDIENCES_MAX];
+    size_t audience_count;
     struct slice username_claim;
     uint32_t algorithms;     /* bits of 1 << enum jose_algorithm */
     int64_t clock_skew;      /* seconds, 0 to 300 */
@@ -44,8 +49,10 @@ struct auth_config_record {
 
 struct binding_record {
     struct slice config;
-    struct slice audiences[AUTH_AUDIENCES_MAX]; /* {{app.resource}} already filled in */
-    size_t audience_count;                      /* at least 1 */
+    /* The config's, for this app: filled in by the worker's catalog, not part of the record, so
+     * that another audience is one record, however many apps the config binds. */
+    struct slice audiences[AUTH_AUDIENCES_MAX];
+    size_t audience_count;
 };
 
 int auth_config_record_encode(const struct auth_config_record *config, struct buffer *out);

@@ -297,11 +297,41 @@ static struct slice catalog_pair(struct catalog *catalog, struct slice first, st
     return buffer_slice(&catalog->scratch);
 }
 
-/* Copies both values behind a new entry and decodes them there. `first` may be a borrowed read. */
-static int catalog_binding_decode(struct slice binding, struct slice config,
+/* An audience for this app: as it is, or filled in at *room, which grows by what it takes. */
+static struct slice catalog_audience(struct slice audience, struct slice app, char **room)
+{
+    struct slice mark = slice_from(AUTH_AUDIENCE_APP);
+    const char *at = memmem(audience.data, audience.size, mark.data, mark.size);
+    size_t before = at == NULL ? 0 : (size_t)(at - audience.data);
+    size_t after = audience.size - before - mark.size;
+    char *filled = *room;
+
+    if (at == NULL)
+        return audience;
+    memcpy(filled, audience.data, before);
+    memcpy(filled + before, app.data, app.size);
+    memcpy(filled + before + app.size, at + mark.size, after);
+    *room += before + app.size + after;
+    return slice_make(filled, before + app.size + after);
+}
+
+static void catalog_binding_fill(struct catalog_binding *binding, struct slice app, char *room)
+{
+    const struct auth_config_record *config = &binding->config;
+
+    for (size_t i = 0; i < config->audience_count; i++)
+        binding->record.audiences[i] = catalog_audience(config->audiences[i], app, &room);
+    binding->record.audience_count = config->audience_count;
+}
+
+/* Copies both values behind a new entry and decodes them there. `binding` may be a borrowed read.
+ * The audiences' room: the config's bytes hold them, and each takes the app's name once. */
+static int catalog_binding_decode(struct slice binding, struct slice config, struct slice app,
                                   struct binding_entry **out)
 {
-    struct binding_entry *entry = calloc(1, sizeof(*entry) + binding.size + config.size);
+    size_t size = binding.size + config.size;
+    struct binding_entry *entry =
+        calloc(1, sizeof(*entry) + size + config.size + AUTH_AUDIENCES_MAX * app.size);
     int error;
 
     if (entry == NULL)
@@ -318,6 +348,7 @@ static int catalog_binding_decode(struct slice binding, struct slice config,
         free(entry);
         return error;
     }
+    catalog_binding_fill(&entry->binding, app, entry->bytes + size);
     *out = entry;
     return 0;
 }
@@ -343,7 +374,7 @@ static int catalog_binding_read(struct catalog *catalog, struct slice app, struc
     error = store_get(catalog->store, STORE_APP_AUTH_CONFIGS, &key, &config);
     if (error != 0)
         return error == -ENOENT ? -EBADMSG : error;
-    return catalog_binding_decode(binding, config, out);
+    return catalog_binding_decode(binding, config, app, out);
 }
 
 const struct catalog_binding *catalog_binding_find(struct catalog *catalog, struct slice app,

@@ -293,9 +293,9 @@ static void test_first_publication(void **state)
     assert_int_equal(app.endpoint_count, 1);
     assert_int_equal(app.endpoints[0].address_count, 1);
     assert_true(look_binding(fixture, "one", "https://i", &binding));
-    assert_int_equal(binding.audience_count, 1);
-    assert_true(slice_is(binding.audiences[0], "x-" GATE "/mcp/apps/one"));
     assert_true(look_config(fixture, "idp", &config));
+    assert_int_equal(config.audience_count, 1);
+    assert_true(slice_is(config.audiences[0], "x-" GATE "/mcp/apps/{{app}}"));
     assert_true(config.keys_static && config.keys_usable && config.last_fetch_ok);
     assert_int_not_equal(config.revision, 0);
     assert_true(look_key(fixture, "idp", "a"));
@@ -330,7 +330,7 @@ static void test_only_touched_pairs_are_matched(void **state)
 {
     struct fixture *fixture = *state;
     const char *apps = APP("one", "a") APP("two", "a") APP("three", "b");
-    struct binding_record binding;
+    struct auth_config_record config;
     uint64_t before;
 
     assert_int_equal(apply(fixture, apps,
@@ -343,12 +343,63 @@ static void test_only_touched_pairs_are_matched(void **state)
                            CONFIG("x", "a", "https://x", "2", STATIC_A)
                                CONFIG("y", "b", "https://y", "1", STATIC_A)),
                      1);
-    assert_int_equal(counted(fixture, COUNT_LABEL_MATCHES), 9);
-    assert_int_not_equal(revision(fixture, "x"), before);
-    assert_true(look_binding(fixture, "two", "https://x", &binding));
-    assert_true(slice_is(binding.audiences[0], "2"));
+    /* What it binds now, and what it bound before: against three apps each. */
+    assert_int_equal(counted(fixture, COUNT_LABEL_MATCHES), 12);
+    assert_true(look_config(fixture, "x", &config));
+    assert_int_not_equal(config.revision, before);
+    assert_true(slice_is(config.audiences[0], "2"));
+    assert_string_equal(bound(fixture, "two", "https://x"), "x");
     assert_string_equal(bound(fixture, "three", "https://x"), "");
     assert_string_equal(bound(fixture, "three", "https://y"), "y");
+}
+
+/* Many configs are looked up by label; wildcards, several labels and values as label.h has them. */
+static void test_many_configs_match_as_one_would(void **state)
+{
+    static const struct {
+        const char *labels;
+        const char *bound[3]; /* whether to one (env a, tier x), two (env b), three (env a) */
+    } cases[] = {
+        {"{env: a}", {"y", "", "y"}},         {"{env: [a, a, b]}", {"y", "y", "y"}},
+        {"{env: '*'}", {"y", "y", "y"}},      {"{'*': '*'}", {"y", "y", "y"}},
+        {"{env: a, tier: x}", {"y", "", ""}}, {"{env: b, tier: x}", {"", "", ""}},
+        {"{tier: '*'}", {"y", "", ""}},       {"{none: a}", {"", "", ""}},
+    };
+    static const char *const names[] = {"one", "two", "three"};
+    enum { CASES = sizeof(cases) / sizeof(cases[0]), ROUNDS = 3 };
+    struct fixture *fixture = *state;
+    struct buffer configs = {0};
+
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < CASES; i++)
+            assert_int_equal(
+                buffer_append_format(&configs,
+                                     "---\nversion: v1\nkind: app_auth_config\nmetadata: {name: "
+                                     "c%d-%d}\nspec:\n  app_labels: %s\n  jwt: {issuer: i%d-%d, "
+                                     "audience: a, static_jwks: '{\"keys\":[" KEY_A "]}'}\n",
+                                     round, i, cases[i].labels, round, i),
+                0);
+    assert_int_equal(buffer_append(&configs, "", 1), 0);
+    apply(fixture,
+          "version: v1\nkind: app\nmetadata: {name: one, labels: {env: a, tier: x}}\n"
+          "spec: {uri: 'mcp+http://localhost:1'}\n" APP("two", "b") APP("three", "a"),
+          buffer_data(&configs));
+    for (int i = 0; i < CASES; i++) {
+        char issuer[16];
+
+        snprintf(issuer, sizeof(issuer), "i%d-%d", ROUNDS - 1, i);
+        for (int app = 0; app < 3; app++)
+            assert_int_equal(bound(fixture, names[app], issuer)[0] == 'c',
+                             cases[i].bound[app][0] == 'y');
+    }
+    /* All go: so does every binding. */
+    apply(fixture,
+          "version: v1\nkind: app\nmetadata: {name: one, labels: {env: a, tier: x}}\n"
+          "spec: {uri: 'mcp+http://localhost:1'}\n" APP("two", "b") APP("three", "a"),
+          NULL);
+    assert_string_equal(bound(fixture, "one", "i0-0"), "");
+    assert_string_equal(bound(fixture, "two", "i2-3"), "");
+    buffer_free(&configs);
 }
 
 static void test_labels_that_go_take_the_binding(void **state)
@@ -543,13 +594,16 @@ static void test_public_address_of_the_gate_fills_again(void **state)
 {
     struct fixture *fixture = *state;
     const char *config = CONFIG("idp", "a", "https://i", "{{app.resource}}", STATIC_A);
-    struct binding_record binding;
+    struct auth_config_record record;
+    uint64_t before;
 
     apply(fixture, APP("one", "a"), config);
+    before = revision(fixture, "idp");
     fixture->gate = slice_from("https://other.example.com");
     assert_int_equal(apply(fixture, APP("one", "a"), config), 1);
-    assert_true(look_binding(fixture, "one", "https://i", &binding));
-    assert_true(slice_is(binding.audiences[0], "https://other.example.com/mcp/apps/one"));
+    assert_true(look_config(fixture, "idp", &record));
+    assert_true(slice_is(record.audiences[0], "https://other.example.com/mcp/apps/{{app}}"));
+    assert_int_equal(record.revision, before);
 }
 
 #define WEB(name, host)                                                                           \
@@ -865,6 +919,7 @@ int main(void)
         TEST(test_nothing_new_is_no_transaction),
         TEST(test_an_empty_start_has_a_generation),
         TEST(test_only_touched_pairs_are_matched),
+        TEST(test_many_configs_match_as_one_would),
         TEST(test_labels_that_go_take_the_binding),
         TEST(test_refused_document_keeps_its_last_good),
         TEST(test_refused_without_a_good_version),
