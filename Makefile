@@ -11,6 +11,8 @@ endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 10
+# V=1 shows the commands.
+Q = $(if $(V),,@)
 
 PACKAGES = openssl yaml-0.1 libcjson libcurl libcares
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -47,31 +49,45 @@ help:
 	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
 	@echo 'make clang      the program and its unit tests by clang'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
+	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
 	@echo 'make deps       the Debian packages that all of these need'
 
 # The program.
 $(BUILD)/gatehouse: $(BUILD)/master/main.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo '  AR $@'
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Tests.
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
 
 unit-programs: $(UNIT_TESTS)
 
 unit: $(UNIT_TESTS)
 	tests/run.sh unit $(BUILD)
+
+# The price of an authenticated request by the number of apps and configs; see flat_cost.sh.
+bench-flat: deps-build+valgrind
+	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/flat_cost
+	tests/bench/flat_cost.sh $(BUILD)/bench/flat_cost
+
+$(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=store_scan,--wrap=label_matches -o $@ $< $(LIBRARY) $(LIBS)
 
 deps:
 	tests/deps.sh build demo test check valgrind
@@ -104,7 +120,8 @@ fuzz: deps-build+check
 		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-run
 
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LIBS)
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBRARY) $(LIBS)
 
 fuzz-run: $(FUZZ_TARGETS)
 	tests/check/fuzz.sh $(FUZZ_SECONDS) $(BUILD) $(FUZZ_TARGETS)
@@ -114,22 +131,23 @@ check: deps-build+test+check
 	$(MAKE) check-includes check-headers check-format check-tidy check-sizes
 
 check-includes:
-	tests/check/includes.sh
+	@tests/check/includes.sh
 
 check-headers:
-	tests/check/headers.sh '$(LANGUAGE) $(PACKAGE_CFLAGS)' $(HEADERS)
+	@tests/check/headers.sh '$(LANGUAGE) $(PACKAGE_CFLAGS)' $(HEADERS)
 
 check-format:
-	clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(UNIT_SOURCES) $(FUZZ_SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(UNIT_SOURCES) $(FUZZ_SOURCES)
 
 check-tidy: $(TIDY_STAMPS)
 
 check-sizes:
-	tests/check/sizes.sh $(SOURCES) $(HEADERS)
+	@tests/check/sizes.sh $(SOURCES) $(HEADERS)
 
 $(BUILD)/tidy/%.stamp: %.c $(HEADERS) .clang-tidy
 	@mkdir -p $(@D)
-	clang-tidy --quiet $< -- $(LANGUAGE) $(PACKAGE_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
+	@echo '  TIDY $<'
+	$(Q)clang-tidy --quiet $< -- $(LANGUAGE) $(PACKAGE_CFLAGS) 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 install: $(BUILD)/gatehouse
@@ -145,7 +163,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench-flat deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 
 #include "conf/app_candidate.h"
 #include "conf/auth_config_candidate.h"
+#include "conf/lock_candidate.h"
 
 #include <errno.h>
 
@@ -34,6 +35,8 @@ int candidate_stage(struct registry_slot *slot, const struct document *document,
         return app_candidate_stage(slot, document, context);
     case DOCUMENT_AUTH_CONFIG:
         return auth_config_candidate_stage(slot, document, context);
+    case DOCUMENT_LOCK:
+        return lock_candidate_stage(slot, document);
     default:
         if (slot->good != NULL && slice_equal(slot->good->origin.good_hash, document->hash))
             return 0;
@@ -49,6 +52,8 @@ int candidate_write(struct registry_slot *slot, struct store *store,
         return app_candidate_write(slot, publication);
     case DOCUMENT_AUTH_CONFIG:
         return auth_config_candidate_write(slot, store, publication);
+    case DOCUMENT_LOCK:
+        return lock_candidate_write(slot, publication);
     default:
         return 0;
     }

@@ -3,6 +3,7 @@
 #include "conf/app_document.h"
 #include "conf/auth_config_document.h"
 #include "conf/document_hash.h"
+#include "conf/lock_document.h"
 #include "conf/suggestion.h"
 #include "conf/text_file.h"
 
@@ -43,7 +44,7 @@ void document_list_free(struct document_list *list)
     *list = (struct document_list){0};
 }
 
-/* A role or a lock: what every document has, and a specification that is not looked into. */
+/* A role: what every document has, and a specification that is not looked into. */
 struct plain_form {
     struct slice version, kind, name, description;
     const struct yaml_node *labels, *spec;
@@ -76,8 +77,8 @@ static const struct schema_row plain_rows[] = {
 static const struct schema plain_schema = {.rows = plain_rows,
                                            .count = sizeof(plain_rows) / sizeof(plain_rows[0])};
 
-static void plain_document_read(const struct yaml_node *root, enum document_kind kind,
-                                struct schema_context *context, struct document *out)
+static void plain_document_read(const struct yaml_node *root, struct schema_context *context,
+                                struct document *out)
 {
     size_t before = context->diagnostics->errors;
     struct plain_form form = {0};
@@ -86,9 +87,8 @@ static void plain_document_read(const struct yaml_node *root, enum document_kind
     if (form.spec != NULL && form.spec->kind != YAML_MAPPING)
         schema_error(context, form.spec, "", "spec", NULL, "must be a mapping");
     diagnostics_add(context->diagnostics, DIAGNOSTIC_WARNING, root->place, "kind",
-                    "it forbids and allows nothing", "a %s is not acted on by this release",
-                    kind_names[kind - DOCUMENT_APP]);
-    *out = (struct document){.kind = kind, .name = form.name, .place = root->place};
+                    "it forbids and allows nothing", "a role is not acted on by this release");
+    *out = (struct document){.kind = DOCUMENT_ROLE, .name = form.name, .place = root->place};
     if (context->diagnostics->errors == before)
         document_hash(out, context->arena);
     out->state = out->hash.size > 0 ? DOCUMENT_GOOD : DOCUMENT_REFUSED;
@@ -143,8 +143,10 @@ static void document_read(const struct yaml_node *root, struct schema_context *c
         auth_config_document_read(root, context, out);
         break;
     case DOCUMENT_ROLE:
+        plain_document_read(root, context, out);
+        break;
     case DOCUMENT_LOCK:
-        plain_document_read(root, kind, context, out);
+        lock_document_read(root, context, out);
         break;
     case DOCUMENT_UNKNOWN:
         document_unknown(root, context, out);

@@ -12,6 +12,7 @@
 #include "conf/diagnostic.h"
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
+#include "shared/revocation_record.h"
 #include "shared/settings.h"
 
 enum { DOCUMENT_FILE_MAX = 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes; documents in all */
@@ -45,6 +46,12 @@ struct app_document {
     struct slice ca_file;     /* absolute; empty: none. record.ca_pem is read by the watcher */
 };
 
+struct lock_document {
+    struct revocation_target target;
+    int64_t expires; /* wall seconds; 0: never */
+    struct slice message;
+};
+
 struct document {
     enum document_kind kind;
     enum document_state state;
@@ -55,6 +62,7 @@ struct document {
     union {
         struct app_document app;
         struct auth_config_document auth_config;
+        struct lock_document lock;
     };
 };
 

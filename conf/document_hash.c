@@ -1,5 +1,6 @@
 #include "conf/document_hash.h"
 
+#include "conf/lock_document.h"
 #include "shared/digest.h"
 #include "shared/record.h"
 
@@ -48,6 +49,14 @@ static int hash_encode_app(const struct app_document *app, struct buffer *out)
     return record_finish(&writer);
 }
 
+static int hash_encode_lock(const struct document *document, struct buffer *out)
+{
+    struct revocation_record record;
+
+    lock_record_fill(document, &record);
+    return revocation_record_encode(&record, out);
+}
+
 static int hash_encode_name(const struct document *document, struct buffer *out)
 {
     struct record_writer writer;
@@ -70,6 +79,8 @@ void document_hash(struct document *document, struct arena *arena)
         error = hash_encode_app(&document->app, &encoded);
     else if (document->kind == DOCUMENT_AUTH_CONFIG)
         error = hash_encode_config(&document->auth_config, &encoded);
+    else if (document->kind == DOCUMENT_LOCK)
+        error = hash_encode_lock(document, &encoded);
     else
         error = hash_encode_name(document, &encoded);
     if (error == 0) {

@@ -65,6 +65,8 @@ int document_record_encode(const struct document_record *record, struct buffer *
     record_put_number(&writer, "time", record->time);
     record_put(&writer, "good", record->good_hash);
     place_put(&writer, &record->good_place);
+    if (record->revocation.size > 0)
+        record_put(&writer, "revocation", record->revocation);
     record_put_number(&writer, "key_epoch", (int64_t)record->key_epoch);
     record_put(&writer, "jwks_url", record->jwks_url);
     record_put_number(&writer, "jwks_insecure", record->jwks_insecure);
@@ -123,6 +125,8 @@ int document_record_decode(struct slice bytes, struct document_record *out, void
     out->time = record_get_number(&reader, "time");
     out->good_hash = record_get(&reader, "good");
     out->good_place = place_get(&reader);
+    if (record_next_is(&reader, "revocation"))
+        out->revocation = record_get(&reader, "revocation");
     out->key_epoch = (uint64_t)record_get_range(&reader, "key_epoch", 0, INT64_MAX);
     out->jwks_url = record_get(&reader, "jwks_url");
     out->jwks_insecure = record_get_range(&reader, "jwks_insecure", 0, 1) == 1;

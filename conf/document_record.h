@@ -3,7 +3,8 @@
  *
  * Written and read by the watcher alone; others may show it. Besides the last judgement it keeps
  * what the watcher needs of the last good version over a restart, and workers do not: where it
- * stood, its hash, and of an app auth config whom it selects and where its keys come from.
+ * stood, its hash, of a lock where its record is, and of an app auth config whom it selects and
+ * where its keys come from.
  */
 #ifndef GATEHOUSE_CONF_DOCUMENT_RECORD_H
 #define GATEHOUSE_CONF_DOCUMENT_RECORD_H
@@ -20,7 +21,8 @@ struct document_record {
 
     struct slice good_hash; /* empty: there is no good version, and nothing below counts */
     struct place good_place;
-    uint64_t key_epoch; /* differs after a key left the set */
+    struct slice revocation; /* of a lock: its record's key */
+    uint64_t key_epoch;      /* differs after a key left the set */
     struct slice jwks_url;
     bool jwks_insecure;
     /* Of the key set that is held, so that it is fetched again only if it changed; or empty. */

@@ -317,7 +317,7 @@ static void fetch_ended(struct key_fetch *fetch, CURLcode code)
 
 static void fetcher_settle(struct key_fetcher *fetcher)
 {
-    struct key_fetch *fetch = fetcher->fetches;
+    struct key_fetch *fetch;
     CURLMsg *message;
     int left;
 

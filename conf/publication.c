@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/generation_record.h"
 #include "shared/record.h"
+#include "shared/revocation_record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -159,8 +160,13 @@ static int change_differs(const struct publication *publication, const struct ch
     return change->deleted || !slice_equal(now, slice_make(change->value, change->size));
 }
 
+/* What a transaction moves. */
+struct movement {
+    bool generation, revocations;
+};
+
 /* Takes out of the list what needs no writing; look-ups by key end here. 0 or -errno. */
-static int publication_reduce(struct publication *publication)
+static int publication_reduce(struct publication *publication, struct movement *movement)
 {
     struct change **link = &publication->newest;
 
@@ -171,6 +177,10 @@ static int publication_reduce(struct publication *publication)
         if (differs < 0)
             return differs;
         if (differs) {
+            if (change->database == STORE_REVOCATIONS)
+                movement->revocations = true;
+            else
+                movement->generation = true;
             link = &change->before;
             continue;
         }
@@ -182,48 +192,74 @@ static int publication_reduce(struct publication *publication)
 }
 
 /* *fresh: the environment never had a transaction of ours. */
-static int publication_generation(struct publication *publication, uint64_t *generation,
-                                  bool *fresh)
+static int numbers_read(struct store *store, struct publication_numbers *numbers, bool *fresh)
 {
     struct store_key key;
     struct slice value;
     int status;
 
+    memset(numbers, 0, sizeof(*numbers));
     generation_record_key(&key);
-    status = store_get(publication->store, STORE_META, &key, &value);
-    *generation = 0;
+    status = store_get(store, STORE_META, &key, &value);
     *fresh = status == -ENOENT;
-    if (*fresh)
+    if (status == 0)
+        status = generation_record_decode(value, &numbers->generation);
+    if (status < 0 && !*fresh)
+        return status;
+    revocation_sequence_key(&key);
+    status = store_get(store, STORE_META, &key, &value);
+    if (status == -ENOENT) {
+        numbers->revocations = numbers->generation;
         return 0;
-    return status < 0 ? status : generation_record_decode(value, generation);
+    }
+    return status < 0 ? status : revocation_sequence_decode(value, &numbers->revocations);
 }
 
-/* `meta`: the generation, and when it was made. */
-static int publication_meta(struct publication *publication, uint64_t generation)
+static int meta_put(struct store *store, const struct store_key *key, int encoded,
+                    struct buffer *bytes)
+{
+    int status = encoded;
+
+    if (status == 0)
+        status = store_put(store, STORE_META, key, buffer_slice(bytes));
+    buffer_free(bytes);
+    return status;
+}
+
+static int meta_put_time(struct store *store)
 {
     struct record_writer writer;
     struct buffer bytes = {0};
     struct store_key key;
-    int status = generation_record_encode(generation, &bytes);
 
-    generation_record_key(&key);
-    if (status == 0)
-        status = store_put(publication->store, STORE_META, &key, buffer_slice(&bytes));
-    buffer_clear(&bytes);
     record_begin(&writer, &bytes, '1');
     record_put_number(&writer, "time", clock_wall_seconds());
     store_key_of(&key, slice_from("time"));
-    if (status == 0)
-        status = record_finish(&writer);
-    if (status == 0)
-        status = store_put(publication->store, STORE_META, &key, buffer_slice(&bytes));
-    buffer_free(&bytes);
+    return meta_put(store, &key, record_finish(&writer), &bytes);
+}
+
+/* `meta`: the numbers, and when they were made. */
+static int meta_write(struct store *store, const struct movement *movement,
+                      const struct publication_numbers *numbers)
+{
+    struct buffer bytes = {0};
+    struct store_key key;
+    int status = meta_put_time(store);
+
+    generation_record_key(&key);
+    if (status == 0 && movement->generation)
+        status =
+            meta_put(store, &key, generation_record_encode(numbers->generation, &bytes), &bytes);
+    revocation_sequence_key(&key);
+    if (status == 0 && movement->revocations)
+        status =
+            meta_put(store, &key, revocation_sequence_encode(numbers->revocations, &bytes), &bytes);
     return status;
 }
 
-static int publication_write(struct publication *publication, uint64_t generation)
+static int changes_write(const struct publication *publication)
 {
-    int status = publication_meta(publication, generation);
+    int status = 0;
 
     for (struct change *change = publication->newest; change != NULL && status == 0;
          change = change->before) {
@@ -236,29 +272,61 @@ static int publication_write(struct publication *publication, uint64_t generatio
     return status;
 }
 
-int publication_commit(struct publication *publication, uint64_t *generation)
+/* Whether the snapshot is older than one that was seen: someone turned the lock file back. */
+static bool numbers_fell(const struct publication_numbers *now,
+                         const struct publication_numbers *before)
+{
+    return now->generation < before->generation || now->revocations < before->revocations;
+}
+
+/* `present`: what the changes were made against. */
+static int publication_write(const struct publication *publication, const struct movement *movement,
+                             const struct publication_numbers *present,
+                             const struct publication_numbers *numbers)
 {
     struct store *store = publication->store;
-    int status = publication_reduce(publication);
-    bool fresh = false;
+    struct publication_numbers newest;
+    bool fresh;
+    int status = store_write_begin(store);
 
-    if (status == 0)
-        status = publication_generation(publication, generation, &fresh);
-    if (status < 0 || (publication->newest == NULL && !fresh)) {
-        publication_abort(publication);
-        return status;
-    }
-    status = store_write_begin(store);
-    if (status == 0) {
-        status = publication_write(publication, *generation + 1);
-        if (status == 0)
-            status = store_commit(store);
-        else
-            store_abort(store);
-    }
-    publication_abort(publication);
     if (status < 0)
         return status;
-    *generation += 1;
-    return 1;
+    status = numbers_read(store, &newest, &fresh);
+    if (status == 0 && numbers_fell(present, &newest))
+        status = -ESTALE;
+    if (status == 0)
+        status = meta_write(store, movement, numbers);
+    if (status == 0)
+        status = changes_write(publication);
+    if (status == 0)
+        return store_commit(store);
+    store_abort(store);
+    return status;
+}
+
+int publication_commit(struct publication *publication, struct publication_numbers *numbers)
+{
+    struct publication_numbers before = *numbers;
+    struct movement movement = {0};
+    bool fresh = false;
+    int status = publication_reduce(publication, &movement);
+
+    if (status == 0)
+        status = numbers_read(publication->store, numbers, &fresh);
+    if (status == 0 && numbers_fell(numbers, &before))
+        status = -ESTALE;
+    movement.generation = movement.generation || fresh;
+    if (status == 0 && (movement.generation || movement.revocations)) {
+        struct publication_numbers next = {.generation = numbers->generation + movement.generation,
+                                           .revocations =
+                                               numbers->revocations + movement.revocations};
+
+        status = publication_write(publication, &movement, numbers, &next);
+        if (status == 0) {
+            *numbers = next;
+            status = 1;
+        }
+    }
+    publication_abort(publication);
+    return status;
 }

@@ -28,9 +28,18 @@ int publisher_open(struct publisher *publisher)
 
     if (status < 0)
         return status;
+    publisher->numbers = (struct publication_numbers){
+        .generation = atomic_load_explicit(&publisher->public->generation, memory_order_relaxed),
+        .revocations = atomic_load_explicit(&publisher->public->revocations, memory_order_relaxed),
+    };
     status = registry_load(&publisher->registry, publisher->store, publication);
-    publication_abort(publication);
-    return status;
+    if (status < 0) {
+        publication_abort(publication);
+        return status;
+    }
+    /* What was published is served, also while nothing more can be. */
+    status = publisher_commit(publisher, publication);
+    return status < 0 ? status : 0;
 }
 
 void publisher_close(struct publisher *publisher)
@@ -40,21 +49,25 @@ void publisher_close(struct publisher *publisher)
     publisher->public_addr = NULL;
 }
 
-static int publisher_commit(struct publisher *publisher, struct publication *publication)
+int publisher_commit(struct publisher *publisher, struct publication *publication)
 {
-    int committed = publication_commit(publication, &publisher->generation);
+    int committed = publication_commit(publication, &publisher->numbers);
+    const struct publication_numbers *numbers = &publisher->numbers;
 
-    if (committed < 0) {
-        log_error("publish_failed", "the config environment was not changed: %s",
-                  strerror(-committed));
+    if (committed < 0)
         return committed;
-    }
-    atomic_store_explicit(&publisher->public->generation, publisher->generation,
+    atomic_store_explicit(&publisher->public->generation, numbers->generation,
                           memory_order_release);
+    /* Never backwards: what a worker once refused by must not be forgotten. */
+    if (atomic_load_explicit(&publisher->public->revocations, memory_order_relaxed) <
+        numbers->revocations)
+        atomic_store_explicit(&publisher->public->revocations, numbers->revocations,
+                              memory_order_release);
     if (committed == 0)
         return 0;
     scoreboard_count(publisher->block, COUNT_PUBLISHED);
-    log_info("published", "generation %llu", (unsigned long long)publisher->generation);
+    log_info("published", "generation %llu, revocations %llu",
+             (unsigned long long)numbers->generation, (unsigned long long)numbers->revocations);
     return 1;
 }
 
@@ -177,6 +190,18 @@ static int status_write(struct apply *apply, struct registry_slot *slot)
     return status_put(apply, slot, &key, &record);
 }
 
+static const void *entry_record(const struct registry_slot *slot)
+{
+    switch (slot->kind) {
+    case DOCUMENT_APP:
+        return &slot->good->app;
+    case DOCUMENT_AUTH_CONFIG:
+        return &slot->good->config;
+    default:
+        return NULL; /* its key, in the origin, is enough */
+    }
+}
+
 /* Where a document stands must outlive the reading: its file decides whether it is kept. */
 static int slot_move(struct registry_slot *slot)
 {
@@ -190,10 +215,7 @@ static int slot_move(struct registry_slot *slot)
     origin = slot->good->origin;
     origin.good_place = slot->place;
     origin.place = slot->place;
-    status = registry_entry_make(slot->kind,
-                                 slot->kind == DOCUMENT_APP ? (const void *)&slot->good->app
-                                                            : (const void *)&slot->good->config,
-                                 &origin, &moved);
+    status = registry_entry_make(slot->kind, entry_record(slot), &origin, &moved);
     if (status < 0)
         return status;
     registry_entry_free(slot->good);

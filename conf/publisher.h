@@ -22,13 +22,16 @@ struct publisher {
     candidate_addresses addresses;
     void *addresses_context;
     struct registry registry;
-    uint64_t generation;
-    char *public_addr; /* owned; of the last reading */
+    struct publication_numbers numbers; /* of the last commit */
+    char *public_addr;                  /* owned; of the last reading */
 };
 
 /* Loads what was published before. The fields above `registry` are filled by the caller. */
 int publisher_open(struct publisher *publisher);
 void publisher_close(struct publisher *publisher);
+
+/* Ends a publication that the caller began: writes it, then shows it on the scoreboard. */
+int publisher_commit(struct publisher *publisher, struct publication *publication);
 
 /* Judges a whole reading of the documents, and settles it. `public_addr` fills {{app.resource}}. */
 int publisher_apply(struct publisher *publisher, struct reading *reading, struct slice public_addr);

@@ -13,6 +13,8 @@ static int record_encode(enum document_kind kind, const void *record, struct buf
         return app_record_encode(record, out);
     if (kind == DOCUMENT_AUTH_CONFIG)
         return auth_config_record_encode(record, out);
+    if (kind == DOCUMENT_LOCK && record != NULL)
+        return revocation_record_encode(record, out);
     return 0;
 }
 
@@ -28,6 +30,8 @@ static int entry_decode(struct registry_entry *entry, enum document_kind kind, s
         status = app_record_decode(record, &entry->app);
     else if (kind == DOCUMENT_AUTH_CONFIG)
         status = auth_config_record_decode(record, &entry->config);
+    else if (kind == DOCUMENT_LOCK && record_size > 0)
+        status = revocation_record_decode(record, &entry->lock);
     if (status == 0)
         status = document_record_decode(origin, &entry->origin, &entry->selectors);
     return status;

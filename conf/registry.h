@@ -19,6 +19,7 @@ struct registry_entry {
     union {
         struct app_record app;
         struct auth_config_record config;
+        struct revocation_record lock; /* empty when it was loaded: origin.revocation is its key */
     };
     char *memory;
     void *selectors;
@@ -54,7 +55,7 @@ struct registry {
     struct registry_list lists[DOCUMENT_LOCK + 1];
 };
 
-/* Copies the record (struct app_record, struct auth_config_record, or NULL for kinds without one)
+/* Copies the record (struct app_record, auth_config_record, revocation_record, or NULL for none)
  * and its origin. 0; -EMSGSIZE when one is too large to be published; -ENOMEM. */
 int registry_entry_make(enum document_kind kind, const void *record,
                         const struct document_record *origin, struct registry_entry **out);

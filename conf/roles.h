@@ -2,6 +2,8 @@
 #ifndef GATEHOUSE_CONF_ROLES_H
 #define GATEHOUSE_CONF_ROLES_H
 
+#include <stddef.h>
+
 /* Reads gatehouse.yaml from SETTINGS_FILE_FD (its path in `--path`), sends MESSAGE_SETTINGS and
  * exits 0; 78 after every error was logged. */
 int reader_main(int argc, char **argv);
@@ -10,5 +12,8 @@ int watcher_main(int argc, char **argv);
 /* `gatehouse check -c FILE`: validates settings and resources, prints every error on standard
  * error; 0 or 78. */
 int check_main(const char *path);
+/* For the commands that look at a state directory: gate.state_dir of the settings file, absolute,
+ * NUL-terminated. 0; 78 after every error was printed on standard error. */
+int state_dir_read(const char *path, char *out, size_t room);
 
 #endif

@@ -4,9 +4,11 @@
  * messages; what changed is published by publisher.h. It never meets a client, never executes
  * anything, and never blocks: each step is bounded.
  */
+#include "conf/control.h"
 #include "conf/key_refresh.h"
 #include "conf/publisher.h"
 #include "conf/resolver.h"
+#include "conf/revoker.h"
 #include "conf/roles.h"
 #include "conf/source.h"
 #include "shared/child.h"
@@ -23,6 +25,10 @@
 #define WATCHER_GATHER 0.02
 #define WATCHER_READER_CHECK 10.0
 #define WATCHER_READY_WAIT 3.0
+#define WATCHER_SWEEP 5.0
+#define WATCHER_SWEEP_ON 0.1
+#define WATCHER_ROOM_WAIT 0.5 /* between tries while disk or map is full, doubling */
+#define WATCHER_ROOM_WAIT_MAX 4.0
 
 enum { OUTCOMES_MAX = 256 };
 
@@ -36,13 +42,19 @@ struct watcher {
     struct source *source;
     struct resolver *resolver;
     struct key_refresher *refresher;
+    struct control *control;
+    struct store_key swept; /* where the sweep of revocations goes on */
     ev_io channel;
     ev_timer heartbeat;
     ev_timer gather;
     ev_timer reader_check;
+    ev_timer sweep;
     ev_timer patience; /* with fetches and names, before READY */
     bool settings_wanted, resources_wanted, keys_wanted, addresses_wanted;
     bool ready;
+    bool full;    /* a change waits for room in the store */
+    bool blocked; /* found in this turn */
+    ev_tstamp room_wait;
 };
 
 _Noreturn static void watcher_fail(const char *what, int error)
@@ -81,6 +93,42 @@ static void on_keys(void *context)
 
     watcher->keys_wanted = true;
     watcher_gather(watcher);
+}
+
+/* Loads what was published into an empty publisher. */
+static void watcher_load(struct watcher *watcher)
+{
+    int status = publisher_open(&watcher->publisher);
+
+    if (status < 0)
+        watcher_fail("what was published before", status);
+}
+
+/* What a publishing function gave. Without room nothing ends: what is published is served on, and
+ * the change is tried again until it fits. true: a transaction was committed. */
+static bool watcher_published(struct watcher *watcher, const char *what, int status)
+{
+    if (status >= 0)
+        return status > 0;
+    if (status != -ENOSPC && status != -EIO)
+        watcher_fail(what, status);
+    if (!watcher->full) {
+        log_error("config_store_full", "%s: %s; changes wait until there is room", what,
+                  strerror(-status));
+        watcher->room_wait = WATCHER_ROOM_WAIT;
+    }
+    watcher->full = watcher->blocked = true;
+    /* Memory may be ahead of the store: what was not committed did not happen. */
+    publisher_close(&watcher->publisher);
+    document_cache_free(&watcher->reading.cache); /* it points at what was in memory */
+    watcher_load(watcher);
+    watcher->resources_wanted = true;
+    ev_timer_stop(watcher->loop, &watcher->gather);
+    ev_timer_set(&watcher->gather, watcher->room_wait, 0);
+    ev_timer_start(watcher->loop, &watcher->gather);
+    if (watcher->room_wait < WATCHER_ROOM_WAIT_MAX)
+        watcher->room_wait *= 2;
+    return false;
 }
 
 /* Master tells the workers; they would see the scoreboard anyway. */
@@ -164,7 +212,7 @@ static bool watcher_read(struct watcher *watcher)
     bool hosts = watcher->settings_wanted;
     size_t read;
     size_t apps;
-    int status;
+    bool committed;
 
     if (watcher->settings_wanted)
         reading_settings(&watcher->reading, settings->path);
@@ -176,9 +224,9 @@ static bool watcher_read(struct watcher *watcher)
     hosts = hosts || list_apps(&watcher->reading.resources.list) > 0;
     if (hosts)
         watcher_follow_hosts(watcher, true);
-    status = publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr);
-    if (status < 0)
-        watcher_fail("documents could not be published", status);
+    committed = watcher_published(
+        watcher, "documents cannot be published",
+        publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr));
     reading_forget_resources(&watcher->reading);
     /* Hosts come with an app that was read, and go with one that is gone. */
     if (hosts || watcher_apps(watcher) != apps)
@@ -188,32 +236,32 @@ static bool watcher_read(struct watcher *watcher)
         watcher_fail("key sets", -ENOMEM);
     log_info("documents_judged", "%zu of %zu files read in %lld ms", read,
              watcher->reading.cache.count, (long long)(clock_monotonic_milliseconds() - began));
-    return status > 0;
+    return committed;
 }
 
 static bool watcher_take_keys(struct watcher *watcher)
 {
     static struct key_set_outcome outcomes[OUTCOMES_MAX];
     size_t count = key_refresher_take(watcher->refresher, outcomes, OUTCOMES_MAX);
-    int status = publisher_fetched(&watcher->publisher, outcomes, count);
+    bool committed = watcher_published(watcher, "key sets cannot be published",
+                                       publisher_fetched(&watcher->publisher, outcomes, count));
 
+    if (watcher->blocked)
+        return false; /* the outcomes stay where they are */
     key_refresher_taken(watcher->refresher);
-    if (status < 0)
-        watcher_fail("key sets could not be published", status);
     watcher->keys_wanted = count == OUTCOMES_MAX;
     if (watcher->keys_wanted)
         watcher_gather(watcher);
-    return status > 0;
+    return committed;
 }
 
 static bool watcher_take_addresses(struct watcher *watcher)
 {
-    int status = publisher_readdress(&watcher->publisher);
+    bool committed = watcher_published(watcher, "addresses cannot be published",
+                                       publisher_readdress(&watcher->publisher));
 
-    if (status < 0)
-        watcher_fail("addresses could not be published", status);
-    watcher->addresses_wanted = false;
-    return status > 0;
+    watcher->addresses_wanted = watcher->blocked;
+    return committed;
 }
 
 /* READY once what can be served is as good as it gets at once. */
@@ -221,7 +269,7 @@ static void watcher_settle(struct watcher *watcher, bool impatient)
 {
     if (watcher->ready)
         return;
-    if (!impatient &&
+    if (!impatient && !watcher->full &&
         (watcher->keys_wanted || watcher->addresses_wanted ||
          !key_refresher_settled(watcher->refresher) || !resolver_settled(watcher->resolver)))
         return;
@@ -238,15 +286,20 @@ static void on_gather(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     child_heartbeat(&watcher->child);
+    watcher->blocked = false;
     if (watcher->settings_wanted || watcher->resources_wanted)
         changed = watcher_read(watcher);
     child_heartbeat(&watcher->child);
-    if (watcher->keys_wanted)
+    if (watcher->keys_wanted && !watcher->blocked)
         changed = watcher_take_keys(watcher) || changed;
-    if (watcher->addresses_wanted)
+    if (watcher->addresses_wanted && !watcher->blocked)
         changed = watcher_take_addresses(watcher) || changed;
     if (changed)
         watcher_tell(watcher);
+    if (watcher->full && !watcher->blocked) {
+        log_info("config_store_room", "what waited for room in the store is published");
+        watcher->full = false;
+    }
     watcher_settle(watcher, false);
 }
 
@@ -282,6 +335,34 @@ static void on_reader_check(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     watcher_reader_check(timer->data);
+}
+
+/* The store may be full: the rest goes on. */
+static void on_control(void *context, const struct control_request *request, uid_t uid,
+                       struct control_answer *answer)
+{
+    struct watcher *watcher = context;
+    int status = revoker_add(&watcher->publisher, request, uid, clock_wall_seconds(), answer);
+
+    if (status == -EUCLEAN || status == -ESTALE)
+        watcher_fail("a revocation could not be published", status);
+    if (status > 0)
+        watcher_tell(watcher);
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct watcher *watcher = timer->data;
+    bool more;
+    int status = revoker_sweep(&watcher->publisher, &watcher->swept, clock_wall_seconds(), &more);
+
+    (void)events;
+    if (status == -EUCLEAN || status == -ESTALE)
+        watcher_fail("ended revocations could not be removed", status);
+    if (status > 0)
+        watcher_tell(watcher);
+    timer->repeat = more ? WATCHER_SWEEP_ON : WATCHER_SWEEP;
+    ev_timer_again(loop, timer);
 }
 
 static void watcher_open_source(struct watcher *watcher)
@@ -354,21 +435,39 @@ static void on_channel(struct ev_loop *loop, ev_io *io, int events)
     ev_break(loop, EVBREAK_ALL);
 }
 
+static void watcher_path(const struct watcher *watcher, const char *name, char *out, size_t room)
+{
+    struct slice state_dir = watcher->child.settings.state_dir;
+    int size = snprintf(out, room, "%.*s%s", (int)state_dir.size, state_dir.data, name);
+
+    if (size < 0 || (size_t)size >= room)
+        watcher_fail("state directory", -ENAMETOOLONG);
+}
+
 static void watcher_open_store(struct watcher *watcher)
 {
-    const struct settings *settings = &watcher->child.settings;
-    struct store_options options = {
-        .environment = STORE_CONFIG, .writable = true, .map_size = settings->config_map_size};
     char directory[4096];
-    int size = snprintf(directory, sizeof(directory), "%.*s/config", (int)settings->state_dir.size,
-                        settings->state_dir.data);
-    int status = size < 0 || (size_t)size >= sizeof(directory) ? -ENAMETOOLONG : 0;
+    struct store_options options = {.directory = directory,
+                                    .environment = STORE_CONFIG,
+                                    .writable = true,
+                                    .map_size = watcher->child.settings.config_map_size};
+    int status;
 
-    options.directory = directory;
-    if (status == 0)
-        status = store_open(&watcher->store, &options);
+    watcher_path(watcher, "/config", directory, sizeof(directory));
+    status = store_open(&watcher->store, &options);
     if (status < 0)
         watcher_fail("config environment", status);
+}
+
+static void watcher_open_control(struct watcher *watcher)
+{
+    char directory[4096];
+    int status;
+
+    watcher_path(watcher, "", directory, sizeof(directory));
+    status = control_open(&watcher->control, watcher->loop, directory, on_control, watcher);
+    if (status < 0)
+        watcher_fail("control socket", status);
 }
 
 static void watcher_open_publisher(struct watcher *watcher)
@@ -382,9 +481,7 @@ static void watcher_open_publisher(struct watcher *watcher)
                                             .block = watcher->child.block,
                                             .addresses = resolver_addresses,
                                             .addresses_context = watcher->resolver};
-    status = publisher_open(&watcher->publisher);
-    if (status < 0)
-        watcher_fail("what was published before", status);
+    watcher_load(watcher);
 }
 
 static void watcher_open_followers(struct watcher *watcher)
@@ -422,6 +519,7 @@ static void watcher_begin(struct watcher *watcher)
     timer_begin(watcher, &watcher->heartbeat, on_heartbeat, WATCHER_HEARTBEAT, WATCHER_HEARTBEAT);
     timer_begin(watcher, &watcher->reader_check, on_reader_check, WATCHER_READER_CHECK,
                 WATCHER_READER_CHECK);
+    timer_begin(watcher, &watcher->sweep, on_sweep, WATCHER_SWEEP, WATCHER_SWEEP);
     timer_begin(watcher, &watcher->patience, on_patience, WATCHER_READY_WAIT, 0);
     ev_io_init(&watcher->channel, on_channel, watcher->child.channel, EV_READ);
     watcher->channel.data = watcher;
@@ -430,6 +528,7 @@ static void watcher_begin(struct watcher *watcher)
 
 static void watcher_end(struct watcher *watcher)
 {
+    control_close(watcher->control);
     source_close(watcher->source);
     key_refresher_close(watcher->refresher);
     resolver_close(watcher->resolver);
@@ -457,6 +556,7 @@ int watcher_main(int argc, char **argv)
     watcher.settings_wanted = watcher.resources_wanted = true;
     if (watcher_read(&watcher))
         watcher_tell(&watcher);
+    watcher_open_control(&watcher);
     watcher_settle(&watcher, false);
     ev_run(watcher.loop, 0);
     watcher_end(&watcher);

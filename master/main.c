@@ -1,6 +1,10 @@
 /* The command line, and the way into each role. */
 
 #include "conf/roles.h"
+#include "master/apps_command.h"
+#include "master/configs_command.h"
+#include "master/sessions_command.h"
+#include "master/status_command.h"
 #include "master/supervisor.h"
 #include "master/token_command.h"
 #include "shared/log.h"
@@ -17,6 +21,8 @@
 
 static const char usage[] = "usage: gatehouse run -c FILE\n"
                             "       gatehouse check -c FILE\n"
+                            "       gatehouse status|apps|configs [-c FILE] [--json]\n"
+                            "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
                             "       gatehouse token keygen|mint|inspect ...\n"
                             "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
                             "       gatehouse --version | --help\n";
@@ -27,6 +33,15 @@ static const struct role_entry {
 } role_entries[] = {
     {ROLE_READER, reader_main},   {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
     {ROLE_WATCHER, watcher_main}, {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
+};
+
+/* Those that take the rest of the command line, from their own name on. */
+static const struct command_entry {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} command_entries[] = {
+    {"status", status_command},   {"sessions", sessions_command},    {"apps", apps_command},
+    {"configs", configs_command}, {"demo-server", demo_server_main},
 };
 
 static int main_usage(void)
@@ -101,8 +116,9 @@ int main(int argc, char **argv)
         return check_main(argv[3]);
     if (argc >= 2 && strcmp(argv[1], "token") == 0)
         return token_command(argc - 2, argv + 2);
-    if (argc >= 2 && strcmp(argv[1], "demo-server") == 0)
-        return demo_server_main(argc - 1, argv + 1);
+    for (size_t i = 0; argc >= 2 && i < sizeof(command_entries) / sizeof(command_entries[0]); i++)
+        if (strcmp(argv[1], command_entries[i].name) == 0)
+            return command_entries[i].run(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("gatehouse 0.1");
         return EX_OK;

@@ -1,5 +1,6 @@
 #include "master/state_directory.h"
 
+#include "master/pid_file.h"
 #include "master/privilege.h"
 #include "shared/clock.h"
 
@@ -71,6 +72,19 @@ static int directory_make_state(const struct settings *settings)
     return chmod(path, 0751) < 0 ? -errno : 0;
 }
 
+static int directory_hold(const struct settings *settings, const char **what)
+{
+    char path[PATH_MAX];
+    int error = directory_path(settings, path);
+
+    *what = "gatehouse.pid";
+    if (error == 0)
+        error = pid_file_hold(path);
+    if (error == -EBUSY)
+        *what = "gate.state_dir is in use by another gatehouse";
+    return error;
+}
+
 int state_directory_prepare(const struct settings *settings, const char **what)
 {
     int parent, error = directory_make_state(settings);
@@ -85,6 +99,8 @@ int state_directory_prepare(const struct settings *settings, const char **what)
     error = privilege_check_directory(parent, settings, &reason);
     if (error < 0)
         *what = "gate.state_dir can be changed by a user of the service";
+    if (error == 0)
+        error = directory_hold(settings, what);
     for (int i = STORE_CONFIG; i <= STORE_SESSIONS && error == 0; i++) {
         *what = names[i];
         error = directory_make_one(parent, settings, (enum store_environment)i);

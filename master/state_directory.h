@@ -4,6 +4,7 @@
  *     state_dir    0751  whoever starts master
  *     config/      2750  watcher's user, worker's group: the creator's files get that group
  *     sessions/    0700  worker's user
+ *     gatehouse.pid 0600 whoever starts master (see pid_file.h)
  */
 #ifndef GATEHOUSE_MASTER_STATE_DIRECTORY_H
 #define GATEHOUSE_MASTER_STATE_DIRECTORY_H
@@ -13,8 +14,8 @@
 
 #include <stdbool.h>
 
-/* Makes what is missing and sets owners and modes. 0 or -errno with *what, the path's name for a
- * message. */
+/* Makes what is missing, sets owners and modes, and holds the pid file for good. 0 or -errno with
+ * *what, the path's name for a message. */
 int state_directory_prepare(const struct settings *settings, const char **what);
 
 /* Whether the environment was ever made. */

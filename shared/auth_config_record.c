@@ -94,3 +94,39 @@ int binding_record_decode(struct slice bytes, struct binding_record *out)
     out->config = record_get(&reader, "config");
     return record_end(&reader);
 }
+
+size_t binding_record_room(const struct auth_config_record *config, struct slice app)
+{
+    size_t room = 1;
+
+    for (size_t i = 0; i < config->audience_count; i++)
+        room += config->audiences[i].size + app.size;
+    return room;
+}
+
+/* An audience for this app: as it is, or filled in at *room, which grows by what it takes. */
+static struct slice audience_fill(struct slice audience, struct slice app, char **room)
+{
+    struct slice mark = slice_from(AUTH_AUDIENCE_APP);
+    const char *at = memmem(audience.data, audience.size, mark.data, mark.size);
+    size_t before = at == NULL ? 0 : (size_t)(at - audience.data);
+    size_t after;
+    char *filled = *room;
+
+    if (at == NULL)
+        return audience;
+    after = audience.size - before - mark.size;
+    memcpy(filled, audience.data, before);
+    memcpy(filled + before, app.data, app.size);
+    memcpy(filled + before + app.size, at + mark.size, after);
+    *room += before + app.size + after;
+    return slice_make(filled, before + app.size + after);
+}
+
+void binding_record_fill(struct binding_record *binding, const struct auth_config_record *config,
+                         struct slice app, char *room)
+{
+    for (size_t i = 0; i < config->audience_count; i++)
+        binding->audiences[i] = audience_fill(config->audiences[i], app, &room);
+    binding->audience_count = config->audience_count;
+}

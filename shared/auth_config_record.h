@@ -49,8 +49,8 @@ struct auth_config_record {
 
 struct binding_record {
     struct slice config;
-    /* The config's, for this app: filled in by the worker's catalog, not part of the record, so
-     * that another audience is one record, however many apps the config binds. */
+    /* The config's, for this app: not part of the record (another audience is one record, however
+     * many apps the config binds), but filled in by binding_record_fill. */
     struct slice audiences[AUTH_AUDIENCES_MAX];
     size_t audience_count;
 };
@@ -59,5 +59,11 @@ int auth_config_record_encode(const struct auth_config_record *config, struct bu
 int auth_config_record_decode(struct slice bytes, struct auth_config_record *out);
 int binding_record_encode(const struct binding_record *binding, struct buffer *out);
 int binding_record_decode(struct slice bytes, struct binding_record *out);
+
+/* Fills in the audiences for an app. `room` is of binding_record_room bytes and is borrowed from
+ * then on, as the config is. */
+size_t binding_record_room(const struct auth_config_record *config, struct slice app);
+void binding_record_fill(struct binding_record *binding, const struct auth_config_record *config,
+                         struct slice app, char *room);
 
 #endif

@@ -28,6 +28,7 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_ALG] = "tokens_refused_alg_total",
     [COUNT_TOKEN_REFUSED_CLAIM] = "tokens_refused_claim_total",
     [COUNT_TOKEN_REFUSED_AGE] = "tokens_refused_age_total",
+    [COUNT_TOKEN_REFUSED_REVOKED] = "tokens_refused_revoked_total",
     [COUNT_TOKEN_UNAVAILABLE] = "tokens_unavailable_total",
     [COUNT_UPSTREAM_CONNECTS] = "upstream_connects_total",
     [COUNT_UPSTREAM_REUSED] = "upstream_reused_total",
@@ -67,7 +68,7 @@ static int board_create(const char *name, size_t size)
 
 int scoreboard_create(uid_t public_owner, int *public_fd, int *work_fd)
 {
-    int public = board_create("gatehouse-public", sizeof(struct scoreboard_public));
+    int public = board_create(SCOREBOARD_PUBLIC_NAME, sizeof(struct scoreboard_public));
     int work, error;
 
     if (public < 0)
@@ -78,7 +79,7 @@ int scoreboard_create(uid_t public_owner, int *public_fd, int *work_fd)
         close(public);
         return error;
     }
-    work = board_create("gatehouse-work", sizeof(struct scoreboard_work));
+    work = board_create(SCOREBOARD_WORK_NAME, sizeof(struct scoreboard_work));
     if (work < 0) {
         close(public);
         return work;
@@ -129,6 +130,16 @@ int scoreboard_map_work(int fd, struct scoreboard_work **out)
 {
     void *memory;
     int error = board_map(fd, sizeof(struct scoreboard_work), PROT_READ | PROT_WRITE, &memory);
+
+    if (error == 0)
+        *out = memory;
+    return error;
+}
+
+int scoreboard_map_work_read_only(int fd, const struct scoreboard_work **out)
+{
+    void *memory;
+    int error = board_map(fd, sizeof(struct scoreboard_work), PROT_READ, &memory);
 
     if (error == 0)
         *out = memory;

@@ -14,9 +14,14 @@
 
 enum { SCOREBOARD_BLOCKS = 192 };
 
+/* The names of the memfds, as /proc/PID/fd shows them. */
+#define SCOREBOARD_PUBLIC_NAME "gatehouse-public"
+#define SCOREBOARD_WORK_NAME "gatehouse-work"
+
 struct scoreboard_public {
     _Atomic uint64_t generation;  /* of the last committed config transaction: meta.generation */
-    _Atomic uint64_t revocations; /* sequence of revocations */
+    _Atomic uint64_t revocations; /* of the last committed change of revocations: meta.revocations;
+                                     0: the watcher has not said yet */
 };
 
 /* Counters only rise. Names in /metrics and `gatehouse status` follow from scoreboard_counters. */
@@ -41,7 +46,8 @@ enum scoreboard_counter {
     COUNT_TOKEN_REFUSED_ALG,
     COUNT_TOKEN_REFUSED_CLAIM,
     COUNT_TOKEN_REFUSED_AGE,
-    COUNT_TOKEN_UNAVAILABLE, /* 503 for want of keys */
+    COUNT_TOKEN_REFUSED_REVOKED, /* also locked */
+    COUNT_TOKEN_UNAVAILABLE,     /* 503 for want of keys */
     COUNT_UPSTREAM_CONNECTS,
     COUNT_UPSTREAM_REUSED,
     COUNT_UPSTREAM_FAILED,
@@ -88,6 +94,8 @@ int scoreboard_reopen_read_only(int public_fd);
 /* *out lives until the process ends. 0 or -errno; the size is checked. */
 int scoreboard_map_public(int fd, int writable, struct scoreboard_public **out);
 int scoreboard_map_work(int fd, struct scoreboard_work **out);
+/* For a process that is none of the service's, and only looks. */
+int scoreboard_map_work_read_only(int fd, const struct scoreboard_work **out);
 
 /* Names for metrics: "requests_total", ... ; NULL past the end. */
 const char *scoreboard_counter_name(enum scoreboard_counter counter);

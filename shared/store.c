@@ -4,6 +4,7 @@
 #include "shared/store_chunk.h"
 #include "shared/store_files.h"
 #include "shared/store_meta.h"
+#include "shared/store_reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +20,7 @@ enum {
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
     STORE_RESERVE_PAGES = 64,
+    STORE_LOCK_SIZE = 64 * (STORE_READERS + 2), /* bytes: a cache line a reader, and two */
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
@@ -46,6 +48,8 @@ static int store_error(int status)
     case MDB_NOTFOUND:
         return -ENOENT;
     case MDB_MAP_FULL:
+    case EDQUOT:
+    case EFBIG:
         return -ENOSPC;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -143,7 +147,7 @@ static int store_open_environment(struct store *store, const struct store_option
     int status = mdb_env_create(&store->env);
     int fd;
 
-    if (status == 0)
+    if (status == 0 && options->map_size > 0)
         status = mdb_env_set_mapsize(store->env, (options->map_size + page - 1) / page * page);
     if (status == 0)
         status = mdb_env_set_maxreaders(store->env, STORE_READERS);
@@ -180,7 +184,7 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
 
 static int store_allocate(struct store **out, const struct store_options *options)
 {
-    if (options->map_size == 0)
+    if (options->map_size == 0 && options->writable)
         return -EINVAL;
     *out = calloc(1, sizeof(**out));
     if (*out == NULL)
@@ -210,12 +214,11 @@ static int store_open_existing(struct store *store)
 int store_open(struct store **out, const struct store_options *options)
 {
     struct store *store;
-    /* LMDB would make what is missing. */
-    int error = store_files_exist(options->directory);
+    /* LMDB would make what is missing. A writer may find the lock file gone, and makes it. */
+    int error = store_files_exist(options->directory, !options->writable);
 
-    if (error != 0)
-        return error;
-    error = store_allocate(&store, options);
+    if (error == 0)
+        error = store_allocate(&store, options);
     if (error != 0)
         return error;
     error = store_open_environment(store, options);
@@ -682,6 +685,15 @@ int store_usage(struct store *store, struct store_usage *usage)
     return 0;
 }
 
+int store_reader_lag(struct store *store, uint64_t *lag)
+{
+    uint64_t last = store_last_write(store), oldest = last;
+    int status = mdb_reader_list(store->env, store_reader_oldest, &oldest);
+
+    *lag = last - oldest;
+    return store_error(status);
+}
+
 /* Walks a database, reads every byte, and checks the order, so that no circle of pages goes
  * unnoticed. */
 static int store_check_database(MDB_txn *txn, MDB_dbi handle)
@@ -757,7 +769,10 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    return error != 0 ? error : store_meta_renew(store);
+    if (error == 0)
+        error = store_meta_renew(store);
+    /* A full disk does not keep what is there from being served. */
+    return error == -ENOSPC || error == -EIO ? 0 : error;
 }
 
 int store_create(const struct store_options *options)
@@ -767,6 +782,8 @@ int store_create(const struct store_options *options)
     int error = store_files_make(options->directory, options->environment);
 
     writable.writable = true;
+    if (error == 0)
+        error = store_files_fill_lock(options->directory, STORE_LOCK_SIZE);
     if (error == 0)
         error = store_allocate(&store, &writable);
     if (error != 0)

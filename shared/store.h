@@ -16,12 +16,12 @@
  * What is read inside a write transaction is as that transaction has left it.
  *
  * `meta` holds records of one field, named as the key: schema, lmdb, boot_id, created (wall
- * seconds), and in `config` generation, which begins with the milliseconds of its making, so that
- * an environment that was made anew never repeats a number.
+ * seconds), and in `config` generation and revocations, which begin with the milliseconds of its
+ * making, so that an environment that was made anew never repeats a number.
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
  * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others, as
- * when STORE_READERS living processes read already.
+ * when STORE_READERS living processes read already, or when the disk took only a part of a write.
  */
 #ifndef GATEHOUSE_SHARED_STORE_H
 #define GATEHOUSE_SHARED_STORE_H
@@ -48,10 +48,13 @@ struct store_options {
     const char *directory; /* .../config or .../sessions */
     enum store_environment environment;
     bool writable;
-    uint64_t map_size; /* bytes; the same in all processes of a run */
+    /* Bytes; the same in all processes of a run. 0, only when not writable: what the writers had.
+     */
+    uint64_t map_size;
 };
 
-/* Opens what the creator made. *out is owned; -ENOENT when the creator has not run. */
+/* Opens what the creator made, and never makes a file. *out is owned; -ENOENT when the creator has
+ * not run. -EACCES also when the lock file cannot be written: readers enter themselves there. */
 int store_open(struct store **out, const struct store_options *options);
 void store_close(struct store *store);
 
@@ -100,6 +103,9 @@ struct store_usage {
     uint64_t entries[STORE_DATABASES]; /* continuations count */
 };
 int store_usage(struct store *store, struct store_usage *usage);
+/* Committed transactions that the oldest reader's snapshot does not hold yet: their pages cannot be
+ * reused. 0 when nobody reads an old one. */
+int store_reader_lag(struct store *store, uint64_t *lag);
 /* As usage.last_write, without looking at anything else. */
 uint64_t store_last_write(struct store *store);
 

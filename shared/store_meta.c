@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/generation_record.h"
 #include "shared/record.h"
+#include "shared/revocation_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,7 @@ static struct slice store_meta_boot_id(char out[STORE_BOOT_ID_SIZE])
     return slice_make(out, size == STORE_BOOT_ID_SIZE ? STORE_BOOT_ID_SIZE : 0);
 }
 
-/* The field of a one-field record, borrowed as the store's values are. */
-static int store_meta_get(struct store *store, const char *name, struct slice *field)
+int store_meta_get(struct store *store, const char *name, struct slice *field)
 {
     struct record_reader reader;
     struct store_key key;
@@ -68,14 +68,21 @@ static int store_meta_put_number(struct store *store, const char *name, int64_t 
 }
 
 /* Milliseconds never fall behind a count of transactions: an environment that was made anew goes on
- * above every generation of the old one. */
+ * above every number of the old one. */
 static int store_meta_put_generation(struct store *store)
 {
+    uint64_t number = (uint64_t)clock_wall_milliseconds();
     struct buffer bytes = {0};
     struct store_key key;
-    int error = generation_record_encode((uint64_t)clock_wall_milliseconds(), &bytes);
+    int error = generation_record_encode(number, &bytes);
 
     generation_record_key(&key);
+    if (error == 0)
+        error = store_put(store, STORE_META, &key, buffer_slice(&bytes));
+    buffer_clear(&bytes);
+    if (error == 0)
+        error = revocation_sequence_encode(number, &bytes);
+    revocation_sequence_key(&key);
     if (error == 0)
         error = store_put(store, STORE_META, &key, buffer_slice(&bytes));
     buffer_free(&bytes);

@@ -1,6 +1,7 @@
 /* store_meta.h: what an environment says of itself, in its database `meta`.
  *
- * Called by the store when it opens or makes an environment; keys and forms stand in store.h.
+ * Called by the store when it opens or makes an environment, and by `gatehouse status`; keys and
+ * forms stand in store.h.
  */
 #ifndef GATEHOUSE_SHARED_STORE_META_H
 #define GATEHOUSE_SHARED_STORE_META_H
@@ -10,6 +11,9 @@
 /* Inside a write transaction on an empty environment: schema, lmdb, boot_id, created, and in
  * `config` the first generation. */
 int store_meta_write(struct store *store, enum store_environment environment);
+
+/* What the record `name` says, as text; borrowed as the store's values are. -ENOENT, -EBADMSG. */
+int store_meta_get(struct store *store, const char *name, struct slice *field);
 
 /* 0; -ESTALE: made by another schema or LMDB line; -EUCLEAN: it does not say. */
 int store_meta_check(struct store *store);

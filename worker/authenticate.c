@@ -115,7 +115,7 @@ static void authenticator_count_reason(struct authenticator *authenticator, enum
         [AUTH_CLAIM] = COUNT_TOKEN_REFUSED_CLAIM,
         [AUTH_NO_KEYS] = COUNT_TOKEN_UNAVAILABLE,
         [AUTH_STORE] = COUNTERS,
-        [AUTH_REVOKED] = COUNT_TOKEN_REFUSED_CLAIM,
+        [AUTH_REVOKED] = COUNT_TOKEN_REFUSED_REVOKED,
     };
 
     if (counters[reason] != COUNTERS)
@@ -166,6 +166,7 @@ enum look {
     LOOK_OLD, /* attempt->session is one that another revision of the config judged */
     LOOK_CURRENT,
     LOOK_REVOKED,
+    LOOK_LOCKED,
     LOOK_FAILED, /* *error says why */
 };
 
@@ -175,7 +176,7 @@ static enum look session_look(struct authenticator *authenticator, struct auth_a
 {
     struct session_record *session = &attempt->session;
     const struct catalog_binding *binding;
-    int revoked;
+    bool locked;
 
     *error = session_store_find(authenticator->sessions, &attempt->id, session);
     if (*error == -ENOENT || *error == -EBADMSG)
@@ -192,11 +193,19 @@ static enum look session_look(struct authenticator *authenticator, struct auth_a
         binding->config.revision != session->revision ||
         !judgement_audience_fits(session, &binding->record))
         return LOOK_OLD;
-    revoked = catalog_revoked(authenticator->catalog, &attempt->id, session);
-    if (revoked == 0)
+    *error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
+    if (*error == 0)
         return LOOK_CURRENT;
-    *error = revoked;
-    return revoked == 1 ? LOOK_REVOKED : LOOK_FAILED;
+    if (*error < 0)
+        return LOOK_FAILED;
+    return locked ? LOOK_LOCKED : LOOK_REVOKED;
+}
+
+static enum auth_verdict attempt_shut_out(struct authenticator *authenticator,
+                                          struct auth_attempt *attempt, bool locked)
+{
+    return attempt_finish(authenticator, attempt, AUTH_REVOKED,
+                          locked ? "access is locked" : "the token was revoked");
 }
 
 /* The key set was fetched with success after this attempt asked for it, or so lately that no new
@@ -258,10 +267,11 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
                                        const struct session_record *session, bool renewed)
 {
     struct session_batch_entry *entry;
-    int error = catalog_revoked(authenticator->catalog, &attempt->id, session);
+    bool locked;
+    int error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
 
     if (error == 1)
-        return attempt_finish(authenticator, attempt, AUTH_REVOKED, "the token was revoked");
+        return attempt_shut_out(authenticator, attempt, locked);
     if (error < 0)
         return attempt_store_failed(authenticator, attempt, error);
     if (!renewed && !authenticator_has_room(authenticator, session, &error)) {
@@ -315,8 +325,8 @@ static enum auth_verdict attempt_judge(struct authenticator *authenticator,
 
     if (look == LOOK_FAILED)
         return attempt_store_failed(authenticator, attempt, error);
-    if (look == LOOK_REVOKED)
-        return attempt_finish(authenticator, attempt, AUTH_REVOKED, "the token was revoked");
+    if (look == LOOK_REVOKED || look == LOOK_LOCKED)
+        return attempt_shut_out(authenticator, attempt, look == LOOK_LOCKED);
     if (look == LOOK_CURRENT) {
         authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
         return attempt_finish(authenticator, attempt, AUTH_OK, NULL);
@@ -426,14 +436,16 @@ static void attempt_look_again(struct authenticator *authenticator, struct auth_
     enum auth_reason reason = attempt->reason;
     const char *description = attempt->description;
     int error;
+    enum look look = session_look(authenticator, attempt, &error);
 
-    switch (session_look(authenticator, attempt, &error)) {
+    switch (look) {
     case LOOK_CURRENT:
         authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
         attempt_finish(authenticator, attempt, AUTH_OK, NULL);
         break;
     case LOOK_REVOKED:
-        attempt_finish(authenticator, attempt, AUTH_REVOKED, "the token was revoked");
+    case LOOK_LOCKED:
+        attempt_shut_out(authenticator, attempt, look == LOOK_LOCKED);
         break;
     case LOOK_FAILED:
         attempt_store_failed(authenticator, attempt, error);

@@ -22,7 +22,8 @@ struct catalog {
     int fatal;     /* sticky: -ESTALE or -EUCLEAN */
     struct name_table apps, hosts, bindings, keys, issuers;
     struct issuer_list *all_issuers; /* NULL until a metadata page asks */
-    uint64_t revocations;            /* the sequence that our snapshots are not older than */
+    uint64_t revocations;            /* this snapshot's own sequence of them; 0: not looked at */
+    uint64_t empty; /* the sequence of which it is known that there are none; -1: unknown */
     struct revocation_cache revoked;
     struct buffer scratch; /* names of two parts; kept for its memory */
 };
@@ -41,6 +42,7 @@ int catalog_open(struct catalog **out, struct store *config, const struct scoreb
         return -ENOMEM;
     catalog->store = config;
     catalog->public = public;
+    catalog->empty = UINT64_MAX;
     *out = catalog;
     return 0;
 }
@@ -147,6 +149,7 @@ static int catalog_refresh(struct catalog *catalog)
     int error = store_refresh(catalog->store);
 
     catalog->compared = false;
+    catalog->revocations = 0;
     return error != 0 ? catalog_failed(catalog, error) : catalog_compare(catalog);
 }
 
@@ -157,6 +160,7 @@ bool catalog_turn(struct catalog *catalog, int *error)
 
     catalog->error = 0;
     catalog->compared = false;
+    catalog->revocations = 0;
     if (moved) {
         catalog_drop(catalog);
         catalog->generation = published;
@@ -297,33 +301,6 @@ static struct slice catalog_pair(struct catalog *catalog, struct slice first, st
     return buffer_slice(&catalog->scratch);
 }
 
-/* An audience for this app: as it is, or filled in at *room, which grows by what it takes. */
-static struct slice catalog_audience(struct slice audience, struct slice app, char **room)
-{
-    struct slice mark = slice_from(AUTH_AUDIENCE_APP);
-    const char *at = memmem(audience.data, audience.size, mark.data, mark.size);
-    size_t before = at == NULL ? 0 : (size_t)(at - audience.data);
-    size_t after = audience.size - before - mark.size;
-    char *filled = *room;
-
-    if (at == NULL)
-        return audience;
-    memcpy(filled, audience.data, before);
-    memcpy(filled + before, app.data, app.size);
-    memcpy(filled + before + app.size, at + mark.size, after);
-    *room += before + app.size + after;
-    return slice_make(filled, before + app.size + after);
-}
-
-static void catalog_binding_fill(struct catalog_binding *binding, struct slice app, char *room)
-{
-    const struct auth_config_record *config = &binding->config;
-
-    for (size_t i = 0; i < config->audience_count; i++)
-        binding->record.audiences[i] = catalog_audience(config->audiences[i], app, &room);
-    binding->record.audience_count = config->audience_count;
-}
-
 /* Copies both values behind a new entry and decodes them there. `binding` may be a borrowed read.
  * The audiences' room: the config's bytes hold them, and each takes the app's name once. */
 static int catalog_binding_decode(struct slice binding, struct slice config, struct slice app,
@@ -348,7 +325,7 @@ static int catalog_binding_decode(struct slice binding, struct slice config, str
         free(entry);
         return error;
     }
-    catalog_binding_fill(&entry->binding, app, entry->bytes + size);
+    binding_record_fill(&entry->binding.record, &entry->binding.config, app, entry->bytes + size);
     *out = entry;
     return 0;
 }
@@ -477,26 +454,89 @@ size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *
     return count;
 }
 
+static int catalog_stored_revocations(struct catalog *catalog)
+{
+    struct store_key key;
+    struct slice value;
+    int error;
+
+    revocation_sequence_key(&key);
+    error = store_get(catalog->store, STORE_META, &key, &value);
+    if (error == -ENOENT)
+        return 0;
+    if (error != 0)
+        return error;
+    return revocation_sequence_decode(value, &catalog->revocations) == 0 ? 0 : -ESTALE;
+}
+
+/* As catalog_compare does with the generation: this turn's snapshot may be older than what the
+ * scoreboard announces, a renewed one may not. */
+static int catalog_compare_revocations(struct catalog *catalog, uint64_t sequence)
+{
+    int error = catalog_compare(catalog);
+
+    if (error != 0 || (catalog->revocations != 0 && catalog->revocations >= sequence))
+        return error;
+    error = catalog_stored_revocations(catalog);
+    if (error == 0 && catalog->revocations < sequence) {
+        error = catalog_refresh(catalog);
+        if (error == 0)
+            error = catalog_stored_revocations(catalog);
+        if (error == 0 && catalog->revocations < sequence)
+            error = -ESTALE;
+    }
+    return error == 0 ? 0 : catalog_failed(catalog, error);
+}
+
+/* What the store says, remembered for this sequence. */
+static int catalog_look_up_revocation(struct catalog *catalog, uint64_t sequence,
+                                      const struct session_id *id,
+                                      const struct session_record *session,
+                                      struct revocation_answer *answer)
+{
+    int error = catalog_compare_revocations(catalog, sequence);
+
+    if (error != 0)
+        return error;
+    error = revocation_is_empty(catalog->store);
+    if (error < 0)
+        return catalog_failed(catalog, error);
+    if (error == 1) {
+        catalog->empty = sequence;
+        *answer = (struct revocation_answer){.state = REVOCATION_NONE};
+        return 0;
+    }
+    error = revocation_find(catalog->store, id, session, clock_wall_seconds(), answer);
+    if (error != 0)
+        return catalog_failed(catalog, error);
+    answer->sequence = sequence;
+    revocation_cache_put(&catalog->revoked, answer);
+    return 0;
+}
+
+int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
+                     const struct session_record *session, bool *locked)
+{
+    uint64_t sequence = atomic_load_explicit(&catalog->public->revocations, memory_order_acquire);
+    struct revocation_answer answer;
+
+    if (sequence == catalog->empty)
+        return 0;
+    if (revocation_cache_find(&catalog->revoked, id, sequence, &answer) != 0 ||
+        revocation_answer_is_over(&answer, clock_wall_seconds())) {
+        int error = catalog_look_up_revocation(catalog, sequence, id, session, &answer);
+
+        if (error != 0)
+            return error;
+    }
+    *locked = answer.state == REVOCATION_LOCKED;
+    return answer.state != REVOCATION_NONE;
+}
+
 int catalog_revoked(struct catalog *catalog, const struct session_id *id,
                     const struct session_record *session)
 {
-    uint64_t sequence = atomic_load_explicit(&catalog->public->revocations, memory_order_acquire);
-    int revoked;
+    bool locked;
 
-    if (sequence == 0)
-        return 0;
-    revoked = revocation_cache_find(&catalog->revoked, id, sequence);
-    if (revoked >= 0)
-        return revoked;
-    /* This turn's snapshot may be older than what the scoreboard announces. */
-    revoked =
-        sequence == catalog->revocations ? catalog_compare(catalog) : catalog_refresh(catalog);
-    if (revoked != 0)
-        return revoked;
-    catalog->revocations = sequence;
-    revoked = revocation_find(catalog->store, id, session);
-    if (revoked < 0)
-        return catalog_failed(catalog, revoked);
-    revocation_cache_put(&catalog->revoked, id, sequence, revoked != 0);
-    return revoked;
+    return catalog_shut_out(catalog, id, session, &locked);
 }

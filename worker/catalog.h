@@ -79,10 +79,12 @@ size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice k
 size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *issuers,
                        size_t max);
 
-/* 1 when a revocation names the session, its token's signing input, its app, or its issuer's user,
- * subject or jti; 0 when none does; a negative errno when that cannot be known (503). Costs one
- * load while nothing was ever revoked, and no get for a session that was looked up since the last
- * revocation. */
+/* 1 when a revocation or a lock shuts the session out, 0 when none does; a negative errno when that
+ * cannot be known (503). *locked, set with 1: a lock does. Costs one load while there is none at
+ * all, and no get for a session that was looked up since the last change. */
+int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
+                     const struct session_record *session, bool *locked);
+/* The same, for who does not tell the two apart. */
 int catalog_revoked(struct catalog *catalog, const struct session_id *id,
                     const struct session_record *session);
 

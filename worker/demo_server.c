@@ -76,7 +76,7 @@ static int demo_listen(const struct sockaddr_storage *address, socklen_t size)
 
 static void demo_announce(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     char text[INET6_ADDRSTRLEN] = "";
     bool six;

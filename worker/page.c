@@ -26,6 +26,7 @@ static const char *const counter_help[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_ALG] = "Tokens with an algorithm that is not allowed.",
     [COUNT_TOKEN_REFUSED_CLAIM] = "Tokens with a claim missing, wrong, or not valid yet.",
     [COUNT_TOKEN_REFUSED_AGE] = "Tokens issued too long ago to open a session.",
+    [COUNT_TOKEN_REFUSED_REVOKED] = "Tokens and sessions refused by a revocation or a lock.",
     [COUNT_TOKEN_UNAVAILABLE] = "Tokens answered with 503 for want of keys.",
     [COUNT_UPSTREAM_CONNECTS] = "Connections made to apps.",
     [COUNT_UPSTREAM_REUSED] = "Requests sent on a pooled connection to an app.",

@@ -14,64 +14,106 @@ static size_t revocation_cache_place(const struct session_id *id)
 }
 
 int revocation_cache_find(const struct revocation_cache *cache, const struct session_id *id,
-                          uint64_t sequence)
+                          uint64_t sequence, struct revocation_answer *out)
 {
     const struct revocation_answer *answer = &cache->answers[revocation_cache_place(id)];
 
     if (answer->sequence != sequence || memcmp(answer->id.text, id->text, SESSION_ID_SIZE) != 0)
         return -ENOENT;
-    return answer->revoked;
+    *out = *answer;
+    return 0;
 }
 
-void revocation_cache_put(struct revocation_cache *cache, const struct session_id *id,
-                          uint64_t sequence, bool revoked)
+void revocation_cache_put(struct revocation_cache *cache, const struct revocation_answer *answer)
 {
-    cache->answers[revocation_cache_place(id)] =
-        (struct revocation_answer){.id = *id, .sequence = sequence, .revoked = revoked};
+    cache->answers[revocation_cache_place(&answer->id)] = *answer;
 }
 
-/* `issuer` empty: the value stands alone. An absent value is named by nothing. */
-static int revocation_get(struct store *config, const char *kind, struct slice issuer,
-                          struct slice value)
+bool revocation_answer_is_over(const struct revocation_answer *answer, int64_t now)
 {
-    struct store_key key;
-    struct slice record;
-    int error;
+    return answer->state != REVOCATION_NONE && answer->until != 0 && answer->until <= now;
+}
+
+enum { VISIT_STOP = 1 };
+
+static int visit_any(void *context, struct slice key, struct slice value)
+{
+    (void)context;
+    (void)key;
+    (void)value;
+    return VISIT_STOP;
+}
+
+int revocation_is_empty(struct store *config)
+{
+    struct slice all = slice_make(NULL, 0);
+    int status = store_scan(config, STORE_REVOCATIONS, all, all, visit_any, NULL);
+
+    return status < 0 ? status : status != VISIT_STOP;
+}
+
+struct revocation_search {
+    const struct session_id *id;
+    const struct session_record *session;
+    int64_t now;
+    struct revocation_answer *out;
+};
+
+static int visit_revocation(void *context, struct slice key, struct slice value)
+{
+    const struct revocation_search *search = context;
+    struct revocation_record record;
+    int error = revocation_record_decode(value, &record);
+
+    (void)key;
+    if (error != 0)
+        return error;
+    if (!revocation_record_names(&record, search->id, search->session, search->now))
+        return 0;
+    search->out->state = record.lock.size > 0 ? REVOCATION_LOCKED : REVOCATION_REVOKED;
+    search->out->until = record.until;
+    return VISIT_STOP;
+}
+
+/* VISIT_STOP when one names it, 0 or -errno. An absent value is named by nothing. */
+static int revocation_search_value(struct store *config, struct revocation_search *search,
+                                   enum revocation_kind kind, struct slice issuer,
+                                   struct slice value)
+{
+    struct store_key prefix;
 
     if (value.size == 0)
         return 0;
-    store_key_begin(&key);
-    store_key_plain(&key, kind);
-    if (issuer.size > 0)
-        store_key_digest(&key, issuer);
-    store_key_part(&key, value);
-    error = store_get(config, STORE_REVOCATIONS, &key, &record);
-    if (error == -ENOENT)
-        return 0;
-    return error == 0 ? 1 : error;
+    revocation_record_prefix(&prefix, kind, issuer, value);
+    return store_scan(config, STORE_REVOCATIONS, store_key_slice(&prefix), slice_make(NULL, 0),
+                      visit_revocation, search);
 }
 
 int revocation_find(struct store *config, const struct session_id *id,
-                    const struct session_record *session)
+                    const struct session_record *session, int64_t now,
+                    struct revocation_answer *out)
 {
-    struct slice none = slice_make(NULL, 0);
+    struct slice any = slice_make(NULL, 0);
+    struct revocation_search search = {.id = id, .session = session, .now = now, .out = out};
     const struct {
-        const char *kind;
-        struct slice issuer, value;
+        enum revocation_kind kind;
+        struct slice value;
     } names[] = {
-        {"session", none, slice_make(id->text, SESSION_ID_SIZE)},
-        {"signing_input", none, session->signing_input},
-        {"user", session->issuer, session->user},
-        {"subject", session->issuer, session->subject},
-        {"jti", session->issuer, session->jti},
-        {"app", none, session->app},
+        {REVOCATION_SESSION, slice_make(id->text, SESSION_ID_SIZE)},
+        {REVOCATION_SIGNING_INPUT, session->signing_input},
+        {REVOCATION_JTI, session->jti},
+        {REVOCATION_SUBJECT, session->subject},
+        {REVOCATION_USER, session->user},
+        {REVOCATION_APP, session->app},
     };
+    int found = 0;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        int found = revocation_get(config, names[i].kind, names[i].issuer, names[i].value);
-
-        if (found != 0)
-            return found;
+    *out = (struct revocation_answer){.id = *id};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && found == 0; i++) {
+        found = revocation_search_value(config, &search, names[i].kind, any, names[i].value);
+        if (found == 0 && revocation_kind_has_issuer(names[i].kind))
+            found = revocation_search_value(config, &search, names[i].kind, session->issuer,
+                                            names[i].value);
     }
-    return 0;
+    return found < 0 ? found : 0;
 }

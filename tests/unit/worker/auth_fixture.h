@@ -17,6 +17,7 @@
 #include "shared/generation_record.h"
 #include "shared/host_record.h"
 #include "shared/key_record.h"
+#include "shared/revocation_record.h"
 #include "worker/authenticate.h"
 
 #include <errno.h>
@@ -153,6 +154,27 @@ static inline void publish_end(struct fixture *fixture)
     publish_put(fixture, STORE_META, &key, &record);
     assert_int_equal(0, store_commit(fixture->config));
     fixture->public.generation = generation;
+}
+
+/* Writes a revocation, and the next sequence, as the watcher does; the generation stays. */
+static inline void publish_revocation(struct fixture *fixture,
+                                      const struct revocation_record *revocation)
+{
+    uint64_t sequence = fixture->public.revocations + 1;
+    struct buffer record = {0};
+    struct store_key key;
+
+    publish_begin(fixture);
+    revocation_record_key(&key, revocation);
+    assert_int_equal(0, revocation_record_encode(revocation, &record));
+    publish_put(fixture, STORE_REVOCATIONS, &key, &record);
+    if (sequence < (uint64_t)clock_wall_milliseconds())
+        sequence = (uint64_t)clock_wall_milliseconds() + 1000;
+    revocation_sequence_key(&key);
+    assert_int_equal(0, revocation_sequence_encode(sequence, &record));
+    publish_put(fixture, STORE_META, &key, &record);
+    assert_int_equal(0, store_commit(fixture->config));
+    fixture->public.revocations = sequence;
 }
 
 static inline void publish_app(struct fixture *fixture, const char *name, const char *host)
