@@ -120,6 +120,7 @@ static bool watcher_published(struct watcher *watcher, const char *what, int sta
     watcher->full = watcher->blocked = true;
     /* Memory may be ahead of the store: what was not committed did not happen. */
     publisher_close(&watcher->publisher);
+    document_cache_free(&watcher->reading.cache); /* it points at what was in memory */
     watcher_load(watcher);
     watcher->resources_wanted = true;
     ev_timer_stop(watcher->loop, &watcher->gather);
@@ -184,10 +185,33 @@ static void watcher_follow_hosts(struct watcher *watcher, bool judging)
         watcher_fail("resolver", status);
 }
 
+static size_t list_apps(const struct document_list *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        count += list->documents[i].kind == DOCUMENT_APP;
+    return count;
+}
+
+static size_t watcher_apps(const struct watcher *watcher)
+{
+    const struct registry_list *apps = &watcher->publisher.registry.lists[DOCUMENT_APP];
+    size_t count = 0;
+
+    for (size_t i = 0; i < apps->count; i++)
+        count += apps->slots[i]->good != NULL;
+    return count;
+}
+
 /* true: a transaction was committed. */
 static bool watcher_read(struct watcher *watcher)
 {
     const struct settings *settings = &watcher->child.settings;
+    int64_t began = clock_monotonic_milliseconds();
+    bool hosts = watcher->settings_wanted;
+    size_t read;
+    size_t apps;
     bool committed;
 
     if (watcher->settings_wanted)
@@ -195,15 +219,23 @@ static bool watcher_read(struct watcher *watcher)
     reading_resources(&watcher->reading, settings->resources_dir);
     watcher->settings_wanted = watcher->resources_wanted = false;
     child_heartbeat(&watcher->child);
-    watcher_follow_hosts(watcher, true);
+    read = document_cache_read_count(&watcher->reading.cache);
+    apps = watcher_apps(watcher);
+    hosts = hosts || list_apps(&watcher->reading.resources.list) > 0;
+    if (hosts)
+        watcher_follow_hosts(watcher, true);
     committed = watcher_published(
         watcher, "documents cannot be published",
         publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr));
     reading_forget_resources(&watcher->reading);
-    watcher_follow_hosts(watcher, false);
+    /* Hosts come with an app that was read, and go with one that is gone. */
+    if (hosts || watcher_apps(watcher) != apps)
+        watcher_follow_hosts(watcher, false);
     if (key_refresher_follow(watcher->refresher,
                              &watcher->publisher.registry.lists[DOCUMENT_AUTH_CONFIG]) < 0)
         watcher_fail("key sets", -ENOMEM);
+    log_info("documents_judged", "%zu of %zu files read in %lld ms", read,
+             watcher->reading.cache.count, (long long)(clock_monotonic_milliseconds() - began));
     return committed;
 }
 

@@ -142,8 +142,11 @@ static bool environment_retire(struct supervisor *supervisor, struct environment
     environment->retire = false;
     environment->retired = true;
     log_error("environment_corrupt",
-              "THE %s ENVIRONMENT CANNOT BE USED: moved aside as %s, making a new one",
-              environment->which == STORE_CONFIG ? "CONFIG" : "SESSIONS", moved);
+              "THE %s ENVIRONMENT CANNOT BE USED: moved aside as %s, making a new one%s",
+              environment->which == STORE_CONFIG ? "CONFIG" : "SESSIONS", moved,
+              environment->which == STORE_CONFIG
+                  ? "; revocations made by command are lost: make them again"
+                  : "");
     return true;
 }
 

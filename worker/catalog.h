@@ -58,8 +58,8 @@ struct catalog_app *catalog_app_hold(struct catalog_app *app);
 void catalog_app_release(struct catalog_app *app); /* NULL is ignored */
 
 struct catalog_binding {
-    struct binding_record record;
-    struct auth_config_record config;
+    struct binding_record record;     /* with the audiences for this app */
+    struct auth_config_record config; /* with those for any */
 };
 
 /* What an issuer's tokens are judged by at an app. NULL: not bound. One get (two on first use). */

@@ -14,7 +14,7 @@ import { Issuer } from './harness/issuer.mjs';
 import { privateMemory } from './harness/process.mjs';
 import { assertSound } from './harness/state.mjs';
 import { Upstream } from './harness/upstream.mjs';
-import { waitFor } from './harness/wait.mjs';
+import { patience, waitFor } from './harness/wait.mjs';
 
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 15);
 const CLIENTS = 8;
@@ -146,6 +146,7 @@ test(`${SECONDS} seconds of chaos`, { timeout: (SECONDS + 120) * 1000 }, async (
 
   const after = { master: privateMemory(gate.pid), worker: memoryOf(gate, 'worker'), fds: descriptors(gate.pid) };
   t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`);
-  assert.ok(after.master < before.master + 2 * MEBIBYTE && after.worker < before.worker + 4 * MEBIBYTE);
+  // A sanitizer keeps what was freed for a while.
+  if (patience === 1) assert.ok(after.master < before.master + 2 * MEBIBYTE && after.worker < before.worker + 4 * MEBIBYTE);
   assert.ok(after.fds <= before.fds + 2, 'master keeps no descriptor of a dead child');
 });

@@ -139,8 +139,12 @@ static void test_user_by_time(void **state)
 static void test_kept_as_long_as_a_session_may_live(void **state)
 {
     struct fixture *fixture = *state;
-    struct auth_config_record config = {
-        .name = slice_from("c"), .revision = 1, .max_token_age = 1800, .max_session_ttl = 60};
+    struct auth_config_record config = {.name = slice_from("c"),
+                                        .revision = 1,
+                                        .audiences = {slice_from("a")},
+                                        .audience_count = 1,
+                                        .max_token_age = 1800,
+                                        .max_session_ttl = 60};
     struct document_record origin = {.good_hash = slice_from("h")};
     struct control_request request = request_of(REVOCATION_APP, "red");
     struct registry_slot *slot =

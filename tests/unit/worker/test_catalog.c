@@ -128,6 +128,29 @@ static void new_generation_drops_the_old(void **state)
     fixture_close(&fixture);
 }
 
+static void audiences_are_filled_in_for_the_app(void **state)
+{
+    const struct catalog_binding *binding;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    publish_begin(&fixture);
+    publish_binding(&fixture, "red", "https://red.test", "red", "x-{{app}}/y");
+    publish_binding(&fixture, "green", "https://red.test", "red", "x-{{app}}/y");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    binding = catalog_binding_find(fixture.catalog, text("red"), text("https://red.test"));
+    assert_non_null(binding);
+    assert_int_equal(1, binding->record.audience_count);
+    assert_slice(binding->record.audiences[0], "x-red/y");
+    binding = catalog_binding_find(fixture.catalog, text("green"), text("https://red.test"));
+    assert_non_null(binding);
+    assert_slice(binding->record.audiences[0], "x-green/y");
+    fixture_close(&fixture);
+}
+
 static void config_of_another_issuer_is_no_binding(void **state)
 {
     struct auth_config_record config;
@@ -461,6 +484,7 @@ int main(void)
         cmocka_unit_test(held_app_survives_its_generation),
         cmocka_unit_test(bindings_are_of_one_app_and_issuer),
         cmocka_unit_test(new_generation_drops_the_old),
+        cmocka_unit_test(audiences_are_filled_in_for_the_app),
         cmocka_unit_test(config_of_another_issuer_is_no_binding),
         cmocka_unit_test(unreadable_record_is_an_error_not_a_miss),
         cmocka_unit_test(keys_are_picked_by_kid_and_time),
