@@ -119,18 +119,19 @@ static void status_tell(const struct registry_slot *slot, const struct document_
 {
     const char *kind = document_kind_name(slot->kind);
     const struct place *place = &record->place;
+    char position[32] = ""; /* none in what cannot be read */
 
+    if (place->line > 0)
+        snprintf(position, sizeof(position), ":%u:%u", place->line, place->column);
     if (!record->refused) {
-        log_info("document_accepted", "%s %.*s: %.*s:%u:%u", kind, (int)slot->name.size,
-                 slot->name.data, (int)place->file.size, place->file.data, place->line,
-                 place->column);
+        log_info("document_accepted", "%s %.*s: %.*s%s", kind, (int)slot->name.size,
+                 slot->name.data, (int)place->file.size, place->file.data, position);
         return;
     }
     scoreboard_count(block, COUNT_DOCUMENTS_REFUSED);
-    log_warning("document_refused", "%s %.*s: %.*s:%u:%u: %.*s; %s", kind, (int)slot->name.size,
-                slot->name.data, (int)place->file.size, place->file.data, place->line,
-                place->column, (int)record->reason.size, record->reason.data,
-                status_consequence(slot));
+    log_warning("document_refused", "%s %.*s: %.*s%s: %.*s; %s", kind, (int)slot->name.size,
+                slot->name.data, (int)place->file.size, place->file.data, position,
+                (int)record->reason.size, record->reason.data, status_consequence(slot));
 }
 
 /* Keeps the time of an unchanged judgement; tells of a new one once. */

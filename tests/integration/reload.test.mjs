@@ -1,7 +1,7 @@
 // Changes while it runs: certificates, settings and documents, under open streams and sessions.
 
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { test } from 'node:test';
@@ -241,4 +241,17 @@ test('the change that makes two configs of one issuer clash is refused', async (
   const bindings = await gate.dump('config', 'bindings');
   assert.equal(bindings.length, 1);
   assert.match(bindings[0][1], /config=6:issuer/);
+});
+
+test('a directory of documents that is away leaves them as they were, and is told without a position', async (t) => {
+  const { gate, url, token } = await setUp(t);
+  const directory = join(gate.directory, 'resources.d');
+  const said = gate.log.length;
+  renameSync(directory, `${directory}.away`);
+  await waitFor('a word about it', () => /resources\.d: cannot be read: /.test(gate.log.slice(said)));
+  assert.doesNotMatch(gate.log, /:0:0:/);
+  assert.equal((await post(url, token)).status, 200);
+  renameSync(`${directory}.away`, directory);
+  gate.writeResource('more.yaml', { version: 'v1', kind: 'app', metadata: { name: 'more' }, spec: { uri: 'mcp+http://127.0.0.1:1/mcp' } });
+  await waitFor('a document that came later', () => /document_accepted: app more/.test(gate.log.slice(said)));
 });
