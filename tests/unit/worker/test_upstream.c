@@ -156,6 +156,23 @@ static void test_closed_by_the_server_while_idle(void **state)
     upstream_close(second);
 }
 
+/* The end has come, but the loop has not told yet: a POST sent there would be answered 502. */
+static void test_closed_by_the_server_in_this_very_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    struct upstream *first = take(fixture, false);
+    struct upstream *second;
+    int peer = accept(fixture->server, NULL, NULL);
+
+    upstream_give_back(first, 60000);
+    close(peer);
+    second = take(fixture, false);
+    assert_ptr_not_equal(second, first);
+    assert_false(second->reused);
+    assert_int_equal(first->state, UPSTREAM_CLOSED);
+    upstream_close(second);
+}
+
 static void test_unasked_bytes_end_an_idle_connection(void **state)
 {
     struct fixture *fixture = *state;
@@ -229,6 +246,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fresh_and_other_targets_do_not_share, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_closed_by_the_server_while_idle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_closed_by_the_server_in_this_very_turn, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_unasked_bytes_end_an_idle_connection, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_none_outlives_its_idle_time, set_up, tear_down),
