@@ -182,17 +182,23 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
         exchange_judged(exchange);
 }
 
+static void exchange_route_mcp(struct exchange *exchange, struct slice app)
+{
+    exchange->mcp = true;
+    if (exchange->method != HTTP_GET && exchange->method != HTTP_POST &&
+        exchange->method != HTTP_DELETE)
+        exchange_refuse_method(exchange, exchange_methods_mcp);
+    else
+        exchange_authenticate(exchange, app);
+}
+
 static void exchange_route(struct exchange *exchange, const struct route *route)
 {
     struct worker *worker = exchange->worker;
 
     switch (route->kind) {
     case ROUTE_MCP:
-        if (exchange->method != HTTP_GET && exchange->method != HTTP_POST &&
-            exchange->method != HTTP_DELETE)
-            exchange_refuse_method(exchange, exchange_methods_mcp);
-        else
-            exchange_authenticate(exchange, route->app);
+        exchange_route_mcp(exchange, route->app);
         break;
     case ROUTE_METADATA:
         exchange_metadata(exchange, route->app);
@@ -206,6 +212,8 @@ static void exchange_route(struct exchange *exchange, const struct route *route)
             exchange_refuse(exchange, 404, "not found", 0, NULL);
         else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
             exchange_refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        else if (exchange->app->record.transport == APP_MCP_HTTP)
+            exchange_route_mcp(exchange, exchange->app->record.name);
         else
             exchange_authenticate(exchange, exchange->app->record.name);
         break;

@@ -2,7 +2,8 @@
  *
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
- * the body and sends it upstream; exchange_response.c relays what comes back. Belongs to one
+ * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
+ * server; exchange_response.c relays what comes back. Belongs to one
  * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
  * is taken before the token is accepted.
  */
@@ -29,6 +30,8 @@ enum exchange_state {
     EXCHANGE_OVER,
 };
 
+enum { EXCHANGE_ID_MAX = 256 }; /* bytes of a JSON-RPC id that later errors repeat */
+
 struct exchange {
     struct remains remains;
     struct worker *worker;
@@ -44,6 +47,10 @@ struct exchange {
     struct session_id session;    /* once it was accepted */
     ev_tstamp ends;               /* wall time at which a stream ends; 0: no such time */
     const char *end_reason;       /* what its last event says; a literal */
+    bool mcp;                     /* of an MCP server: errors are JSON-RPC's */
+    bool mcp_modern;              /* of a revision without sessions */
+    char rpc_id[EXCHANGE_ID_MAX]; /* JSON text of the request's id */
+    size_t rpc_id_size;           /* 0: none, or not known */
     struct deadline deadline;     /* response head, silence, keep-alive, end */
 
     /* The request. While `in_place`, head and body stand at the begin of the client's input. */
@@ -108,6 +115,9 @@ void exchange_admin(struct exchange *exchange);
 /* The debug app's page, with the head that a server would have been sent. */
 void exchange_debug(struct exchange *exchange, const struct session_record *session);
 
+/* Answers with this error, and ends; the error's json_rpc, id, head_only and close are filled in.
+ */
+void exchange_error(struct exchange *exchange, struct reply_error *error);
 /* Answers with an error of ours, and ends. `origin` NULL: the gateway's. */
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
                      unsigned retry_after, const char *origin);
@@ -118,6 +128,9 @@ void exchange_end(struct exchange *exchange, bool close);
 void exchange_count_status(struct exchange *exchange, unsigned status);
 /* The request is admitted, its app held, and its head in worker.request: collects the body. */
 void exchange_collect(struct exchange *exchange);
+/* The request to an MCP server is in hand, its head in worker.request: false when it was refused
+ * (and ended). */
+bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
 /* The upstream connection has something to say. */

@@ -47,11 +47,12 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
         exchange_end(exchange, close);
 }
 
-static void exchange_error(struct exchange *exchange, struct reply_error *error)
+void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
     bool can_follow = exchange_skip_request(exchange);
 
-    error->json_rpc = exchange->route == ROUTE_MCP;
+    error->json_rpc = exchange->mcp;
+    error->id = slice_make(exchange->rpc_id, exchange->rpc_id_size);
     error->head_only = exchange->method == HTTP_HEAD;
     error->close = !can_follow || !exchange->keep_alive || exchange->worker->draining;
     if (reply_error(&exchange->client->out, error) != 0) {

@@ -54,6 +54,9 @@ static void exchange_forward(struct exchange *exchange)
     int error;
 
     deadline_clear(&client->deadline);
+    if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
+        return;
+    forward.sessionless = exchange->mcp_modern;
     if (app->endpoint_count == 0) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;

@@ -131,6 +131,9 @@ static bool forward_drops(const struct forward_request *forward, const struct ht
 
     if (name.data == room)
         field = http_field_of(name);
+    /* A server that knows no such revision must not take it for a request of some session. */
+    if (forward->sessionless && (field == HTTP_MCP_SESSION_ID || field == HTTP_LAST_EVENT_ID))
+        return true;
     return forward_is_hop(field) || forward_is_ours(field) || forward_has_prefix(name, "proxy-") ||
            forward_rule(forward->app, name) != NULL;
 }

@@ -17,6 +17,7 @@ struct forward_request {
     const struct app_record *app;
     const struct app_endpoint *endpoint;
     bool mcp;                    /* the endpoint's own path; else the request's */
+    bool sessionless;            /* its revision of MCP ignores sessions: so name none */
     struct slice client_address; /* "203.0.113.9", no port */
     bool client_tls;
     uint64_t body_size; /* of the body in hand, sent as Content-Length */
