@@ -154,6 +154,9 @@ static const struct schema_row settings_rows[] = {
      .low = 1,
      .high = 1000000,
      .fallback = "1000"},
+    /* Clients seldom end their sessions (DELETE); servers forget them after as long. */
+    {LIMIT(mcp_session_idle), .type = SCHEMA_DURATION, .low = SECOND, .high = 24 * HOUR,
+     .fallback = "30m"},
 
     {.path = "app_service", .type = SCHEMA_MAPPING},
     {.path = "app_service.enabled",

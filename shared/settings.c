@@ -41,6 +41,7 @@ static const struct settings_limit {
     {"key_set_size", offsetof(struct settings_limits, key_set_size), false},
     {"max_stale", offsetof(struct settings_limits, max_stale), false},
     {"sessions_per_user", offsetof(struct settings_limits, sessions_per_user), false},
+    {"mcp_session_idle", offsetof(struct settings_limits, mcp_session_idle), false},
 };
 
 enum { SETTINGS_LIMIT_FIELDS = sizeof(settings_limit_fields) / sizeof(settings_limit_fields[0]) };

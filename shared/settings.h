@@ -64,6 +64,7 @@ struct settings_limits {
     uint64_t key_set_size;      /* bytes of a fetched key set */
     uint64_t max_stale;         /* age at which a key set that cannot be fetched is given up */
     uint64_t sessions_per_user;
+    uint64_t mcp_session_idle; /* an MCP session that nobody uses */
 };
 
 struct settings {

@@ -28,6 +28,7 @@ static void exchange_late(struct deadline *deadline)
     case EXCHANGE_AUTH:
     case EXCHANGE_BODY:
     case EXCHANGE_CONNECT:
+    case EXCHANGE_RECORD:
     case EXCHANGE_OVER:
         break;
     }
@@ -41,6 +42,7 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    exchange_mcp_dispose(exchange);
     if (exchange->attempt != NULL)
         authenticate_cancel(worker->authenticator, exchange->attempt);
     free(exchange->attempt);
@@ -106,7 +108,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
         exchange_debug(exchange, &attempt->session);
     } else if (exchange->route == ROUTE_MCP && exchange->app->record.transport != APP_MCP_HTTP) {
         exchange_refuse(exchange, 404, "this app is not an MCP server", 0, NULL);
-    } else {
+    } else if (!exchange->mcp || exchange_mcp_session(exchange, &attempt->session)) {
         exchange_collect(exchange);
     }
 }
