@@ -49,6 +49,7 @@ help:
 	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
 	@echo 'make clang      the program and its unit tests by clang'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
+	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
 	@echo 'make deps       the Debian packages that all of these need'
@@ -78,6 +79,15 @@ unit-programs: $(UNIT_TESTS)
 
 unit: $(UNIT_TESTS)
 	tests/run.sh unit $(BUILD)
+
+# The price of an authenticated request by the number of apps and configs; see flat_cost.sh.
+bench-flat: deps-build+valgrind
+	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/flat_cost
+	tests/bench/flat_cost.sh $(BUILD)/bench/flat_cost
+
+$(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=store_scan,--wrap=label_matches -o $@ $< $(LIBRARY) $(LIBS)
 
 deps:
 	tests/deps.sh build demo test check valgrind
@@ -153,7 +163,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench-flat deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define APP_RESOURCE "{{app.resource}}"
+#define APP_PATH "/mcp/apps/"
+
 /* Keys that were fetched from the same place stay trusted. Without a URL the place is the issuer's
  * to say. */
 static bool keys_stay(const struct registry_slot *slot, const struct auth_config_record *config,
@@ -54,11 +57,48 @@ static int keys_stage(struct registry_slot *slot, const struct auth_config_docum
     return status;
 }
 
-int auth_config_candidate_stage(struct registry_slot *slot, const struct document *document)
+/* A template with {{app.resource}} filled in but for the app's name; the arena's. */
+static struct slice audience_fill(struct slice template, struct slice public_addr,
+                                  struct arena *arena)
+{
+    struct slice mark = slice_from(APP_RESOURCE);
+    const char *at = memmem(template.data, template.size, mark.data, mark.size);
+    size_t before = at == NULL ? template.size : (size_t)(at - template.data);
+    struct buffer text = {0};
+    struct slice filled = {0};
+    int status = buffer_append(&text, template.data, before);
+
+    if (status == 0 && at != NULL)
+        status = buffer_append_slice(&text, public_addr);
+    if (status == 0 && at != NULL)
+        status = buffer_append_text(&text, APP_PATH AUTH_AUDIENCE_APP);
+    if (status == 0 && at != NULL)
+        status = buffer_append_slice(&text, slice_skip(template, before + mark.size));
+    if (status == 0)
+        filled = arena_copy(arena, buffer_slice(&text));
+    buffer_free(&text);
+    return filled;
+}
+
+static int audiences_fill(const struct slice *templates, size_t count, struct slice public_addr,
+                          struct arena *arena, struct auth_config_record *record)
+{
+    for (size_t i = 0; i < count; i++) {
+        record->audiences[i] = audience_fill(templates[i], public_addr, arena);
+        if (record->audiences[i].data == NULL)
+            return -ENOMEM;
+    }
+    record->audience_count = count;
+    return 0;
+}
+
+int auth_config_candidate_stage(struct registry_slot *slot, const struct document *document,
+                                const struct candidate_context *context)
 {
     const struct auth_config_document *source = &document->auth_config;
     struct auth_config_record record = source->record;
     struct document_record origin = {0};
+    struct arena arena = {0};
     int status;
 
     if (slot->good != NULL && slice_equal(slot->good->origin.good_hash, document->hash))
@@ -67,6 +107,8 @@ int auth_config_candidate_stage(struct registry_slot *slot, const struct documen
     status = keys_stage(slot, source, &record);
     if (status < 0 || slot->change == REGISTRY_REFUSED)
         return status;
+    status = audiences_fill(source->audiences, source->audience_count, context->public_addr, &arena,
+                            &record);
     memcpy(origin.audiences, source->audiences, sizeof(origin.audiences));
     origin.audience_count = source->audience_count;
     origin.selectors = source->selectors;
@@ -75,7 +117,10 @@ int auth_config_candidate_stage(struct registry_slot *slot, const struct documen
     origin.jwks_insecure = source->jwks_insecure;
     if (keys_stay(slot, &record, &origin))
         keys_inherit(&record, &origin, slot->good);
-    return candidate_set(slot, &record, &origin, document);
+    if (status == 0)
+        status = candidate_set(slot, &record, &origin, document);
+    arena_free(&arena);
+    return status;
 }
 
 /* 63 bits of SHA-256 over what a judgement uses; never 0. */
@@ -93,6 +138,7 @@ static int revision_make(struct registry_entry *entry)
     record.revision = 0;
     record.keys_static = record.keys_usable = record.last_fetch_ok = false;
     record.keys_fetched = record.next_refresh = 0;
+    record.audience_count = 0; /* the templates are in the origin */
     memcpy(origin.audiences, entry->origin.audiences, sizeof(origin.audiences));
     status = auth_config_record_encode(&record, &bytes);
     if (status == 0)
@@ -157,6 +203,40 @@ int auth_config_candidate_write(struct registry_slot *slot, struct store *store,
     if (status == 0)
         status = revision_make(next);
     return status < 0 ? status : config_put(next, publication);
+}
+
+static bool audiences_equal(const struct auth_config_record *a, const struct auth_config_record *b)
+{
+    bool equal = a->audience_count == b->audience_count;
+
+    for (size_t i = 0; i < a->audience_count && equal; i++)
+        equal = slice_equal(a->audiences[i], b->audiences[i]);
+    return equal;
+}
+
+int auth_config_candidate_refill(struct registry_slot *slot, struct slice public_addr,
+                                 struct publication *publication)
+{
+    const struct document_record *origin = &slot->good->origin;
+    struct auth_config_record record = slot->good->config;
+    struct registry_entry *entry = NULL;
+    struct arena arena = {0};
+    int status =
+        audiences_fill(origin->audiences, origin->audience_count, public_addr, &arena, &record);
+
+    if (status == 0 && !audiences_equal(&record, &slot->good->config))
+        status = registry_entry_make(DOCUMENT_AUTH_CONFIG, &record, origin, &entry);
+    arena_free(&arena);
+    if (status == -EMSGSIZE) {
+        log_error("audiences_refused", "config %.*s: its audiences do not fit into its record",
+                  (int)slot->name.size, slot->name.data);
+        return 0;
+    }
+    if (status < 0 || entry == NULL)
+        return status;
+    registry_entry_free(slot->good);
+    slot->good = entry;
+    return config_put(entry, publication);
 }
 
 /* What belongs to the keys is in the document's status: it must be there after a restart. */

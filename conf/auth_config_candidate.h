@@ -8,9 +8,14 @@
 
 #include "conf/candidate.h"
 
-int auth_config_candidate_stage(struct registry_slot *slot, const struct document *document);
+int auth_config_candidate_stage(struct registry_slot *slot, const struct document *document,
+                                const struct candidate_context *context);
 int auth_config_candidate_write(struct registry_slot *slot, struct store *store,
                                 struct publication *publication);
+
+/* The version in force with its audiences filled by another public_addr. */
+int auth_config_candidate_refill(struct registry_slot *slot, struct slice public_addr,
+                                 struct publication *publication);
 
 /* Takes the outcome of a fetch into the version in force, and into the store. */
 int auth_config_candidate_fetched(struct registry_slot *slot, const struct key_set_outcome *outcome,

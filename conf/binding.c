@@ -1,11 +1,10 @@
 #include "conf/binding.h"
 
+#include "conf/label_index.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define APP_RESOURCE "{{app.resource}}"
-#define APP_PATH "/mcp/apps/"
 
 static int matches_add(struct binding_matches *matches, struct registry_slot *app,
                        struct registry_slot *config)
@@ -29,43 +28,102 @@ void binding_matches_free(struct binding_matches *matches)
     memset(matches, 0, sizeof(*matches));
 }
 
-static int match_pair(struct registry_slot *app, struct registry_slot *config,
-                      struct scoreboard_block *block, struct binding_matches *matches)
-{
-    const struct registry_entry *a = registry_effective(app);
-    const struct registry_entry *c = registry_effective(config);
+/* One config held against the candidates of an index. */
+struct pairing {
+    struct registry_slot *config;
+    const struct label_selector *selectors;
+    size_t selector_count;
+    label_index_version version;
+    struct scoreboard_block *block;
+    int (*matched)(void *context, struct registry_slot *app, struct registry_slot *config);
+    void *context;
+};
 
-    if (a == NULL || c == NULL)
+static int visit_candidate(void *context, struct registry_slot *app)
+{
+    const struct pairing *pairing = context;
+    const struct app_record *record = &pairing->version(app)->app;
+
+    scoreboard_count(pairing->block, COUNT_LABEL_MATCHES);
+    if (!label_matches(pairing->selectors, pairing->selector_count, record->labels,
+                       record->label_count))
         return 0;
-    scoreboard_count(block, COUNT_LABEL_MATCHES);
-    if (!label_matches(c->origin.selectors, c->origin.selector_count, a->app.labels,
-                       a->app.label_count))
-        return 0;
-    return matches_add(matches, app, config);
+    return pairing->matched(pairing->context, app, pairing->config);
 }
 
-/* A changed app against all configs, and a changed config against the apps that did not change. */
+static int pair(const struct label_index *index, struct pairing *pairing,
+                struct registry_slot *config)
+{
+    const struct registry_entry *entry = pairing->version(config);
+
+    if (entry == NULL)
+        return 0;
+    pairing->config = config;
+    pairing->selectors = entry->origin.selectors;
+    pairing->selector_count = entry->origin.selector_count;
+    return label_index_candidates(index, pairing->selectors, pairing->selector_count,
+                                  visit_candidate, pairing);
+}
+
+static const struct registry_entry *version_effective(const struct registry_slot *slot)
+{
+    return registry_effective(slot);
+}
+
+static const struct registry_entry *version_next(const struct registry_slot *slot)
+{
+    return registry_changed(slot) ? registry_effective(slot) : NULL;
+}
+
+static const struct registry_entry *version_good(const struct registry_slot *slot)
+{
+    return slot->good;
+}
+
+static size_t count_changed(const struct registry_list *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        count += registry_changed(list->slots[i]);
+    return count;
+}
+
+static int visit_match(void *context, struct registry_slot *app, struct registry_slot *config)
+{
+    return matches_add(context, app, config);
+}
+
+/* All pairs of the configs whose `registry_changed` is `changed`, and the apps of a version. */
+static int match_configs(struct registry *registry, bool changed, label_index_version apps,
+                         struct pairing *pairing)
+{
+    const struct registry_list *configs = &registry->lists[DOCUMENT_AUTH_CONFIG];
+    size_t touched = count_changed(configs);
+    struct label_index index;
+    int status = label_index_make(&index, &registry->lists[DOCUMENT_APP], apps,
+                                  changed ? touched : configs->count - touched);
+
+    for (size_t i = 0; i < configs->count && status == 0; i++)
+        if (registry_changed(configs->slots[i]) == changed)
+            status = pair(&index, pairing, configs->slots[i]);
+    label_index_free(&index);
+    return status;
+}
+
+/* A changed config against all apps, and the other configs against the apps that changed. */
 static int match_touched(struct registry *registry, struct scoreboard_block *block,
                          struct binding_matches *matches)
 {
-    const struct registry_list *apps = &registry->lists[DOCUMENT_APP];
-    const struct registry_list *configs = &registry->lists[DOCUMENT_AUTH_CONFIG];
-    int status = 0;
+    struct pairing pairing = {
+        .version = version_effective, .block = block, .matched = visit_match, .context = matches};
+    size_t apps = count_changed(&registry->lists[DOCUMENT_APP]);
+    int status = match_configs(registry, true, version_effective, &pairing);
 
-    for (size_t i = 0; i < apps->count; i++) {
-        if (!registry_changed(apps->slots[i]))
-            continue;
+    for (size_t i = 0; i < apps; i++)
         scoreboard_count(block, COUNT_CONFIG_LISTS);
-        for (size_t j = 0; j < configs->count && status == 0; j++)
-            status = match_pair(apps->slots[i], configs->slots[j], block, matches);
-    }
-    for (size_t j = 0; j < configs->count; j++) {
-        if (!registry_changed(configs->slots[j]))
-            continue;
-        for (size_t i = 0; i < apps->count && status == 0; i++)
-            if (!registry_changed(apps->slots[i]))
-                status = match_pair(apps->slots[i], configs->slots[j], block, matches);
-    }
+    if (status == 0 && apps > 0)
+        status = match_configs(registry, false, version_next, &pairing);
     return status;
 }
 
@@ -84,6 +142,20 @@ static int match_compare(const void *left, const void *right)
         return slice_compare(a->app->name, b->app->name);
     order = slice_compare(match_issuer(a), match_issuer(b));
     return order != 0 ? order : slice_compare(a->config->name, b->config->name);
+}
+
+/* A candidate may have been visited twice. */
+static void matches_sort(struct binding_matches *matches)
+{
+    size_t kept = 0;
+
+    if (matches->count > 0)
+        qsort(matches->items, matches->count, sizeof(*matches->items), match_compare);
+    for (size_t i = 0; i < matches->count; i++)
+        if (kept == 0 || matches->items[kept - 1].app != matches->items[i].app ||
+            matches->items[kept - 1].config != matches->items[i].config)
+            matches->items[kept++] = matches->items[i];
+    matches->count = kept;
 }
 
 static void binding_key(struct slice app, struct slice issuer, struct store_key *key)
@@ -223,7 +295,7 @@ int binding_judge(struct registry *registry, struct publication *publication,
     matches->count = 0;
     status = match_touched(registry, block, matches);
     if (status == 0 && matches->count > 0) {
-        qsort(matches->items, matches->count, sizeof(*matches->items), match_compare);
+        matches_sort(matches);
         status = clashes_find(registry, publication, matches, &clashes, &count);
     }
     for (size_t i = 0; i < count && status == 0; i++)
@@ -232,123 +304,119 @@ int binding_judge(struct registry *registry, struct publication *publication,
     return status;
 }
 
-/* A template with every {{app.resource}} filled in; the arena's. */
-static struct slice audience_fill(struct slice template, struct slice app, struct slice public_addr,
-                                  struct arena *arena)
-{
-    struct slice mark = slice_from(APP_RESOURCE);
-    struct buffer text = {0};
-    struct slice filled = {0};
-    int status = 0;
-
-    while (template.size > 0 && status == 0) {
-        if (slice_has_prefix(template, mark)) {
-            status = buffer_append_slice(&text, public_addr);
-            if (status == 0)
-                status = buffer_append_text(&text, APP_PATH);
-            if (status == 0)
-                status = buffer_append_slice(&text, app);
-            template = slice_skip(template, mark.size);
-        } else {
-            status = buffer_append(&text, template.data, 1);
-            template = slice_skip(template, 1);
-        }
-    }
-    if (status == 0)
-        filled = arena_copy(arena, buffer_slice(&text));
-    buffer_free(&text);
-    return filled;
-}
-
 static int binding_put(const struct registry_slot *app, const struct registry_slot *config,
-                       struct publication *publication, struct slice public_addr)
+                       struct publication *publication)
 {
     const struct registry_entry *entry = registry_effective(config);
     struct binding_record record = {.config = config->name};
     struct buffer bytes = {0};
-    struct arena arena = {0};
     struct store_key key;
-    int status = 0;
+    int status = binding_record_encode(&record, &bytes);
 
-    for (size_t i = 0; i < entry->origin.audience_count && status == 0; i++) {
-        struct slice audience =
-            audience_fill(entry->origin.audiences[i], app->name, public_addr, &arena);
-
-        if (audience.data == NULL)
-            status = -ENOMEM;
-        record.audiences[record.audience_count++] = audience;
-    }
-    if (status == 0)
-        status = binding_record_encode(&record, &bytes);
     binding_key(app->name, entry->config.issuer, &key);
     if (status == 0)
         status = publication_put(publication, STORE_BINDINGS, &key, buffer_slice(&bytes));
     buffer_free(&bytes);
-    arena_free(&arena);
     return status;
 }
 
 struct binding_walk {
     struct registry *registry;
     struct publication *publication;
-    struct slice public_addr;
-    bool refill;
 };
 
-/* An app's name is one DNS label, which a key spells as it is. */
-static struct slice app_of_key(struct slice key)
+static int visit_old(void *context, struct registry_slot *app, struct registry_slot *config)
 {
-    const char *end = key.size == 0 ? NULL : memchr(key.data, '/', key.size);
+    const struct binding_walk *walk = context;
+    struct store_key key;
 
-    return slice_make(key.data, end == NULL ? 0 : (size_t)(end - key.data));
+    binding_key(app->name, config->good->config.issuer, &key);
+    return publication_delete(walk->publication, STORE_BINDINGS, &key);
+}
+
+/* What is good is free of clashes, so its matches are what the store holds. */
+static int delete_of_configs(struct registry *registry, struct publication *publication,
+                             struct scoreboard_block *block)
+{
+    struct binding_walk walk = {.registry = registry, .publication = publication};
+    struct pairing pairing = {
+        .version = version_good, .block = block, .matched = visit_old, .context = &walk};
+
+    return match_configs(registry, true, version_good, &pairing);
 }
 
 static int visit_binding(void *context, struct slice key, struct slice value)
 {
     const struct binding_walk *walk = context;
-    struct registry_slot *app = registry_find(walk->registry, DOCUMENT_APP, app_of_key(key), false);
-    struct registry_slot *config = NULL;
-    struct binding_record record;
     struct store_key name;
 
-    if (binding_record_decode(value, &record) == 0)
-        config = registry_find(walk->registry, DOCUMENT_AUTH_CONFIG, record.config, false);
-    if (app == NULL || config == NULL || registry_effective(app) == NULL ||
-        registry_effective(config) == NULL || registry_changed(app) || registry_changed(config)) {
-        if (key.size > STORE_KEY_MAX)
-            return -EBADMSG;
-        store_key_begin(&name);
-        memcpy(name.text, key.data, key.size);
-        name.text[key.size] = '\0';
-        name.size = key.size;
-        return publication_delete(walk->publication, STORE_BINDINGS, &name);
-    }
-    return walk->refill ? binding_put(app, config, walk->publication, walk->public_addr) : 0;
+    (void)value;
+    if (key.size > STORE_KEY_MAX)
+        return -EBADMSG;
+    store_key_begin(&name);
+    memcpy(name.text, key.data, key.size);
+    name.text[key.size] = '\0';
+    name.size = key.size;
+    return publication_delete(walk->publication, STORE_BINDINGS, &name);
 }
 
-static bool registry_any_changed(const struct registry *registry)
+/* An app's name is one DNS label, which a key spells as it is. */
+static int delete_of_apps(struct registry *registry, struct store *store,
+                          struct publication *publication)
 {
-    for (size_t kind = DOCUMENT_APP; kind <= DOCUMENT_AUTH_CONFIG; kind++)
-        for (size_t i = 0; i < registry->lists[kind].count; i++)
-            if (registry_changed(registry->lists[kind].slots[i]))
-                return true;
-    return false;
+    const struct registry_list *apps = &registry->lists[DOCUMENT_APP];
+    struct binding_walk walk = {.registry = registry, .publication = publication};
+    int status = 0;
+
+    for (size_t i = 0; i < apps->count && status == 0; i++) {
+        struct store_key prefix;
+
+        if (!registry_changed(apps->slots[i]) || apps->slots[i]->good == NULL)
+            continue;
+        store_key_of(&prefix, apps->slots[i]->name);
+        store_key_plain(&prefix, "");
+        status = store_scan(store, STORE_BINDINGS, store_key_slice(&prefix), slice_from(""),
+                            visit_binding, &walk);
+    }
+    return status;
+}
+
+static int visit_any(void *context, struct slice key, struct slice value)
+{
+    const struct binding_walk *walk = context;
+    struct slice rest = key;
+    struct registry_slot *config = NULL;
+    struct registry_slot *app;
+    struct binding_record record;
+
+    while (rest.size > 0 && rest.data[rest.size - 1] != '/')
+        rest.size--;
+    rest.size -= rest.size > 0;
+    app = registry_find(walk->registry, DOCUMENT_APP, rest, false);
+    if (binding_record_decode(value, &record) == 0)
+        config = registry_find(walk->registry, DOCUMENT_AUTH_CONFIG, record.config, false);
+    if (app != NULL && config != NULL && registry_effective(app) != NULL &&
+        registry_effective(config) != NULL)
+        return 0;
+    return visit_binding(context, key, value);
 }
 
 int binding_write(struct registry *registry, struct store *store, struct publication *publication,
-                  const struct binding_matches *matches, struct slice public_addr, bool refill)
+                  const struct binding_matches *matches, struct scoreboard_block *block)
 {
-    struct binding_walk walk = {.registry = registry,
-                                .publication = publication,
-                                .public_addr = public_addr,
-                                .refill = refill};
-    int status = 0;
+    int status = delete_of_configs(registry, publication, block);
 
-    if (refill || registry_any_changed(registry))
-        status =
-            store_scan(store, STORE_BINDINGS, slice_from(""), slice_from(""), visit_binding, &walk);
+    if (status == 0)
+        status = delete_of_apps(registry, store, publication);
     for (size_t i = 0; i < matches->count && status == 0; i++)
-        status =
-            binding_put(matches->items[i].app, matches->items[i].config, publication, public_addr);
+        status = binding_put(matches->items[i].app, matches->items[i].config, publication);
     return status;
+}
+
+int binding_reconcile(struct registry *registry, struct store *store,
+                      struct publication *publication)
+{
+    struct binding_walk walk = {.registry = registry, .publication = publication};
+
+    return store_scan(store, STORE_BINDINGS, slice_from(""), slice_from(""), visit_any, &walk);
 }

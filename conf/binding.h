@@ -28,10 +28,13 @@ int binding_judge(struct registry *registry, struct publication *publication,
                   struct scoreboard_block *block, struct binding_matches *matches, size_t *refused);
 void binding_matches_free(struct binding_matches *matches);
 
-/* Replaces the bindings of what changed by the matches, and drops those of what is gone.
- * `public_addr` fills {{app.resource}}; `refill`: it may have changed, so the audiences of all
- * bindings are filled again. */
+/* Replaces the bindings of what changed by the matches, and drops those of what is gone. Looks at
+ * no other binding. */
 int binding_write(struct registry *registry, struct store *store, struct publication *publication,
-                  const struct binding_matches *matches, struct slice public_addr, bool refill);
+                  const struct binding_matches *matches, struct scoreboard_block *block);
+
+/* Once, before the first binding_write: drops what is of no app and config in force. */
+int binding_reconcile(struct registry *registry, struct store *store,
+                      struct publication *publication);
 
 #endif

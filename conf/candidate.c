@@ -34,7 +34,7 @@ int candidate_stage(struct registry_slot *slot, const struct document *document,
     case DOCUMENT_APP:
         return app_candidate_stage(slot, document, context);
     case DOCUMENT_AUTH_CONFIG:
-        return auth_config_candidate_stage(slot, document);
+        return auth_config_candidate_stage(slot, document, context);
     case DOCUMENT_LOCK:
         return lock_candidate_stage(slot, document);
     default:

@@ -16,6 +16,7 @@ typedef size_t (*candidate_addresses)(void *context, struct slice host, struct s
 struct candidate_context {
     candidate_addresses addresses; /* may be NULL: nothing is known */
     void *addresses_context;
+    struct slice public_addr; /* of the gate: fills {{app.resource}} */
 };
 
 /* Compares a good document with the version in force; when it says something else, gives the slot

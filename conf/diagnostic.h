@@ -20,6 +20,11 @@ struct place {
     unsigned column;
 };
 
+static inline bool place_equal(const struct place *a, const struct place *b)
+{
+    return slice_equal(a->file, b->file) && a->line == b->line && a->column == b->column;
+}
+
 struct diagnostic {
     enum diagnostic_severity severity;
     struct place place;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* In the order of enum document_kind, from DOCUMENT_APP on. */
@@ -183,13 +184,14 @@ void documents_read_text(struct slice text, struct slice file, struct document_l
     }
 }
 
-static void documents_read_file(int directory, const char *name, struct slice path,
-                                struct document_list *list, struct diagnostics *diagnostics)
+void documents_read_file(int directory, const char *name, struct slice path,
+                         struct document_list *list, struct diagnostics *diagnostics,
+                         struct stat *status)
 {
     struct buffer text = {0};
     const char *reason;
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int error = fd < 0 ? -errno : text_file_read(fd, &text);
+    int error = fd < 0 || fstat(fd, status) < 0 ? -errno : text_file_read(fd, &text);
 
     if (fd >= 0)
         close(fd);
@@ -220,16 +222,24 @@ static int entry_compare(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+int documents_scan(int directory, struct dirent ***entries)
+{
+    int count = scandirat(directory, ".", entries, document_file_filter, entry_compare);
+
+    return count < 0 ? -errno : count;
+}
+
 static void documents_read_entries(int fd, struct slice directory, struct dirent **entries,
                                    int count, struct document_list *list,
                                    struct diagnostics *diagnostics)
 {
+    struct stat status;
     char path[4096];
 
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof(path), "%.*s/%s", (int)directory.size, directory.data,
                  entries[i]->d_name);
-        documents_read_file(fd, entries[i]->d_name, slice_from(path), list, diagnostics);
+        documents_read_file(fd, entries[i]->d_name, slice_from(path), list, diagnostics, &status);
         free(entries[i]);
     }
     free(entries);
@@ -248,9 +258,8 @@ int documents_read_directory(struct slice directory, struct document_list *list,
     fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    count = scandirat(fd, ".", &entries, document_file_filter, entry_compare);
+    count = documents_scan(fd, &entries);
     if (count < 0) {
-        count = -errno;
         close(fd);
         return count;
     }

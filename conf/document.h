@@ -17,6 +17,9 @@
 
 enum { DOCUMENT_FILE_MAX = 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes; documents in all */
 
+struct dirent;
+struct stat;
+
 enum document_kind {
     DOCUMENT_UNKNOWN,
     DOCUMENT_APP,
@@ -81,6 +84,16 @@ bool settings_document_read(struct slice text, struct slice path, bool resolve_u
 /* Adds the documents of one file's text. */
 void documents_read_text(struct slice text, struct slice file, struct document_list *list,
                          struct diagnostics *diagnostics);
+
+/* The same, of one file of an open directory; `path` is its place. An unreadable file is a
+ * diagnostic. *status: as it was before it was read; untouched when it cannot be opened. */
+void documents_read_file(int directory, const char *name, struct slice path,
+                         struct document_list *list, struct diagnostics *diagnostics,
+                         struct stat *status);
+
+/* The *.yaml and *.yml of an open directory, not hidden, by name. Their count, or -errno; entries
+ * and array are the caller's to free. */
+int documents_scan(int directory, struct dirent ***entries);
 
 /* Adds the documents of every *.yaml and *.yml of a directory (by name, not hidden, not deeper). 0
  * or -errno of the directory itself; an unreadable file is a diagnostic. */

@@ -272,15 +272,30 @@ static int changes_write(const struct publication *publication)
     return status;
 }
 
+/* Whether the snapshot is older than one that was seen: someone turned the lock file back. */
+static bool numbers_fell(const struct publication_numbers *now,
+                         const struct publication_numbers *before)
+{
+    return now->generation < before->generation || now->revocations < before->revocations;
+}
+
+/* `present`: what the changes were made against. */
 static int publication_write(const struct publication *publication, const struct movement *movement,
+                             const struct publication_numbers *present,
                              const struct publication_numbers *numbers)
 {
     struct store *store = publication->store;
+    struct publication_numbers newest;
+    bool fresh;
     int status = store_write_begin(store);
 
     if (status < 0)
         return status;
-    status = meta_write(store, movement, numbers);
+    status = numbers_read(store, &newest, &fresh);
+    if (status == 0 && numbers_fell(present, &newest))
+        status = -ESTALE;
+    if (status == 0)
+        status = meta_write(store, movement, numbers);
     if (status == 0)
         status = changes_write(publication);
     if (status == 0)
@@ -291,19 +306,22 @@ static int publication_write(const struct publication *publication, const struct
 
 int publication_commit(struct publication *publication, struct publication_numbers *numbers)
 {
+    struct publication_numbers before = *numbers;
     struct movement movement = {0};
     bool fresh = false;
     int status = publication_reduce(publication, &movement);
 
     if (status == 0)
         status = numbers_read(publication->store, numbers, &fresh);
+    if (status == 0 && numbers_fell(numbers, &before))
+        status = -ESTALE;
     movement.generation = movement.generation || fresh;
     if (status == 0 && (movement.generation || movement.revocations)) {
         struct publication_numbers next = {.generation = numbers->generation + movement.generation,
                                            .revocations =
                                                numbers->revocations + movement.revocations};
 
-        status = publication_write(publication, &movement, &next);
+        status = publication_write(publication, &movement, numbers, &next);
         if (status == 0) {
             *numbers = next;
             status = 1;

@@ -32,8 +32,9 @@ int publication_put(struct publication *publication, enum store_database databas
 int publication_delete(struct publication *publication, enum store_database database,
                        const struct store_key *key);
 
-/* Writes what differs and frees the publication. 1: committed; 0: nothing differed; *numbers are
- * then the present ones; or the store's error, and nothing was written. */
+/* Writes what differs and frees the publication. *numbers are the last that were seen; -ESTALE when
+ * the store's are older. 1: committed; 0: nothing differed; *numbers are then the present ones; or
+ * the store's error, and nothing was written. */
 int publication_commit(struct publication *publication, struct publication_numbers *numbers);
 void publication_abort(struct publication *publication);
 

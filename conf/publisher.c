@@ -4,14 +4,13 @@
 #include "conf/auth_config_candidate.h"
 #include "conf/binding.h"
 #include "conf/host.h"
+#include "conf/staging.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { REASON_MAX = 1024 };
 
 /* One run of publisher_apply. */
 struct apply {
@@ -29,9 +28,18 @@ int publisher_open(struct publisher *publisher)
 
     if (status < 0)
         return status;
+    publisher->numbers = (struct publication_numbers){
+        .generation = atomic_load_explicit(&publisher->public->generation, memory_order_relaxed),
+        .revocations = atomic_load_explicit(&publisher->public->revocations, memory_order_relaxed),
+    };
     status = registry_load(&publisher->registry, publisher->store, publication);
-    publication_abort(publication);
-    return status;
+    if (status < 0) {
+        publication_abort(publication);
+        return status;
+    }
+    /* What was published is served, also while nothing more can be. */
+    status = publisher_commit(publisher, publication);
+    return status < 0 ? status : 0;
 }
 
 void publisher_close(struct publisher *publisher)
@@ -46,11 +54,8 @@ int publisher_commit(struct publisher *publisher, struct publication *publicatio
     int committed = publication_commit(publication, &publisher->numbers);
     const struct publication_numbers *numbers = &publisher->numbers;
 
-    if (committed < 0) {
-        log_error("publish_failed", "the config environment was not changed: %s",
-                  strerror(-committed));
+    if (committed < 0)
         return committed;
-    }
     atomic_store_explicit(&publisher->public->generation, numbers->generation,
                           memory_order_release);
     /* Never backwards: what a worker once refused by must not be forgotten. */
@@ -64,99 +69,6 @@ int publisher_commit(struct publisher *publisher, struct publication *publicatio
     log_info("published", "generation %llu, revocations %llu",
              (unsigned long long)numbers->generation, (unsigned long long)numbers->revocations);
     return 1;
-}
-
-static int stage_good(struct apply *apply, struct registry_slot *slot,
-                      const struct document *document)
-{
-    struct candidate_context context = {.addresses = apply->publisher->addresses,
-                                        .addresses_context = apply->publisher->addresses_context};
-
-    if (slot->change == REGISTRY_REFUSED)
-        return 0;
-    return candidate_stage(slot, document, &context);
-}
-
-static void refuse_twice(struct registry_slot *slot, const struct place *other)
-{
-    struct place first = slot->place;
-
-    if (slot->change == REGISTRY_REFUSED && slot->next == NULL)
-        return;
-    registry_refuse(slot, "metadata.name: defined twice: at %.*s:%u:%u and at %.*s:%u:%u",
-                    (int)first.file.size, first.file.data, first.line, first.column,
-                    (int)other->file.size, other->file.data, other->line, other->column);
-}
-
-static int stage_document(struct apply *apply, const struct document *document)
-{
-    struct registry_slot *slot;
-    char reason[REASON_MAX];
-    struct place place;
-
-    if (document->kind == DOCUMENT_UNKNOWN || document->name.size == 0)
-        return 0;
-    slot = registry_find(&apply->publisher->registry, document->kind, document->name, true);
-    if (slot == NULL)
-        return -ENOMEM;
-    if (slot->seen) {
-        refuse_twice(slot, &document->place);
-        return 0;
-    }
-    slot->seen = true;
-    slot->place = document->place;
-    if (document->state == DOCUMENT_GOOD)
-        return stage_good(apply, slot, document);
-    reading_reason(apply->reading, document, reason, sizeof(reason), &place);
-    slot->place = place;
-    registry_refuse(slot, "%s", reason);
-    return 0;
-}
-
-static int stage_list(struct apply *apply, const struct document_list *list)
-{
-    int status = 0;
-
-    for (size_t i = 0; i < list->count && status == 0; i++)
-        status = stage_document(apply, &list->documents[i]);
-    return status;
-}
-
-static void stage_begin(struct registry *registry)
-{
-    for (size_t kind = 0; kind <= DOCUMENT_LOCK; kind++)
-        for (size_t i = 0; i < registry->lists[kind].count; i++)
-            registry->lists[kind].slots[i]->seen = false;
-}
-
-/* What no file says any more goes, unless its file could not be read. */
-static void stage_vanished(struct apply *apply)
-{
-    for (size_t kind = 0; kind <= DOCUMENT_LOCK; kind++) {
-        struct registry_list *list = &apply->publisher->registry.lists[kind];
-
-        for (size_t i = 0; i < list->count; i++) {
-            struct registry_slot *slot = list->slots[i];
-
-            if (!slot->seen && slot->good != NULL &&
-                !reading_damaged(apply->reading, slot->good->origin.good_place.file))
-                slot->change = REGISTRY_REMOVED;
-        }
-    }
-}
-
-static int stage(struct apply *apply)
-{
-    int status;
-
-    stage_begin(&apply->publisher->registry);
-    status =
-        apply->reading->settings.error == 0 ? stage_list(apply, &apply->reading->settings.list) : 0;
-    if (status == 0)
-        status = stage_list(apply, &apply->reading->resources.list);
-    if (status == 0)
-        stage_vanished(apply);
-    return status;
 }
 
 /* A refusal may end or make another clash: judged again until a round refuses nothing. Each round
@@ -192,11 +104,6 @@ static void status_fill(const struct registry_slot *slot, struct document_record
     record->reason = record->refused ? slice_from(slot->reason) : slice_make(NULL, 0);
     if (!record->refused && entry != NULL)
         record->good_place = record->place;
-}
-
-static bool place_equal(const struct place *a, const struct place *b)
-{
-    return slice_equal(a->file, b->file) && a->line == b->line && a->column == b->column;
 }
 
 static const char *status_consequence(const struct registry_slot *slot)
@@ -257,7 +164,14 @@ static int status_put(struct apply *apply, const struct registry_slot *slot,
     return status;
 }
 
-static int status_write(struct apply *apply, const struct registry_slot *slot)
+/* The store says already that the version in force is accepted where it stands. */
+static bool status_stands(const struct registry_slot *slot)
+{
+    return slot->accepted && slot->seen && slot->change == REGISTRY_KEPT && slot->good != NULL &&
+           place_equal(&slot->place, &slot->good->origin.good_place);
+}
+
+static int status_write(struct apply *apply, struct registry_slot *slot)
 {
     struct document_record record;
     struct store_key key;
@@ -272,6 +186,7 @@ static int status_write(struct apply *apply, const struct registry_slot *slot)
     if (!slot->seen)
         return 0; /* its file cannot be read: it stays as it is */
     status_fill(slot, &record);
+    slot->accepted = !record.refused;
     return status_put(apply, slot, &key, &record);
 }
 
@@ -312,6 +227,8 @@ static int slot_write(struct apply *apply, struct registry_slot *slot)
 {
     int status = 0;
 
+    if (status_stands(slot))
+        return 0;
     if (registry_changed(slot))
         status = candidate_write(slot, apply->publisher->store, apply->publication);
     if (status == 0)
@@ -393,6 +310,24 @@ static int write_files(struct apply *apply)
     return status < 0 ? status : reading_damages(apply->reading, visit_damage, apply);
 }
 
+/* The first reading finds what runs of before left; another public_addr is in every audience. */
+static int apply_address(struct apply *apply)
+{
+    struct publisher *publisher = apply->publisher;
+    const struct registry_list *configs = &publisher->registry.lists[DOCUMENT_AUTH_CONFIG];
+    int status = 0;
+
+    if (publisher->public_addr == NULL)
+        status = binding_reconcile(&publisher->registry, publisher->store, apply->publication);
+    else if (slice_is(apply->public_addr, publisher->public_addr))
+        return 0;
+    for (size_t i = 0; i < configs->count && status == 0; i++)
+        if (configs->slots[i]->good != NULL && !registry_changed(configs->slots[i]))
+            status = auth_config_candidate_refill(configs->slots[i], apply->public_addr,
+                                                  apply->publication);
+    return status;
+}
+
 static int apply_write(struct apply *apply)
 {
     struct publisher *publisher = apply->publisher;
@@ -403,9 +338,10 @@ static int apply_write(struct apply *apply)
     if (status == 0)
         status = host_write(&publisher->registry, apply->publication);
     if (status == 0)
+        status = apply_address(apply);
+    if (status == 0)
         status = binding_write(&publisher->registry, publisher->store, apply->publication,
-                               &apply->matches, apply->public_addr,
-                               !slice_is(apply->public_addr, publisher->public_addr));
+                               &apply->matches, publisher->block);
     return status;
 }
 
@@ -421,15 +357,17 @@ static int publisher_keep_address(struct publisher *publisher, struct slice publ
     return 0;
 }
 
-int publisher_apply(struct publisher *publisher, const struct reading *reading,
-                    struct slice public_addr)
+int publisher_apply(struct publisher *publisher, struct reading *reading, struct slice public_addr)
 {
     struct apply apply = {.publisher = publisher, .reading = reading, .public_addr = public_addr};
+    struct candidate_context context = {.addresses = publisher->addresses,
+                                        .addresses_context = publisher->addresses_context,
+                                        .public_addr = public_addr};
     int status = publication_begin(&apply.publication, publisher->store);
 
     if (status < 0)
         return status;
-    status = stage(&apply);
+    status = staging_run(&publisher->registry, reading, &context);
     if (status == 0)
         status = judge(&apply);
     if (status == 0)
@@ -441,6 +379,7 @@ int publisher_apply(struct publisher *publisher, const struct reading *reading,
     binding_matches_free(&apply.matches);
     if (status < 0)
         return status;
+    staging_settle(&publisher->registry, reading);
     registry_settle(&publisher->registry);
     return publisher_keep_address(publisher, public_addr) < 0 ? -ENOMEM : status;
 }

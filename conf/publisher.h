@@ -33,9 +33,8 @@ void publisher_close(struct publisher *publisher);
 /* Ends a publication that the caller began: writes it, then shows it on the scoreboard. */
 int publisher_commit(struct publisher *publisher, struct publication *publication);
 
-/* Judges a whole reading of the documents. `public_addr` fills {{app.resource}}. */
-int publisher_apply(struct publisher *publisher, const struct reading *reading,
-                    struct slice public_addr);
+/* Judges a whole reading of the documents, and settles it. `public_addr` fills {{app.resource}}. */
+int publisher_apply(struct publisher *publisher, struct reading *reading, struct slice public_addr);
 
 /* Outcomes for configs that are gone, or static now, are passed over. */
 int publisher_fetched(struct publisher *publisher, const struct key_set_outcome *outcomes,

@@ -25,6 +25,7 @@ void reading_free(struct reading *reading)
 {
     part_free(&reading->settings);
     part_free(&reading->resources);
+    document_cache_free(&reading->cache);
 }
 
 static int file_read(const char *path, struct buffer *out)
@@ -112,7 +113,10 @@ void reading_resources(struct reading *reading, struct slice directory)
     if (directory.size > 0)
         part->error = part->source.data == NULL
                           ? -ENOMEM
-                          : documents_read_directory(part->source, &part->list, &part->diagnostics);
+                          : document_cache_read(&reading->cache, part->source, &part->list,
+                                                &part->diagnostics);
+    else
+        document_cache_free(&reading->cache);
     if (reading_attribute(part) < 0)
         part_lost(part);
 }

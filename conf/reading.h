@@ -6,7 +6,7 @@
 #ifndef GATEHOUSE_CONF_READING_H
 #define GATEHOUSE_CONF_READING_H
 
-#include "conf/document.h"
+#include "conf/document_cache.h"
 
 struct reading_part {
     struct document_list list;
@@ -18,7 +18,8 @@ struct reading_part {
 
 struct reading {
     struct reading_part settings;
-    struct reading_part resources;
+    struct reading_part resources; /* of the files that were read just now */
+    struct document_cache cache;   /* of all files; of use unless resources.error */
 };
 
 /* Finds the document that each diagnostic speaks of: to be called, once, when list and diagnostics
@@ -26,7 +27,7 @@ struct reading {
 int reading_attribute(struct reading_part *part);
 
 /* Each replaces its part, attributed. `path`, `directory`: absolute; an empty directory means none.
- */
+ * Of the resources only files are read that changed, or were not settled. */
 void reading_settings(struct reading *reading, struct slice path);
 void reading_resources(struct reading *reading, struct slice directory);
 /* Gives the resources' memory back, once they were judged. */

@@ -306,6 +306,8 @@ static int slot_load(struct registry_slot *slot, struct publication *publication
         registry_entry_free(slot->good);
         slot->good = NULL;
     }
+    if (status == 0 && slot->good != NULL)
+        slot->accepted = !slot->good->origin.refused;
     buffer_free(&bytes);
     return status == -ENOENT || status == -EBADMSG ? 0 : status;
 }

@@ -39,6 +39,7 @@ struct registry_slot {
     struct registry_entry *next; /* owned; the version that is judged */
     enum registry_change change;
     bool seen;           /* in the present reading */
+    bool accepted;       /* the store's status says so, of `good` where it stands */
     struct place place;  /* where the present reading has it; borrowed from the reading */
     char *reason;        /* owned; of a refusal */
     struct key_set keys; /* of `next`, when its keys are static */

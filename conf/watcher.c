@@ -27,6 +27,8 @@
 #define WATCHER_READY_WAIT 3.0
 #define WATCHER_SWEEP 5.0
 #define WATCHER_SWEEP_ON 0.1
+#define WATCHER_ROOM_WAIT 0.5 /* between tries while disk or map is full, doubling */
+#define WATCHER_ROOM_WAIT_MAX 4.0
 
 enum { OUTCOMES_MAX = 256 };
 
@@ -50,6 +52,9 @@ struct watcher {
     ev_timer patience; /* with fetches and names, before READY */
     bool settings_wanted, resources_wanted, keys_wanted, addresses_wanted;
     bool ready;
+    bool full;    /* a change waits for room in the store */
+    bool blocked; /* found in this turn */
+    ev_tstamp room_wait;
 };
 
 _Noreturn static void watcher_fail(const char *what, int error)
@@ -88,6 +93,42 @@ static void on_keys(void *context)
 
     watcher->keys_wanted = true;
     watcher_gather(watcher);
+}
+
+/* Loads what was published into an empty publisher. */
+static void watcher_load(struct watcher *watcher)
+{
+    int status = publisher_open(&watcher->publisher);
+
+    if (status < 0)
+        watcher_fail("what was published before", status);
+}
+
+/* What a publishing function gave. Without room nothing ends: what is published is served on, and
+ * the change is tried again until it fits. true: a transaction was committed. */
+static bool watcher_published(struct watcher *watcher, const char *what, int status)
+{
+    if (status >= 0)
+        return status > 0;
+    if (status != -ENOSPC && status != -EIO)
+        watcher_fail(what, status);
+    if (!watcher->full) {
+        log_error("config_store_full", "%s: %s; changes wait until there is room", what,
+                  strerror(-status));
+        watcher->room_wait = WATCHER_ROOM_WAIT;
+    }
+    watcher->full = watcher->blocked = true;
+    /* Memory may be ahead of the store: what was not committed did not happen. */
+    publisher_close(&watcher->publisher);
+    document_cache_free(&watcher->reading.cache); /* it points at what was in memory */
+    watcher_load(watcher);
+    watcher->resources_wanted = true;
+    ev_timer_stop(watcher->loop, &watcher->gather);
+    ev_timer_set(&watcher->gather, watcher->room_wait, 0);
+    ev_timer_start(watcher->loop, &watcher->gather);
+    if (watcher->room_wait < WATCHER_ROOM_WAIT_MAX)
+        watcher->room_wait *= 2;
+    return false;
 }
 
 /* Master tells the workers; they would see the scoreboard anyway. */
@@ -144,52 +185,83 @@ static void watcher_follow_hosts(struct watcher *watcher, bool judging)
         watcher_fail("resolver", status);
 }
 
+static size_t list_apps(const struct document_list *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        count += list->documents[i].kind == DOCUMENT_APP;
+    return count;
+}
+
+static size_t watcher_apps(const struct watcher *watcher)
+{
+    const struct registry_list *apps = &watcher->publisher.registry.lists[DOCUMENT_APP];
+    size_t count = 0;
+
+    for (size_t i = 0; i < apps->count; i++)
+        count += apps->slots[i]->good != NULL;
+    return count;
+}
+
 /* true: a transaction was committed. */
 static bool watcher_read(struct watcher *watcher)
 {
     const struct settings *settings = &watcher->child.settings;
-    int status;
+    int64_t began = clock_monotonic_milliseconds();
+    bool hosts = watcher->settings_wanted;
+    size_t read;
+    size_t apps;
+    bool committed;
 
     if (watcher->settings_wanted)
         reading_settings(&watcher->reading, settings->path);
     reading_resources(&watcher->reading, settings->resources_dir);
     watcher->settings_wanted = watcher->resources_wanted = false;
     child_heartbeat(&watcher->child);
-    watcher_follow_hosts(watcher, true);
-    status = publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr);
-    if (status < 0)
-        watcher_fail("documents could not be published", status);
+    read = document_cache_read_count(&watcher->reading.cache);
+    apps = watcher_apps(watcher);
+    hosts = hosts || list_apps(&watcher->reading.resources.list) > 0;
+    if (hosts)
+        watcher_follow_hosts(watcher, true);
+    committed = watcher_published(
+        watcher, "documents cannot be published",
+        publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr));
     reading_forget_resources(&watcher->reading);
-    watcher_follow_hosts(watcher, false);
+    /* Hosts come with an app that was read, and go with one that is gone. */
+    if (hosts || watcher_apps(watcher) != apps)
+        watcher_follow_hosts(watcher, false);
     if (key_refresher_follow(watcher->refresher,
                              &watcher->publisher.registry.lists[DOCUMENT_AUTH_CONFIG]) < 0)
         watcher_fail("key sets", -ENOMEM);
-    return status > 0;
+    log_info("documents_judged", "%zu of %zu files read in %lld ms", read,
+             watcher->reading.cache.count, (long long)(clock_monotonic_milliseconds() - began));
+    return committed;
 }
 
 static bool watcher_take_keys(struct watcher *watcher)
 {
     static struct key_set_outcome outcomes[OUTCOMES_MAX];
     size_t count = key_refresher_take(watcher->refresher, outcomes, OUTCOMES_MAX);
-    int status = publisher_fetched(&watcher->publisher, outcomes, count);
+    bool committed = watcher_published(watcher, "key sets cannot be published",
+                                       publisher_fetched(&watcher->publisher, outcomes, count));
 
+    if (watcher->blocked)
+        return false; /* the outcomes stay where they are */
     key_refresher_taken(watcher->refresher);
-    if (status < 0)
-        watcher_fail("key sets could not be published", status);
     watcher->keys_wanted = count == OUTCOMES_MAX;
     if (watcher->keys_wanted)
         watcher_gather(watcher);
-    return status > 0;
+    return committed;
 }
 
 static bool watcher_take_addresses(struct watcher *watcher)
 {
-    int status = publisher_readdress(&watcher->publisher);
+    bool committed = watcher_published(watcher, "addresses cannot be published",
+                                       publisher_readdress(&watcher->publisher));
 
-    if (status < 0)
-        watcher_fail("addresses could not be published", status);
-    watcher->addresses_wanted = false;
-    return status > 0;
+    watcher->addresses_wanted = watcher->blocked;
+    return committed;
 }
 
 /* READY once what can be served is as good as it gets at once. */
@@ -197,7 +269,7 @@ static void watcher_settle(struct watcher *watcher, bool impatient)
 {
     if (watcher->ready)
         return;
-    if (!impatient &&
+    if (!impatient && !watcher->full &&
         (watcher->keys_wanted || watcher->addresses_wanted ||
          !key_refresher_settled(watcher->refresher) || !resolver_settled(watcher->resolver)))
         return;
@@ -214,15 +286,20 @@ static void on_gather(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     child_heartbeat(&watcher->child);
+    watcher->blocked = false;
     if (watcher->settings_wanted || watcher->resources_wanted)
         changed = watcher_read(watcher);
     child_heartbeat(&watcher->child);
-    if (watcher->keys_wanted)
+    if (watcher->keys_wanted && !watcher->blocked)
         changed = watcher_take_keys(watcher) || changed;
-    if (watcher->addresses_wanted)
+    if (watcher->addresses_wanted && !watcher->blocked)
         changed = watcher_take_addresses(watcher) || changed;
     if (changed)
         watcher_tell(watcher);
+    if (watcher->full && !watcher->blocked) {
+        log_info("config_store_room", "what waited for room in the store is published");
+        watcher->full = false;
+    }
     watcher_settle(watcher, false);
 }
 
@@ -404,9 +481,7 @@ static void watcher_open_publisher(struct watcher *watcher)
                                             .block = watcher->child.block,
                                             .addresses = resolver_addresses,
                                             .addresses_context = watcher->resolver};
-    status = publisher_open(&watcher->publisher);
-    if (status < 0)
-        watcher_fail("what was published before", status);
+    watcher_load(watcher);
 }
 
 static void watcher_open_followers(struct watcher *watcher)

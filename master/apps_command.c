@@ -6,14 +6,15 @@
 #include "shared/auth_config_record.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static const struct inspection_command apps_usage = {
     .name = "gatehouse apps",
     .usage = "gatehouse apps [-c FILE | --state DIR] [--json] [--wide]",
 };
 
-static const char *const apps_headings[] = {"NAME",  "TRANSPORT", "ENDPOINT",
-                                            "HOSTS", "CONFIGS",   "LABELS"};
+static const char *const apps_headings[] = {"NAME",    "TRANSPORT", "ENDPOINT",
+                                            "ADDRESS", "CONFIGS",   "LABELS"};
 
 struct apps {
     const struct inspection *inspection;
@@ -39,49 +40,63 @@ static void apps_put_endpoint_json(struct json_writer *json, const struct app_en
     json_writer_close(json, '}');
 }
 
-/* The issuer of a config; empty when it has gone. Borrowed until the turn's end. */
-static struct slice apps_issuer(struct store *store, struct slice config)
+/* false: it has gone. Borrowed until the turn's end. */
+static bool apps_config(struct store *store, struct slice config, struct auth_config_record *out)
 {
-    struct auth_config_record record;
     struct store_key key;
     struct slice value;
 
     store_key_of(&key, config);
-    if (store_get(store, STORE_APP_AUTH_CONFIGS, &key, &value) != 0 ||
-        auth_config_record_decode(value, &record) != 0)
-        return slice_from("");
-    return record.issuer;
+    return store_get(store, STORE_APP_AUTH_CONFIGS, &key, &value) == 0 &&
+           auth_config_record_decode(value, out) == 0;
+}
+
+/* The key's first part, which spells an app's name as it is. */
+static struct slice apps_of_key(struct slice key)
+{
+    const char *end = memchr(key.data, '/', key.size);
+
+    return slice_make(key.data, end == NULL ? key.size : (size_t)(end - key.data));
 }
 
 static int apps_visit_binding_json(void *context, struct slice key, struct slice value)
 {
     struct apps *apps = context;
+    struct auth_config_record config = {0};
     struct binding_record binding;
+    char *room = NULL;
 
-    (void)key;
     if (binding_record_decode(value, &binding) != 0)
         return 0;
+    if (apps_config(apps->store, binding.config, &config)) {
+        room = malloc(binding_record_room(&config, apps_of_key(key)));
+        if (room == NULL)
+            return -ENOMEM;
+        binding_record_fill(&binding, &config, apps_of_key(key), room);
+    }
     json_writer_open(&apps->json, NULL, '{');
     json_writer_string(&apps->json, "config", binding.config);
-    json_writer_string(&apps->json, "issuer", apps_issuer(apps->store, binding.config));
+    json_writer_string(&apps->json, "issuer", config.issuer);
     json_writer_strings(&apps->json, "audiences", binding.audiences, binding.audience_count);
     json_writer_close(&apps->json, '}');
+    free(room);
     return 0;
 }
 
 static int apps_visit_binding(void *context, struct slice key, struct slice value)
 {
     struct apps *apps = context;
+    struct auth_config_record config = {0};
     struct binding_record binding;
-    struct slice issuer;
 
     (void)key;
     if (binding_record_decode(value, &binding) != 0)
         return 0;
-    issuer = apps_issuer(apps->store, binding.config);
+    if (!apps_config(apps->store, binding.config, &config))
+        config.issuer = slice_from("");
     return buffer_append_format(&apps->text, "%s%.*s (%.*s)",
                                 buffer_size(&apps->text) == 0 ? "" : ", ", (int)binding.config.size,
-                                binding.config.data, (int)issuer.size, issuer.data);
+                                binding.config.data, (int)config.issuer.size, config.issuer.data);
 }
 
 static int apps_scan_bindings(struct apps *apps, struct slice app, store_visit visit)

@@ -23,7 +23,7 @@ static const char *const configs_headings[] = {"NAME", "ISSUER",  "ALGORITHMS", 
 struct configs_binding {
     struct slice config; /* first: what they are sorted by */
     struct slice app;    /* as the key spells it */
-    struct slice value;  /* the record; the arena's, as the others */
+    struct slice value;  /* the record, which `config` is of; the arena's, as the others */
 };
 
 struct configs {
@@ -172,23 +172,41 @@ static void configs_put_rules_json(struct json_writer *json,
     json_writer_close(json, ']');
 }
 
-static void configs_put_bindings_json(struct configs *configs, struct slice name)
+/* The audiences for an app; *room, which holds them, is the caller's to free. 0 or -ENOMEM. */
+static int configs_fill(const struct auth_config_record *config, struct slice app,
+                        struct binding_record *binding, char **room)
+{
+    *room = malloc(binding_record_room(config, app));
+    if (*room == NULL)
+        return -ENOMEM;
+    memset(binding, 0, sizeof(*binding));
+    binding_record_fill(binding, config, app, *room);
+    return 0;
+}
+
+static int configs_put_bindings_json(struct configs *configs,
+                                     const struct auth_config_record *config)
 {
     size_t count;
-    const struct configs_binding *bound = configs_bound(configs, name, &count);
+    const struct configs_binding *bound = configs_bound(configs, config->name, &count);
+    int error = 0;
 
     json_writer_open(&configs->json, "bindings", '[');
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && error == 0; i++) {
         struct binding_record binding;
+        char *room;
 
-        if (binding_record_decode(bound[i].value, &binding) != 0)
-            continue;
+        error = configs_fill(config, bound[i].app, &binding, &room);
+        if (error != 0)
+            break;
         json_writer_open(&configs->json, NULL, '{');
         json_writer_string(&configs->json, "app", bound[i].app);
         json_writer_strings(&configs->json, "audiences", binding.audiences, binding.audience_count);
         json_writer_close(&configs->json, '}');
+        free(room);
     }
     json_writer_close(&configs->json, ']');
+    return error;
 }
 
 static int configs_visit_json(void *context, struct slice key, struct slice value)
@@ -210,7 +228,8 @@ static int configs_visit_json(void *context, struct slice key, struct slice valu
     json_writer_open(json, "keys", '[');
     error = configs_scan_keys(configs, config.name, configs_visit_key_json);
     json_writer_close(json, ']');
-    configs_put_bindings_json(configs, config.name);
+    if (error == 0)
+        error = configs_put_bindings_json(configs, &config);
     json_writer_close(json, '}');
     return error;
 }
@@ -229,22 +248,25 @@ static int configs_cell_algorithms(struct configs *configs, uint32_t algorithms)
     return error;
 }
 
-static int configs_cell_audiences(struct configs *configs, const struct configs_binding *bound,
-                                  size_t count)
+static int configs_cell_audiences(struct configs *configs, const struct auth_config_record *config,
+                                  const struct configs_binding *bound, size_t count)
 {
     int error = 0;
 
     buffer_clear(&configs->text);
     for (size_t i = 0; i < count && error == 0; i++) {
         struct binding_record binding;
+        char *room;
 
-        if (binding_record_decode(bound[i].value, &binding) != 0)
-            continue;
+        error = configs_fill(config, bound[i].app, &binding, &room);
+        if (error != 0)
+            break;
         error = buffer_append_format(&configs->text, "%s%.*s:", i == 0 ? "" : ", ",
                                      (int)bound[i].app.size, bound[i].app.data);
         for (size_t j = 0; j < binding.audience_count && error == 0; j++)
             error = buffer_append_format(&configs->text, " %.*s", (int)binding.audiences[j].size,
                                          binding.audiences[j].data);
+        free(room);
     }
     table_cell(&configs->table, buffer_slice(&configs->text));
     return error;
@@ -278,7 +300,7 @@ static int configs_visit(void *context, struct slice key, struct slice value)
     table_cell(&configs->table, slice_from(config.keys_static ? "static" : age));
     table_cell_format(&configs->table, "%zu", count);
     if (configs->inspection->wide && error == 0)
-        error = configs_cell_audiences(configs, bound, count);
+        error = configs_cell_audiences(configs, &config, bound, count);
     return error;
 }
 

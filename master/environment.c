@@ -16,6 +16,7 @@ enum {
     CREATE_TIMEOUT = 30 * 1000,     /* milliseconds */
     CHECK_TIMEOUT = 10 * 60 * 1000, /* milliseconds: it reads every page from disk */
     RETRY_WAIT = 2 * 1000,          /* milliseconds */
+    CRASH_AGAIN = 10 * 1000,        /* milliseconds between checks after crashes */
     SUSPECT_AGAIN = 2 * 60 * 1000,  /* milliseconds; longer than a hang takes to be seen twice */
 };
 
@@ -38,10 +39,14 @@ bool environment_is_used_by(enum store_environment which, enum child_role role)
 
 bool environment_allows(const struct supervisor *supervisor, enum child_role role)
 {
-    for (int i = 0; i < 2; i++)
-        if (environment_is_used_by((enum store_environment)i, role) &&
-            supervisor->environments[i].state != ENVIRONMENT_SOUND)
+    for (int i = 0; i < 2; i++) {
+        const struct environment *environment = &supervisor->environments[i];
+        bool open = environment->state == ENVIRONMENT_SOUND ||
+                    (environment->state == ENVIRONMENT_CHECKING && environment->crash);
+
+        if (environment_is_used_by((enum store_environment)i, role) && !open)
             return false;
+    }
     return true;
 }
 
@@ -66,7 +71,9 @@ static void environment_give_up(struct supervisor *supervisor, struct environmen
         return;
     }
     log_error("environment_failed", "%s; trying again", reason);
-    environment->state = ENVIRONMENT_EVICTING;
+    /* A check that could not be made proves nothing, and those who have it open go on. */
+    environment->state = environment_is_open(supervisor, environment->which) ? ENVIRONMENT_SOUND
+                                                                             : ENVIRONMENT_EVICTING;
     environment->retry_at = now + RETRY_WAIT;
 }
 
@@ -135,8 +142,11 @@ static bool environment_retire(struct supervisor *supervisor, struct environment
     environment->retire = false;
     environment->retired = true;
     log_error("environment_corrupt",
-              "THE %s ENVIRONMENT CANNOT BE USED: moved aside as %s, making a new one",
-              environment->which == STORE_CONFIG ? "CONFIG" : "SESSIONS", moved);
+              "THE %s ENVIRONMENT CANNOT BE USED: moved aside as %s, making a new one%s",
+              environment->which == STORE_CONFIG ? "CONFIG" : "SESSIONS", moved,
+              environment->which == STORE_CONFIG
+                  ? "; revocations made by command are lost: make them again"
+                  : "");
     return true;
 }
 
@@ -158,7 +168,9 @@ void environment_turn(struct supervisor *supervisor, struct environment *environ
     case ENVIRONMENT_EVICTING:
         if (now < environment->retry_at || environment_is_open(supervisor, environment->which))
             break;
-        if (!environment->retire || environment_retire(supervisor, environment, now))
+        if (environment->alone)
+            environment_start(supervisor, environment, ROLE_CHECKER, now);
+        else if (!environment->retire || environment_retire(supervisor, environment, now))
             environment_start(supervisor, environment, ROLE_CREATOR, now);
         break;
     case ENVIRONMENT_CREATING:
@@ -167,14 +179,29 @@ void environment_turn(struct supervisor *supervisor, struct environment *environ
     }
 }
 
-void environment_suspect(struct supervisor *supervisor, enum child_role role)
+bool environment_is_accused(int status, bool *crash)
+{
+    /* Pages that lead nowhere, or LMDB's own assertions. */
+    *crash = WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS ||
+                                     WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGFPE);
+    return *crash || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STORE);
+}
+
+void environment_suspect(struct supervisor *supervisor, enum child_role role, bool crash,
+                         int64_t now)
 {
     for (int i = 0; i < 2; i++) {
         struct environment *environment = &supervisor->environments[i];
 
         if (!environment_is_used_by((enum store_environment)i, role) ||
-            environment->state != ENVIRONMENT_SOUND)
+            (environment->state == ENVIRONMENT_CHECKING && crash))
             continue;
+        if (environment->state == ENVIRONMENT_CHECKING)
+            environment->crash = false;
+        if (environment->state != ENVIRONMENT_SOUND ||
+            (crash && environment->checked != 0 && now - environment->checked < CRASH_AGAIN))
+            continue;
+        environment->crash = crash;
         log_warning("environment_suspected", "the %s environment is checked",
                     environment_name(environment));
         environment->state = ENVIRONMENT_CHECKING;
@@ -188,13 +215,26 @@ static void environment_checked(struct supervisor *supervisor, struct environmen
      * own, or the kernel's for want of memory: nothing was proven. */
     bool unsound =
         WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL : WEXITSTATUS(status) == EXIT_STORE;
+    bool alone = environment->alone || supervisor->phase == PHASE_STARTING;
+    bool crash = environment->crash;
 
-    if (unsound) {
+    environment->alone = environment->crash = false;
+    environment->checked = now;
+    if (unsound && alone) {
         environment_evict(supervisor, environment, true);
+    } else if (unsound) {
+        log_warning("environment_doubted",
+                    "the %s environment or its lock file is damaged: all who use it end",
+                    environment_name(environment));
+        environment->alone = true;
+        environment_evict(supervisor, environment, false);
     } else if (status != 0) {
+        environment->alone = alone;
         environment_blame(supervisor, environment, "checker", status, now);
-    } else if (supervisor->phase == PHASE_STARTING) {
+    } else if (alone) {
         environment_start(supervisor, environment, ROLE_CREATOR, now);
+    } else if (crash) {
+        environment->state = ENVIRONMENT_SOUND;
     } else if (environment->cleared != 0 && now - environment->cleared < SUSPECT_AGAIN) {
         /* Sound pages, and yet its users cannot go on: the lock file, which any of them can
          * write, is in doubt. LMDB makes it anew for the first who opens after all are gone. */

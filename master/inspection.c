@@ -81,7 +81,7 @@ static int inspection_state(struct inspection *inspection, const char *state, co
     }
     if (strlen(state) == 0 || strlen(state) >= sizeof(inspection->state_dir))
         return inspection_complain(inspection, EX_USAGE, "--state takes a directory");
-    strcpy(inspection->state_dir, state);
+    memcpy(inspection->state_dir, state, strlen(state) + 1);
     return 0;
 }
 

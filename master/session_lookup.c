@@ -11,10 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    LOOKUP_MAP_SIZE = 1 << 20, /* bytes; LMDB maps the whole file where it is larger */
-    LOOKUP_SKEW = 300,         /* seconds: the largest clock_skew a config may have */
-};
+enum { LOOKUP_SKEW = 300 }; /* seconds: the largest clock_skew that a config may have */
 
 /* What the child sends. */
 struct lookup_reply {
@@ -48,8 +45,7 @@ static void lookup_fill(const struct session_record *session, struct session_loo
 static int lookup_read(const char *directory, const struct session_id *id,
                        struct session_lookup *out)
 {
-    struct store_options options = {
-        .directory = directory, .environment = STORE_SESSIONS, .map_size = LOOKUP_MAP_SIZE};
+    struct store_options options = {.directory = directory, .environment = STORE_SESSIONS};
     struct session_record session;
     struct store *store;
     int error = lookup_become_owner(directory);

@@ -1,7 +1,7 @@
 #include "master/sessions_command.h"
-#include "master/revoke_command.h"
 
 #include "master/inspection.h"
+#include "master/revoke_command.h"
 #include "master/session_list.h"
 #include "master/session_print.h"
 

@@ -227,14 +227,14 @@ static void supervisor_service_death(struct supervisor *supervisor, struct proce
                                      int status, int64_t now)
 {
     struct generation *generation = supervisor_generation(supervisor, process->generation);
+    bool crash;
     struct seat *seat = process->role == ROLE_WATCHER   ? &supervisor->watcher
                         : process->role == ROLE_JANITOR ? &supervisor->janitor
                                                         : &generation->seats[process->slot];
 
-    /* A watcher that hangs may wait for the lock file's mutex, which a worker can hold for ever. */
-    if ((WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STORE) ||
-        (process->silent && process->role == ROLE_WATCHER))
-        environment_suspect(supervisor, process->role);
+    /* Who hangs may wait for a mutex in a lock file, which a worker can hold for ever. */
+    if (environment_is_accused(status, &crash) || process->silent)
+        environment_suspect(supervisor, process->role, crash || process->silent, now);
     if (process->role == ROLE_WORKER)
         generation_worker_death(generation, process->slot, status, now);
     else

@@ -9,7 +9,7 @@ static void time_text_format(const struct tm *calendar, const char *format,
                              char out[TIME_TEXT_SIZE])
 {
     if (calendar == NULL || strftime(out, TIME_TEXT_SIZE, format, calendar) == 0)
-        strcpy(out, "-");
+        memcpy(out, "-", 2);
 }
 
 void time_text_local(int64_t seconds, char out[TIME_TEXT_SIZE])
@@ -56,7 +56,7 @@ void time_relative(int64_t seconds, int64_t now, char out[TIME_SPAN_SIZE])
     char span[TIME_SPAN_SIZE];
 
     if (seconds == 0) {
-        strcpy(out, "-");
+        memcpy(out, "-", 2);
         return;
     }
     time_span(seconds > now ? seconds - now : now - seconds, span);

@@ -12,6 +12,8 @@ int auth_config_record_encode(const struct auth_config_record *config, struct bu
     record_put(&writer, "name", config->name);
     record_put_number(&writer, "revision", (int64_t)config->revision);
     record_put(&writer, "issuer", config->issuer);
+    for (size_t i = 0; i < config->audience_count; i++)
+        record_put(&writer, "audience", config->audiences[i]);
     record_put(&writer, "username_claim", config->username_claim);
     record_put_number(&writer, "algorithms", config->algorithms);
     record_put_number(&writer, "clock_skew", config->clock_skew);
@@ -55,6 +57,7 @@ int auth_config_record_decode(struct slice bytes, struct auth_config_record *out
     out->name = record_get(&reader, "name");
     out->revision = (uint64_t)record_get_number(&reader, "revision");
     out->issuer = record_get(&reader, "issuer");
+    out->audience_count = record_get_list(&reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
     out->username_claim = record_get(&reader, "username_claim");
     out->algorithms = (uint32_t)record_get_range(&reader, "algorithms", 0, UINT32_MAX);
     out->clock_skew = record_get_range(&reader, "clock_skew", 0, 300);
@@ -67,7 +70,8 @@ int auth_config_record_decode(struct slice bytes, struct auth_config_record *out
     out->last_fetch_ok = record_get_range(&reader, "last_fetch_ok", 0, 1) != 0;
     out->keys_fetched = record_get_range(&reader, "keys_fetched", 0, INT64_MAX);
     out->next_refresh = record_get_range(&reader, "next_refresh", 0, INT64_MAX);
-    if (out->revision == 0)
+    /* A config without an audience could only be meant to accept every token of its issuer. */
+    if (out->revision == 0 || out->audience_count == 0)
         return -EBADMSG;
     return record_end(&reader);
 }
@@ -78,8 +82,6 @@ int binding_record_encode(const struct binding_record *binding, struct buffer *o
 
     record_begin(&writer, out, '1');
     record_put(&writer, "config", binding->config);
-    for (size_t i = 0; i < binding->audience_count; i++)
-        record_put(&writer, "audience", binding->audiences[i]);
     return record_finish(&writer);
 }
 
@@ -90,9 +92,41 @@ int binding_record_decode(struct slice bytes, struct binding_record *out)
     *out = (struct binding_record){0};
     record_open(&reader, bytes, '1');
     out->config = record_get(&reader, "config");
-    out->audience_count = record_get_list(&reader, "audience", out->audiences, AUTH_AUDIENCES_MAX);
-    /* A binding without an audience would accept every token of its issuer. */
-    if (out->audience_count == 0)
-        return -EBADMSG;
     return record_end(&reader);
+}
+
+size_t binding_record_room(const struct auth_config_record *config, struct slice app)
+{
+    size_t room = 1;
+
+    for (size_t i = 0; i < config->audience_count; i++)
+        room += config->audiences[i].size + app.size;
+    return room;
+}
+
+/* An audience for this app: as it is, or filled in at *room, which grows by what it takes. */
+static struct slice audience_fill(struct slice audience, struct slice app, char **room)
+{
+    struct slice mark = slice_from(AUTH_AUDIENCE_APP);
+    const char *at = memmem(audience.data, audience.size, mark.data, mark.size);
+    size_t before = at == NULL ? 0 : (size_t)(at - audience.data);
+    size_t after;
+    char *filled = *room;
+
+    if (at == NULL)
+        return audience;
+    after = audience.size - before - mark.size;
+    memcpy(filled, audience.data, before);
+    memcpy(filled + before, app.data, app.size);
+    memcpy(filled + before + app.size, at + mark.size, after);
+    *room += before + app.size + after;
+    return slice_make(filled, before + app.size + after);
+}
+
+void binding_record_fill(struct binding_record *binding, const struct auth_config_record *config,
+                         struct slice app, char *room)
+{
+    for (size_t i = 0; i < config->audience_count; i++)
+        binding->audiences[i] = audience_fill(config->audiences[i], app, &room);
+    binding->audience_count = config->audience_count;
 }

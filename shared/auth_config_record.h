@@ -14,6 +14,8 @@
 
 enum { AUTH_AUDIENCES_MAX = 16, AUTH_CLAIMS_MAX = 16, AUTH_SCOPES_MAX = 32 };
 
+#define AUTH_AUDIENCE_APP "{{app}}"
+
 struct auth_claim {
     struct slice name;
     struct slice value; /* the claim must be this string, or an array that holds it */
@@ -25,6 +27,9 @@ struct auth_config_record {
      * left the set. Not when a key was added. Never 0. */
     uint64_t revision;
     struct slice issuer;
+    /* At least 1. AUTH_AUDIENCE_APP in one stands for the name of the app that is asked for. */
+    struct slice audiences[AUTH_AUDIENCES_MAX];
+    size_t audience_count;
     struct slice username_claim;
     uint32_t algorithms;     /* bits of 1 << enum jose_algorithm */
     int64_t clock_skew;      /* seconds, 0 to 300 */
@@ -44,13 +49,21 @@ struct auth_config_record {
 
 struct binding_record {
     struct slice config;
-    struct slice audiences[AUTH_AUDIENCES_MAX]; /* {{app.resource}} already filled in */
-    size_t audience_count;                      /* at least 1 */
+    /* The config's, for this app: not part of the record (another audience is one record, however
+     * many apps the config binds), but filled in by binding_record_fill. */
+    struct slice audiences[AUTH_AUDIENCES_MAX];
+    size_t audience_count;
 };
 
 int auth_config_record_encode(const struct auth_config_record *config, struct buffer *out);
 int auth_config_record_decode(struct slice bytes, struct auth_config_record *out);
 int binding_record_encode(const struct binding_record *binding, struct buffer *out);
 int binding_record_decode(struct slice bytes, struct binding_record *out);
+
+/* Fills in the audiences for an app. `room` is of binding_record_room bytes and is borrowed from
+ * then on, as the config is. */
+size_t binding_record_room(const struct auth_config_record *config, struct slice app);
+void binding_record_fill(struct binding_record *binding, const struct auth_config_record *config,
+                         struct slice app, char *room);
 
 #endif

@@ -23,6 +23,8 @@ int document_status_decode(struct slice bytes, struct document_status *out)
     (void)record_get(&reader, "file");
     (void)record_get_range(&reader, "line", 0, INT_MAX);
     (void)record_get_range(&reader, "column", 0, INT_MAX);
+    if (record_next_is(&reader, "revocation")) /* of a lock */
+        (void)record_get(&reader, "revocation");
     (void)record_get_range(&reader, "key_epoch", 0, INT64_MAX);
     out->jwks_url = record_get(&reader, "jwks_url");
     return reader.failed || (!out->refused && !slice_is(state, "accepted")) ? -EBADMSG : 0;

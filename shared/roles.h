@@ -5,8 +5,9 @@
 /* Makes one environment (--slot 0: config, 1: sessions), exits 0; 70 when what is there cannot be
  * used; 1 when it cannot be made (rights, disk). */
 int creator_main(int argc, char **argv);
-/* Walks every page of one environment; exits 0 sound, 70 (or by a signal) corrupt or stale, 1
- * when that could not be found out. */
+/* Tries the lock file and walks every page of one environment; exits 0 sound, 70 (or by a signal,
+ * SIGALRM when another process does not give a mutex back) corrupt or stale, 1 when that could not
+ * be found out. */
 int checker_main(int argc, char **argv);
 /* Sweeps expired sessions, syncs and reader-checks the sessions environment, until drained. */
 int janitor_main(int argc, char **argv);

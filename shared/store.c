@@ -4,6 +4,7 @@
 #include "shared/store_chunk.h"
 #include "shared/store_files.h"
 #include "shared/store_meta.h"
+#include "shared/store_reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +20,7 @@ enum {
      * that a full map could otherwise never be emptied again. */
     STORE_RESERVE = 16,
     STORE_RESERVE_PAGES = 64,
+    STORE_LOCK_SIZE = 64 * (STORE_READERS + 2), /* bytes: a cache line a reader, and two */
 };
 
 /* LMDB's own database of free pages has this handle (mdb_stat uses it as well): keys are
@@ -46,6 +48,8 @@ static int store_error(int status)
     case MDB_NOTFOUND:
         return -ENOENT;
     case MDB_MAP_FULL:
+    case EDQUOT:
+    case EFBIG:
         return -ENOSPC;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -681,26 +685,13 @@ int store_usage(struct store *store, struct store_usage *usage)
     return 0;
 }
 
-/* A line of LMDB's table of readers: process, thread, and the transaction of its snapshot, or "-".
- * LMDB has no other way to ask. */
-static int store_reader_line(const char *line, void *context)
-{
-    uint64_t *oldest = context;
-    unsigned long long transaction;
-
-    if (sscanf(line, "%*d %*x %llu", &transaction) == 1 && transaction < *oldest)
-        *oldest = transaction;
-    return 0;
-}
-
 int store_reader_lag(struct store *store, uint64_t *lag)
 {
-    uint64_t oldest = UINT64_MAX;
-    int status = mdb_reader_list(store->env, store_reader_line, &oldest);
-    uint64_t last = store_last_write(store);
+    uint64_t last = store_last_write(store), oldest = last;
+    int status = mdb_reader_list(store->env, store_reader_oldest, &oldest);
 
-    *lag = oldest < last ? last - oldest : 0;
-    return status < 0 ? store_error(status) : 0;
+    *lag = last - oldest;
+    return store_error(status);
 }
 
 /* Walks a database, reads every byte, and checks the order, so that no circle of pages goes
@@ -778,7 +769,10 @@ static int store_create_content(struct store *store)
     if (store_last_write(store) == 0)
         return store_create_databases(store);
     error = store_open_existing(store);
-    return error != 0 ? error : store_meta_renew(store);
+    if (error == 0)
+        error = store_meta_renew(store);
+    /* A full disk does not keep what is there from being served. */
+    return error == -ENOSPC || error == -EIO ? 0 : error;
 }
 
 int store_create(const struct store_options *options)
@@ -788,6 +782,8 @@ int store_create(const struct store_options *options)
     int error = store_files_make(options->directory, options->environment);
 
     writable.writable = true;
+    if (error == 0)
+        error = store_files_fill_lock(options->directory, STORE_LOCK_SIZE);
     if (error == 0)
         error = store_allocate(&store, &writable);
     if (error != 0)

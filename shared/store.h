@@ -21,7 +21,7 @@
  *
  * Errors are -errno: -ENOENT not found; -ENOSPC map or disk full; -EUCLEAN corrupted (the process
  * must log and exit 70); -ESTALE schema or LMDB version differs; -EBADF read-only; -EIO others, as
- * when STORE_READERS living processes read already.
+ * when STORE_READERS living processes read already, or when the disk took only a part of a write.
  */
 #ifndef GATEHOUSE_SHARED_STORE_H
 #define GATEHOUSE_SHARED_STORE_H

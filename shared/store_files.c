@@ -1,6 +1,7 @@
 #include "shared/store_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -36,6 +37,23 @@ int store_files_make(const char *directory, enum store_environment environment)
     mode_t mode = environment == STORE_SESSIONS ? 0700 : 0750;
 
     return mkdir(directory, mode) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+int store_files_fill_lock(const char *directory, off_t size)
+{
+    char path[PATH_MAX];
+    int error = store_files_path(directory, "lock.mdb", path);
+    int fd;
+
+    if (error != 0)
+        return error;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size) != 0 && errno != EOPNOTSUPP)
+        error = -errno;
+    close(fd);
+    return error;
 }
 
 mode_t store_files_mode(enum store_environment environment)

@@ -9,8 +9,8 @@ packages_for() {
         libcurl4-openssl-dev libc-ares-dev liblmdb-dev libev-dev ;;
     demo) echo curl lmdb-utils ca-certificates ;;
     test) echo libcmocka-dev lmdb-utils strace openssl curl procps ca-certificates ;;
-    check) echo clang clang-tidy clang-format ;;
-    valgrind) echo valgrind curl ;;
+    check) echo clang clang-tidy clang-format libclang-rt-dev ;;
+    valgrind) echo valgrind libc6-dbg ;;
     *)
         echo "deps.sh: unknown purpose: $1" >&2
         exit 64

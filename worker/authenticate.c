@@ -359,6 +359,7 @@ enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const char **description)
 {
     struct session_record session;
+    bool locked;
     int error = session_store_find(authenticator->sessions, id, &session);
 
     if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session.app, app))) {
@@ -367,9 +368,9 @@ enum auth_reason authenticator_review(struct authenticator *authenticator,
     }
     if (error != 0)
         return AUTH_STORE;
-    error = catalog_revoked(authenticator->catalog, id, &session);
+    error = catalog_shut_out(authenticator->catalog, id, &session, &locked);
     if (error == 1) {
-        *description = "access was revoked";
+        *description = locked ? "access is locked" : "the token was revoked";
         return AUTH_REVOKED;
     }
     if (error != 0)

@@ -301,11 +301,14 @@ static struct slice catalog_pair(struct catalog *catalog, struct slice first, st
     return buffer_slice(&catalog->scratch);
 }
 
-/* Copies both values behind a new entry and decodes them there. `first` may be a borrowed read. */
-static int catalog_binding_decode(struct slice binding, struct slice config,
+/* Copies both values behind a new entry and decodes them there. `binding` may be a borrowed read.
+ * The audiences' room: the config's bytes hold them, and each takes the app's name once. */
+static int catalog_binding_decode(struct slice binding, struct slice config, struct slice app,
                                   struct binding_entry **out)
 {
-    struct binding_entry *entry = calloc(1, sizeof(*entry) + binding.size + config.size);
+    size_t size = binding.size + config.size;
+    struct binding_entry *entry =
+        calloc(1, sizeof(*entry) + size + config.size + AUTH_AUDIENCES_MAX * app.size);
     int error;
 
     if (entry == NULL)
@@ -322,6 +325,7 @@ static int catalog_binding_decode(struct slice binding, struct slice config,
         free(entry);
         return error;
     }
+    binding_record_fill(&entry->binding.record, &entry->binding.config, app, entry->bytes + size);
     *out = entry;
     return 0;
 }
@@ -347,7 +351,7 @@ static int catalog_binding_read(struct catalog *catalog, struct slice app, struc
     error = store_get(catalog->store, STORE_APP_AUTH_CONFIGS, &key, &config);
     if (error != 0)
         return error == -ENOENT ? -EBADMSG : error;
-    return catalog_binding_decode(binding, config, out);
+    return catalog_binding_decode(binding, config, app, out);
 }
 
 const struct catalog_binding *catalog_binding_find(struct catalog *catalog, struct slice app,
@@ -527,12 +531,4 @@ int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
     }
     *locked = answer.state == REVOCATION_LOCKED;
     return answer.state != REVOCATION_NONE;
-}
-
-int catalog_revoked(struct catalog *catalog, const struct session_id *id,
-                    const struct session_record *session)
-{
-    bool locked;
-
-    return catalog_shut_out(catalog, id, session, &locked);
 }

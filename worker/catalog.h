@@ -58,8 +58,8 @@ struct catalog_app *catalog_app_hold(struct catalog_app *app);
 void catalog_app_release(struct catalog_app *app); /* NULL is ignored */
 
 struct catalog_binding {
-    struct binding_record record;
-    struct auth_config_record config;
+    struct binding_record record;     /* with the audiences for this app */
+    struct auth_config_record config; /* with those for any */
 };
 
 /* What an issuer's tokens are judged by at an app. NULL: not bound. One get (two on first use). */
@@ -84,8 +84,5 @@ size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *
  * all, and no get for a session that was looked up since the last change. */
 int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
                      const struct session_record *session, bool *locked);
-/* The same, for who does not tell the two apart. */
-int catalog_revoked(struct catalog *catalog, const struct session_id *id,
-                    const struct session_record *session);
 
 #endif

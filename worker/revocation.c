@@ -3,30 +3,48 @@
 #include <errno.h>
 #include <string.h>
 
-/* An id is a digest in hex, and so spreads by itself: FNV-1a over it is enough of a hash. */
+/* The first of the places that an id may take. It is a digest in hex, and so spreads by itself:
+ * FNV-1a over it is enough of a hash. */
 static size_t revocation_cache_place(const struct session_id *id)
 {
     uint64_t hash = 14695981039346656037u;
 
     for (size_t i = 0; i < SESSION_ID_SIZE; i++)
         hash = (hash ^ (uint8_t)id->text[i]) * 1099511628211u;
-    return (size_t)(hash % REVOCATION_CACHE_SIZE);
+    return (size_t)(hash % (REVOCATION_CACHE_SIZE / REVOCATION_CACHE_WAYS)) * REVOCATION_CACHE_WAYS;
+}
+
+static bool revocation_answer_is_of(const struct revocation_answer *answer,
+                                    const struct session_id *id)
+{
+    return memcmp(answer->id.text, id->text, SESSION_ID_SIZE) == 0;
 }
 
 int revocation_cache_find(const struct revocation_cache *cache, const struct session_id *id,
                           uint64_t sequence, struct revocation_answer *out)
 {
-    const struct revocation_answer *answer = &cache->answers[revocation_cache_place(id)];
+    const struct revocation_answer *answers = &cache->answers[revocation_cache_place(id)];
 
-    if (answer->sequence != sequence || memcmp(answer->id.text, id->text, SESSION_ID_SIZE) != 0)
-        return -ENOENT;
-    *out = *answer;
-    return 0;
+    for (size_t i = 0; i < REVOCATION_CACHE_WAYS; i++) {
+        if (answers[i].sequence != sequence || !revocation_answer_is_of(&answers[i], id))
+            continue;
+        *out = answers[i];
+        return 0;
+    }
+    return -ENOENT;
 }
 
+/* In the place of what was known of the id, or of the oldest answer. */
 void revocation_cache_put(struct revocation_cache *cache, const struct revocation_answer *answer)
 {
-    cache->answers[revocation_cache_place(&answer->id)] = *answer;
+    struct revocation_answer *answers = &cache->answers[revocation_cache_place(&answer->id)];
+    size_t last = 0;
+
+    while (last < REVOCATION_CACHE_WAYS - 1 &&
+           !revocation_answer_is_of(&answers[last], &answer->id))
+        last++;
+    memmove(answers + 1, answers, last * sizeof(*answers));
+    answers[0] = *answer;
 }
 
 bool revocation_answer_is_over(const struct revocation_answer *answer, int64_t now)

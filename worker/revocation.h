@@ -9,7 +9,10 @@
 #include "shared/revocation_record.h"
 #include "shared/store.h"
 
-enum { REVOCATION_CACHE_SIZE = 512 }; /* answers that a worker remembers */
+enum {
+    REVOCATION_CACHE_SIZE = 2048, /* answers that a worker remembers */
+    REVOCATION_CACHE_WAYS = 4,    /* places that one id may take: ids of one hash share them */
+};
 
 enum revocation_state { REVOCATION_NONE, REVOCATION_REVOKED, REVOCATION_LOCKED };
 

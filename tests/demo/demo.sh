@@ -61,7 +61,7 @@ gate=http://127.0.0.1:$gate_port
 url=$gate/mcp/apps/demo
 issuer=https://issuer.example.com
 
-"$gatehouse" token keygen --out "$scratch/issuer" >"$scratch/keygen.log"
+"$gatehouse" token keygen --alg ES256 --out "$scratch/issuer" >"$scratch/keygen.log"
 mkdir -p "$scratch/resources.d"
 cat >"$scratch/gatehouse.yaml" <<EOF
 version: v1
@@ -114,8 +114,7 @@ post() { # body, further curl arguments...
     curl -sS -D "$scratch/head" -o "$scratch/body" "$url" -d "$body" \
         -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
         -H 'Accept: application/json, text/event-stream' "$@"
-    tr -d '\r' <"$scratch/head" | sed -n -e 's/^/< /' -e '/: /p' -e '/^< HTTP/p' | sed '/^[^<]/d'
-    tr -d '\r' <"$scratch/body" | sed 's/^/< /'
+    { cat "$scratch/head" "$scratch/body" && echo; } | tr -d '\r' | sed -e '/^$/d' -e 's/^/< /'
     echo
     head -1 "$scratch/head" | grep -q ' 20[02] '
 }

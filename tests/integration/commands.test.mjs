@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
-import { gatehouse, temporaryDirectory } from './harness/gateway.mjs';
+import { gatehouse, makeCertificate, temporaryDirectory } from './harness/gateway.mjs';
 
 function scratch(t) {
   const directory = temporaryDirectory();
@@ -109,6 +109,20 @@ test('check', async (t) => {
     assert.equal(result.status, 78);
     assert.match(result.output, /gatehouse\.yaml:2:7: kind: /);
   });
+});
+
+test("the README's configuration is accepted", async (t) => {
+  const directory = scratch(t);
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text);
+  assert.equal(blocks.length, 2);
+  await makeCertificate(join(directory, 'tls'), 'gate.example.com', 'gate');
+  mkdirSync(join(directory, 'resources.d'));
+  // The users of a real host need not exist here.
+  writeFileSync(join(directory, 'gatehouse.yaml'), blocks[0].replace(/^ *users: .*\n/m, ''));
+  writeFileSync(join(directory, 'resources.d', 'idp.yaml'), blocks[1]);
+  const result = await gatehouse('check', '-c', join(directory, 'gatehouse.yaml'));
+  assert.equal(result.output.replace(/^.*: ok: .*$/m, '').trim(), '');
+  assert.equal(result.status, 0);
 });
 
 test('token', async (t) => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
+import { Gateway, authConfig, gatehouse } from './harness/gateway.mjs';
 import { MCP_HEADERS, PING, open } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { Upstream } from './harness/upstream.mjs';
@@ -138,4 +138,25 @@ test('a stream ends when its token expires, stream_grace later at most', async (
     assert.match(lastEvent(mine), /expired/);
     assert.ok(late >= least && late < most * patience, `${late} ms`);
   }
+});
+
+test('revoking a user ends each of 500 open streams, in every worker, and no other', async (t) => {
+  const STREAMS = 500;
+  const { gate, issuers, stream } = await setUp(t);
+  const mallory = await issuers.a.token(gate.url('a'), { email: 'mallory@example.com' });
+  const alice = await issuers.a.token(gate.url('a'), { email: 'alice@example.com' });
+  // Another issuer's user of the same name is another user.
+  const namesake = await issuers.b.token(gate.url('b'), { email: 'mallory@example.com' });
+  const revoked = await several(STREAMS, () => stream('a', mallory));
+  const others = await several(10, (_, i) => (i % 2 ? stream('a', alice) : stream('b', namesake)));
+  const before = performance.now();
+  const { status, output } = await gatehouse('sessions', 'revoke', '--user', 'mallory@example.com', '--issuer', issuers.a.name, '-c', gate.settingsPath);
+  assert.equal(status, 0, output);
+  const returned = performance.now();
+  await waitFor('the streams to end', () => revoked.every(({ ended, broken }) => ended || broken), { deadline: 5000 });
+  const took = performance.now() - returned;
+  t.diagnostic(`the command took ${(returned - before).toFixed(0)} ms, the streams ${took.toFixed(0)} ms more`);
+  assert.ok(took < 1000 * patience, `${took} ms`);
+  for (const one of revoked) assert.match(lastEvent(one), /revoked/);
+  for (const { text, ended, broken } of others) assert.deepEqual([text, ended, broken], ['data: first\n\n', false, false]);
 });

@@ -51,18 +51,20 @@ export async function makeCertificate(directory, name, file = name) {
 export class Gateway {
   // t: the test's context (its end stops the gateway).
   // options: apps, resources ({file name: [documents]}), gate (more settings), limits, workers,
-  // tls (a second listener with a certificate for gate.example.com), env, debugApp.
+  // tls (a second listener with a certificate for gate.example.com), env, debugApp, wrapper (a
+  // command that executes the rest of its line).
   static async start(t, options = {}) {
     const gate = await Gateway.prepare(t, options);
     await gate.run();
     return gate;
   }
 
-  static async prepare(t, { apps = [], resources = {}, gate: more = {}, limits, workers = 2, tls = false, env = {}, debugApp } = {}) {
+  static async prepare(t, { apps = [], resources = {}, gate: more = {}, limits, workers = 2, tls = false, env = {}, debugApp, wrapper = [] } = {}) {
     const gate = new Gateway();
     gate.directory = temporaryDirectory();
     t.after(() => gate.stop().finally(() => rmSync(gate.directory, { recursive: true, force: true })));
     gate.env = env;
+    gate.wrapper = wrapper;
     gate.port = await freePort();
     gate.adminPort = await freePort();
     gate.origin = `http://127.0.0.1:${gate.port}`;
@@ -113,7 +115,8 @@ export class Gateway {
   }
 
   async run() {
-    this.program = new Program(GATEHOUSE, ['run', '-c', this.settingsPath], { name: 'gatehouse', env: this.env });
+    const [command, ...args] = [...this.wrapper, GATEHOUSE, 'run', '-c', this.settingsPath];
+    this.program = new Program(command, args, { name: 'gatehouse', env: this.env });
     await this.program.says(/\bREADY\b/);
     await this.ready();
   }

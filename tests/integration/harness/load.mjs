@@ -1,4 +1,5 @@
-// Clients that ask without pause, each on a connection of its own, until told to stop.
+// Clients that ask without pause, each on a connection of its own, until told to stop. Of each request
+// that failed it is known when it began, and when its connection was made.
 
 import { Agent } from 'node:http';
 import { post } from './http.mjs';
@@ -19,15 +20,21 @@ export class Load {
 
   async loop(ask) {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    let connected;
+    const { createConnection } = agent;
+    agent.createConnection = (...args) => {
+      connected = performance.now();
+      return createConnection.apply(agent, args);
+    };
     while (!this.stopped) {
       const started = performance.now();
       try {
         const status = await ask(agent);
         const ended = performance.now();
         if (status === 200) this.done.push({ started, ended });
-        else this.failures.push({ started, ended, status });
+        else this.failures.push({ started, ended, connected, status });
       } catch (error) {
-        this.failures.push({ started, ended: performance.now(), code: error.code ?? error.message });
+        this.failures.push({ started, ended: performance.now(), connected, code: error.code ?? error.message });
       }
     }
     agent.destroy();

@@ -69,8 +69,6 @@ static void test_roles_and_locks(void **state)
     assert_int_equal(documents.documents[1].kind, DOCUMENT_LOCK);
     expect_slice(documents.documents[1].name, "l");
     finish("/r/f.yaml:1:1: warning: kind: a role is not acted on by this release; it forbids and "
-           "allows nothing\n"
-           "/r/f.yaml:6:1: warning: kind: a lock is not acted on by this release; it forbids and "
            "allows nothing\n");
     read_documents("kind: role\nversion: v7\nmetadata: {name: dev}\nspec: x\n");
     assert_int_equal(documents.documents[0].state, DOCUMENT_REFUSED);

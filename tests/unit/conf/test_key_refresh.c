@@ -52,6 +52,8 @@ static void fill(struct registry *registry, const char *url)
     struct auth_config_record record = {.name = slice_from("idp"),
                                         .revision = 1,
                                         .issuer = slice_from("https://i"),
+                                        .audiences = {slice_from("a")},
+                                        .audience_count = 1,
                                         .username_claim = slice_from("sub")};
     struct document_record origin = {.good_hash = slice_from("00"), .jwks_url = slice_from(url)};
 
@@ -223,6 +225,8 @@ static void follow(struct provider *provider, const char *url, const char *held_
     struct auth_config_record record = {.name = slice_from("idp"),
                                         .revision = 1,
                                         .issuer = slice_from(provider->issuer),
+                                        .audiences = {slice_from("a")},
+                                        .audience_count = 1,
                                         .username_claim = slice_from("sub"),
                                         .keys_fetched = held_url == NULL ? 0 : 1};
     struct document_record origin = {.good_hash = slice_from("00"), .jwks_url = slice_from(url)};

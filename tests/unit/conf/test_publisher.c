@@ -293,9 +293,9 @@ static void test_first_publication(void **state)
     assert_int_equal(app.endpoint_count, 1);
     assert_int_equal(app.endpoints[0].address_count, 1);
     assert_true(look_binding(fixture, "one", "https://i", &binding));
-    assert_int_equal(binding.audience_count, 1);
-    assert_true(slice_is(binding.audiences[0], "x-" GATE "/mcp/apps/one"));
     assert_true(look_config(fixture, "idp", &config));
+    assert_int_equal(config.audience_count, 1);
+    assert_true(slice_is(config.audiences[0], "x-" GATE "/mcp/apps/{{app}}"));
     assert_true(config.keys_static && config.keys_usable && config.last_fetch_ok);
     assert_int_not_equal(config.revision, 0);
     assert_true(look_key(fixture, "idp", "a"));
@@ -318,6 +318,19 @@ static void test_nothing_new_is_no_transaction(void **state)
     assert_int_equal(counted(fixture, COUNT_PUBLISHED), 1);
 }
 
+/* Through the lock file a worker can have readers see the snapshot of before. */
+static void test_an_older_store_than_was_seen_is_not_published(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t seen = fixture->first + 7;
+
+    publisher_close(&fixture->publisher);
+    atomic_store(&fixture->public.generation, seen);
+    assert_int_equal(publisher_open(&fixture->publisher), -ESTALE);
+    assert_int_equal(atomic_load(&fixture->public.generation), seen);
+    assert_int_equal(stored_generation(fixture), fixture->first);
+}
+
 static void test_an_empty_start_has_a_generation(void **state)
 {
     struct fixture *fixture = *state;
@@ -330,7 +343,7 @@ static void test_only_touched_pairs_are_matched(void **state)
 {
     struct fixture *fixture = *state;
     const char *apps = APP("one", "a") APP("two", "a") APP("three", "b");
-    struct binding_record binding;
+    struct auth_config_record config;
     uint64_t before;
 
     assert_int_equal(apply(fixture, apps,
@@ -343,12 +356,63 @@ static void test_only_touched_pairs_are_matched(void **state)
                            CONFIG("x", "a", "https://x", "2", STATIC_A)
                                CONFIG("y", "b", "https://y", "1", STATIC_A)),
                      1);
-    assert_int_equal(counted(fixture, COUNT_LABEL_MATCHES), 9);
-    assert_int_not_equal(revision(fixture, "x"), before);
-    assert_true(look_binding(fixture, "two", "https://x", &binding));
-    assert_true(slice_is(binding.audiences[0], "2"));
+    /* What it binds now, and what it bound before: against three apps each. */
+    assert_int_equal(counted(fixture, COUNT_LABEL_MATCHES), 12);
+    assert_true(look_config(fixture, "x", &config));
+    assert_int_not_equal(config.revision, before);
+    assert_true(slice_is(config.audiences[0], "2"));
+    assert_string_equal(bound(fixture, "two", "https://x"), "x");
     assert_string_equal(bound(fixture, "three", "https://x"), "");
     assert_string_equal(bound(fixture, "three", "https://y"), "y");
+}
+
+/* Many configs are looked up by label; wildcards, several labels and values as label.h has them. */
+static void test_many_configs_match_as_one_would(void **state)
+{
+    static const struct {
+        const char *labels;
+        const char *bound[3]; /* whether to one (env a, tier x), two (env b), three (env a) */
+    } cases[] = {
+        {"{env: a}", {"y", "", "y"}},         {"{env: [a, a, b]}", {"y", "y", "y"}},
+        {"{env: '*'}", {"y", "y", "y"}},      {"{'*': '*'}", {"y", "y", "y"}},
+        {"{env: a, tier: x}", {"y", "", ""}}, {"{env: b, tier: x}", {"", "", ""}},
+        {"{tier: '*'}", {"y", "", ""}},       {"{none: a}", {"", "", ""}},
+    };
+    static const char *const names[] = {"one", "two", "three"};
+    enum { CASES = sizeof(cases) / sizeof(cases[0]), ROUNDS = 3 };
+    struct fixture *fixture = *state;
+    struct buffer configs = {0};
+
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < CASES; i++)
+            assert_int_equal(
+                buffer_append_format(&configs,
+                                     "---\nversion: v1\nkind: app_auth_config\nmetadata: {name: "
+                                     "c%d-%d}\nspec:\n  app_labels: %s\n  jwt: {issuer: i%d-%d, "
+                                     "audience: a, static_jwks: '{\"keys\":[" KEY_A "]}'}\n",
+                                     round, i, cases[i].labels, round, i),
+                0);
+    assert_int_equal(buffer_append(&configs, "", 1), 0);
+    apply(fixture,
+          "version: v1\nkind: app\nmetadata: {name: one, labels: {env: a, tier: x}}\n"
+          "spec: {uri: 'mcp+http://localhost:1'}\n" APP("two", "b") APP("three", "a"),
+          buffer_data(&configs));
+    for (int i = 0; i < CASES; i++) {
+        char issuer[16];
+
+        snprintf(issuer, sizeof(issuer), "i%d-%d", ROUNDS - 1, i);
+        for (int app = 0; app < 3; app++)
+            assert_int_equal(bound(fixture, names[app], issuer)[0] == 'c',
+                             cases[i].bound[app][0] == 'y');
+    }
+    /* All go: so does every binding. */
+    apply(fixture,
+          "version: v1\nkind: app\nmetadata: {name: one, labels: {env: a, tier: x}}\n"
+          "spec: {uri: 'mcp+http://localhost:1'}\n" APP("two", "b") APP("three", "a"),
+          NULL);
+    assert_string_equal(bound(fixture, "one", "i0-0"), "");
+    assert_string_equal(bound(fixture, "two", "i2-3"), "");
+    buffer_free(&configs);
 }
 
 static void test_labels_that_go_take_the_binding(void **state)
@@ -458,6 +522,94 @@ static void test_settings_that_cannot_be_read_keep_their_apps(void **state)
     reading_free(&reading);
 }
 
+/* One reading of real files after the other, as the watcher does it. */
+static int apply_directory(struct fixture *fixture, struct reading *reading)
+{
+    char path[128];
+    int status;
+
+    snprintf(path, sizeof(path), "%s/resources", fixture->directory);
+    reading_resources(reading, slice_from(path));
+    /* What was written just now is not trusted, and would be read again. */
+    for (size_t i = 0; i < reading->cache.count; i++)
+        reading->cache.files[i]->young = false;
+    status = publisher_apply(&fixture->publisher, reading, fixture->gate);
+    reading_forget_resources(reading);
+    return status;
+}
+
+static void write_resource(struct fixture *fixture, const char *name, const char *text)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/resources", fixture->directory);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/resources/%s", fixture->directory, name);
+    if (text == NULL) {
+        assert_int_equal(unlink(path), 0);
+        return;
+    }
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void test_unchanged_files_stay_in_force_unread(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reading reading = {.settings.source = slice_from("/etc/gatehouse.yaml")};
+
+    write_resource(fixture, "1.yaml", APP("one", "a"));
+    write_resource(fixture, "2.yaml", CONFIG("idp", "a", "https://i", "x", STATIC_A));
+    assert_int_equal(apply_directory(fixture, &reading), 1);
+    assert_int_equal(apply_directory(fixture, &reading), 0);
+    assert_int_equal(document_cache_read_count(&reading.cache), 0);
+    assert_string_equal(bound(fixture, "one", "https://i"), "idp");
+    /* A second one of a name that an unread file has: both are refused, and the first stays. */
+    write_resource(fixture, "3.yaml", APP("one", "b"));
+    apply_directory(fixture, &reading);
+    assert_int_equal(document_cache_read_count(&reading.cache), 1);
+    assert_non_null(strstr(refusal(fixture, DOCUMENT_APP, "one"), "defined twice"));
+    assert_string_equal(bound(fixture, "one", "https://i"), "idp");
+    apply_directory(fixture, &reading);
+    assert_int_equal(document_cache_read_count(&reading.cache), 2);
+    /* Gone again, all stands as before; and the unread file's document goes with its file. */
+    write_resource(fixture, "3.yaml", NULL);
+    apply_directory(fixture, &reading);
+    assert_string_equal(refusal(fixture, DOCUMENT_APP, "one"), "");
+    apply_directory(fixture, &reading);
+    assert_int_equal(document_cache_read_count(&reading.cache), 0);
+    write_resource(fixture, "1.yaml", NULL);
+    assert_int_equal(apply_directory(fixture, &reading), 1);
+    assert_string_equal(refusal(fixture, DOCUMENT_APP, "one"), "none");
+    assert_string_equal(bound(fixture, "one", "https://i"), "");
+    reading_free(&reading);
+}
+
+static void test_refused_files_are_read_each_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reading reading = {.settings.source = slice_from("/etc/gatehouse.yaml")};
+
+    write_resource(fixture, "1.yaml", APP("one", "a") "---\nkind: nonsense\n");
+    write_resource(fixture, "2.yaml", CONFIG("x", "a", "https://i", "x", STATIC_A));
+    write_resource(fixture, "3.yaml", CONFIG("y", "b", "https://i", "x", STATIC_A));
+    apply_directory(fixture, &reading);
+    apply_directory(fixture, &reading);
+    assert_int_equal(document_cache_read_count(&reading.cache), 1);
+    /* A clash with what an unread file says; when that goes, what was refused comes into force. */
+    write_resource(fixture, "3.yaml", CONFIG("y", "a", "https://i", "x", STATIC_A));
+    apply_directory(fixture, &reading);
+    assert_string_equal(bound(fixture, "one", "https://i"), "x");
+    assert_string_not_equal(refusal(fixture, DOCUMENT_AUTH_CONFIG, "y"), "");
+    write_resource(fixture, "2.yaml", NULL);
+    apply_directory(fixture, &reading);
+    assert_string_equal(bound(fixture, "one", "https://i"), "y");
+    reading_free(&reading);
+}
+
 static void test_twice_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -543,13 +695,16 @@ static void test_public_address_of_the_gate_fills_again(void **state)
 {
     struct fixture *fixture = *state;
     const char *config = CONFIG("idp", "a", "https://i", "{{app.resource}}", STATIC_A);
-    struct binding_record binding;
+    struct auth_config_record record;
+    uint64_t before;
 
     apply(fixture, APP("one", "a"), config);
+    before = revision(fixture, "idp");
     fixture->gate = slice_from("https://other.example.com");
     assert_int_equal(apply(fixture, APP("one", "a"), config), 1);
-    assert_true(look_binding(fixture, "one", "https://i", &binding));
-    assert_true(slice_is(binding.audiences[0], "https://other.example.com/mcp/apps/one"));
+    assert_true(look_config(fixture, "idp", &record));
+    assert_true(slice_is(record.audiences[0], "https://other.example.com/mcp/apps/{{app}}"));
+    assert_int_equal(record.revision, before);
 }
 
 #define WEB(name, host)                                                                           \
@@ -795,6 +950,99 @@ static void test_static_key_that_left(void **state)
     "version: v1\nkind: app\nmetadata: {name: one}\nspec: {uri: " \
     "'mcp+http://mcp.example.com/mcp'}\n"
 
+#define LOCK(name, spec) \
+    "---\nkind: lock\nversion: v2\nmetadata: {name: " name "}\nspec: {" spec "}\n"
+
+static bool look_lock(struct fixture *fixture, enum revocation_kind kind, const char *value,
+                      const char *name, struct revocation_record *out)
+{
+    struct revocation_record record = {.lock = slice_from(name)};
+    struct store_key key;
+    struct slice found;
+
+    record.target.values[kind] = slice_from(value);
+    revocation_record_key(&key, &record);
+    if (!look(fixture, STORE_REVOCATIONS, &key, &found))
+        return false;
+    assert_int_equal(revocation_record_decode(found, out), 0);
+    return true;
+}
+
+static void test_locks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct revocation_record record;
+    uint64_t sequence;
+
+    assert_int_equal(apply(fixture, NULL, NULL), 0);
+    sequence = atomic_load(&fixture->public.revocations);
+    assert_int_not_equal(sequence, 0);
+    assert_int_equal(
+        apply(fixture, LOCK("ban", "target: {user: ann, app: one}, message: why"), APP("one", "a")),
+        1);
+    /* One transaction, and both numbers with it. */
+    assert_int_equal(atomic_load(&fixture->public.generation), fixture->first + 1);
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 1);
+    assert_true(look_lock(fixture, REVOCATION_USER, "ann", "ban", &record));
+    assert_true(slice_is(record.target.values[REVOCATION_APP], "one"));
+    assert_true(slice_is(record.why, "why"));
+    assert_int_equal(record.uid, -1);
+    assert_int_equal(record.since + record.until, 0);
+    /* Other documents do not move the revocations. */
+    assert_int_equal(
+        apply(fixture, LOCK("ban", "target: {user: ann, app: one}, message: why"), APP("one", "b")),
+        1);
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 1);
+    /* A broken edit keeps what was. */
+    assert_int_equal(apply(fixture, LOCK("ban", "target: {usr: ann}"), APP("one", "b")), 1);
+    assert_true(look_lock(fixture, REVOCATION_USER, "ann", "ban", &record));
+    assert_non_null(strstr(refusal(fixture, DOCUMENT_LOCK, "ban"), "did you mean"));
+    /* A good one takes the old key away, also after a restart. */
+    close_publisher(fixture);
+    open_publisher(fixture);
+    assert_int_equal(apply(fixture, LOCK("ban", "target: {subject: s}"), APP("one", "b")), 1);
+    assert_false(look_lock(fixture, REVOCATION_USER, "ann", "ban", &record));
+    assert_true(look_lock(fixture, REVOCATION_SUBJECT, "s", "ban", &record));
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 2);
+    close_publisher(fixture);
+    open_publisher(fixture);
+    assert_int_equal(apply(fixture, NULL, APP("one", "b")), 1);
+    assert_false(look_lock(fixture, REVOCATION_SUBJECT, "s", "ban", &record));
+    assert_string_equal(refusal(fixture, DOCUMENT_LOCK, "ban"), "none");
+    assert_int_equal(atomic_load(&fixture->public.revocations), sequence + 3);
+}
+
+static void test_locks_expire(void **state)
+{
+    struct fixture *fixture = *state;
+    struct revocation_record record;
+
+    assert_int_equal(apply(fixture,
+                           LOCK("old", "target: {user: a}, expires: 2001-01-01T00:00:00Z")
+                               LOCK("new", "target: {user: a}, expires: 2901-01-01T00:00:00Z"),
+                           NULL),
+                     1);
+    assert_string_equal(refusal(fixture, DOCUMENT_LOCK, "old"), "");
+    assert_false(look_lock(fixture, REVOCATION_USER, "a", "old", &record));
+    assert_true(look_lock(fixture, REVOCATION_USER, "a", "new", &record));
+    assert_true(record.until > clock_wall_seconds());
+    /* An edit that ends it takes it away. */
+    assert_int_equal(
+        apply(fixture, LOCK("new", "target: {user: a}, expires: 2001-01-01T00:00:00Z"), NULL), 1);
+    assert_false(look_lock(fixture, REVOCATION_USER, "a", "new", &record));
+}
+
+/* What a worker once refused by is not forgotten. */
+static void test_revocations_never_go_backwards(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ahead = UINT64_C(1) << 60;
+
+    atomic_store(&fixture->public.revocations, ahead);
+    assert_int_equal(apply(fixture, LOCK("ban", "target: {user: a}"), NULL), 1);
+    assert_int_equal(atomic_load(&fixture->public.revocations), ahead);
+}
+
 static void test_addresses(void **state)
 {
     struct fixture *fixture = *state;
@@ -864,13 +1112,17 @@ int main(void)
         TEST(test_first_publication),
         TEST(test_nothing_new_is_no_transaction),
         TEST(test_an_empty_start_has_a_generation),
+        TEST(test_an_older_store_than_was_seen_is_not_published),
         TEST(test_only_touched_pairs_are_matched),
+        TEST(test_many_configs_match_as_one_would),
         TEST(test_labels_that_go_take_the_binding),
         TEST(test_refused_document_keeps_its_last_good),
         TEST(test_refused_without_a_good_version),
         TEST(test_unreadable_file_keeps_all_of_it),
         TEST(test_a_document_may_move_to_another_file),
         TEST(test_settings_that_cannot_be_read_keep_their_apps),
+        TEST(test_unchanged_files_stay_in_force_unread),
+        TEST(test_refused_files_are_read_each_time),
         TEST(test_twice_is_refused),
         TEST(test_clash_refuses_the_change),
         TEST(test_clash_without_an_earlier_state_binds_neither),
@@ -885,6 +1137,9 @@ int main(void)
         TEST(test_discovered_keys_belong_to_the_issuer),
         TEST(test_removed_and_made_again_is_judged_anew),
         TEST(test_static_key_that_left),
+        TEST(test_locks),
+        TEST(test_locks_expire),
+        TEST(test_revocations_never_go_backwards),
         TEST(test_addresses),
         TEST(test_ca_file),
     };

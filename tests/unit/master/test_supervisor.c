@@ -147,6 +147,10 @@ static void fake_answer(struct fake *fake, int listener)
         (void)channel_send(CHANNEL_FD, MESSAGE_KEY_WANTED, slice_from("idp"), NULL, 0);
     if (order == 'c')
         exit(EXIT_STORE);
+    if (order == 's') {
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would exit */
+        raise(SIGSEGV);
+    }
     scoreboard_count(fake->child.block, COUNT_REQUESTS);
     snprintf(text, sizeof(text), "w%d %d\n", fake->child.slot, (int)getpid());
     if (write(fd, text, strlen(text)) < 0)
@@ -443,7 +447,7 @@ static void test_wrong_settings_end_the_start(void **state)
     assert_int_equal(run_wait(run), EXIT_SETTINGS);
 }
 
-static void test_a_taken_port_ends_the_start(void **state)
+static void test_a_second_gateway_on_the_same_state_ends(void **state)
 {
     struct run *run = *state;
     struct run second = *run;
@@ -451,11 +455,27 @@ static void test_a_taken_port_ends_the_start(void **state)
     run_start(run, 1);
     second.log = calloc(1, LOG_MAX);
     run_launch(&second);
-    run_expect(&second, "cannot listen on 127.0.0.1:");
+    run_expect(&second, "gate.state_dir is in use by another gatehouse");
     assert_int_equal(run_wait(&second), 69);
     close(second.output);
     free(second.log);
     run_stop(run);
+}
+
+static void test_a_taken_port_ends_the_start(void **state)
+{
+    struct run *run = *state;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = run->port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(taken, 1), 0);
+    run_write_settings(run, 1, "");
+    run_launch(run);
+    run_expect(run, "cannot listen on 127.0.0.1:");
+    assert_int_equal(run_wait(run), 69);
+    close(taken);
 }
 
 static void test_a_refusing_worker_ends_the_start(void **state)
@@ -574,6 +594,39 @@ static void test_a_store_that_is_suspected_twice_is_taken_from_all(void **state)
     run_stop(run);
 }
 
+/* The lock file was in the way, which any worker can write: no reason to lose what is stored. */
+static void test_a_store_that_is_sound_alone_is_kept(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_write(run, "checker.once", "70");
+    run_find_worker(run, 'c', 0);
+    run_expect(run, "environment_doubted: ");
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, '.', 0);
+    assert_null(strstr(run->log, "environment_corrupt"));
+    run_stop(run);
+}
+
+/* A damaged page may kill who reads it before he can say so. */
+static void test_a_crash_has_the_stores_checked_once(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_find_worker(run, 's', 0);
+    run_expect(run, "environment_suspected: the config");
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, 's', 0);
+    run_expect(run, "process_ready: worker 0 ");
+    run_find_worker(run, '.', 0);
+    assert_null(strstr(strstr(run->log, "environment_suspected: the config") + 1,
+                       "environment_suspected: the config"));
+    assert_null(strstr(run->log, "environment_doubted"));
+    run_stop(run);
+}
+
 static void test_a_corrupt_store_is_moved_aside(void **state)
 {
     struct run *run = *state;
@@ -582,7 +635,7 @@ static void test_a_corrupt_store_is_moved_aside(void **state)
     struct stat status;
 
     run_start(run, 1);
-    run_write(run, "checker.once", "70");
+    run_write(run, "checker", "70");
     run_find_worker(run, 'c', 0);
     moved = run_expect(run, "CANNOT BE USED: moved aside as ");
     assert_int_equal(sscanf(moved, "%63[a-z0-9.-]", name), 1);
@@ -756,6 +809,7 @@ int main(int argc, char **argv)
         RUN_TEST(test_serves_and_drains),
         RUN_TEST(test_directories_have_their_modes),
         RUN_TEST(test_wrong_settings_end_the_start),
+        RUN_TEST(test_a_second_gateway_on_the_same_state_ends),
         RUN_TEST(test_a_taken_port_ends_the_start),
         RUN_TEST(test_a_refusing_worker_ends_the_start),
         RUN_TEST(test_a_watcher_that_fails_ends_the_start),
@@ -765,6 +819,8 @@ int main(int argc, char **argv)
         RUN_TEST(test_what_a_worker_may_not_say_ends_it),
         RUN_TEST(test_a_suspected_sound_store_is_kept),
         RUN_TEST(test_a_store_that_is_suspected_twice_is_taken_from_all),
+        RUN_TEST(test_a_store_that_is_sound_alone_is_kept),
+        RUN_TEST(test_a_crash_has_the_stores_checked_once),
         RUN_TEST(test_a_corrupt_store_is_moved_aside),
         RUN_TEST(test_a_store_that_the_start_finds_corrupt_is_moved_aside),
         RUN_TEST(test_a_reload_in_place_keeps_the_workers),

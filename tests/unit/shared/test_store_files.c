@@ -46,13 +46,13 @@ static void test_a_directory_keeps_its_mode(void **state)
 
     (void)state;
     store_fixture_make(&fixture, STORE_CONFIG);
-    assert_int_equal(store_files_exist(fixture.directory), -ENOENT);
+    assert_int_equal(store_files_exist(fixture.directory, false), -ENOENT);
     assert_int_equal(store_files_make(fixture.directory, STORE_CONFIG), 0);
     expect_mode(&fixture, "", 0750);
     assert_int_equal(chmod(fixture.directory, 02770), 0);
     assert_int_equal(store_files_make(fixture.directory, STORE_CONFIG), 0);
     expect_mode(&fixture, "", 02770);
-    assert_int_equal(store_files_exist(fixture.directory), -ENOENT);
+    assert_int_equal(store_files_exist(fixture.directory, false), -ENOENT);
     assert_int_equal(store_files_protect(fixture.directory, STORE_CONFIG), -ENOENT);
     store_fixture_close(&fixture);
     assert_int_equal(store_files_make(fixture.directory, STORE_CONFIG), -ENOENT);
@@ -80,13 +80,30 @@ static void test_files_take_the_group_of_the_directory(void **state)
     store_fixture_close(&fixture);
 }
 
+static void test_a_reader_needs_the_lock_file_too(void **state)
+{
+    struct store_fixture fixture;
+    char path[128];
+
+    (void)state;
+    store_fixture_make(&fixture, STORE_CONFIG);
+    assert_int_equal(store_files_make(fixture.directory, STORE_CONFIG), 0);
+    assert_int_equal(store_create(&fixture.options), 0);
+    assert_int_equal(store_files_exist(fixture.directory, true), 0);
+    store_fixture_path(&fixture, "lock.mdb", path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(store_files_exist(fixture.directory, false), 0);
+    assert_int_equal(store_files_exist(fixture.directory, true), -ENOENT);
+    store_fixture_close(&fixture);
+}
+
 static void test_a_path_that_is_too_long(void **state)
 {
     static char path[PATH_MAX];
 
     (void)state;
     memset(path, 'a', sizeof(path) - 1);
-    assert_int_equal(store_files_exist(path), -ENAMETOOLONG);
+    assert_int_equal(store_files_exist(path, true), -ENAMETOOLONG);
     assert_int_equal(store_files_protect(path, STORE_CONFIG), -ENAMETOOLONG);
 }
 
@@ -96,6 +113,7 @@ int main(void)
         cmocka_unit_test(test_modes_do_not_depend_on_the_umask),
         cmocka_unit_test(test_a_directory_keeps_its_mode),
         cmocka_unit_test(test_files_take_the_group_of_the_directory),
+        cmocka_unit_test(test_a_reader_needs_the_lock_file_too),
         cmocka_unit_test(test_a_path_that_is_too_long),
     };
 

@@ -17,6 +17,7 @@
 #include "shared/generation_record.h"
 #include "shared/host_record.h"
 #include "shared/key_record.h"
+#include "shared/revocation_record.h"
 #include "worker/authenticate.h"
 
 #include <errno.h>
@@ -155,6 +156,27 @@ static inline void publish_end(struct fixture *fixture)
     fixture->public.generation = generation;
 }
 
+/* Writes a revocation, and the next sequence, as the watcher does; the generation stays. */
+static inline void publish_revocation(struct fixture *fixture,
+                                      const struct revocation_record *revocation)
+{
+    uint64_t sequence = fixture->public.revocations + 1;
+    struct buffer record = {0};
+    struct store_key key;
+
+    publish_begin(fixture);
+    revocation_record_key(&key, revocation);
+    assert_int_equal(0, revocation_record_encode(revocation, &record));
+    publish_put(fixture, STORE_REVOCATIONS, &key, &record);
+    if (sequence < (uint64_t)clock_wall_milliseconds())
+        sequence = (uint64_t)clock_wall_milliseconds() + 1000;
+    revocation_sequence_key(&key);
+    assert_int_equal(0, revocation_sequence_encode(sequence, &record));
+    publish_put(fixture, STORE_META, &key, &record);
+    assert_int_equal(0, store_commit(fixture->config));
+    fixture->public.revocations = sequence;
+}
+
 static inline void publish_app(struct fixture *fixture, const char *name, const char *host)
 {
     struct app_record app = {
@@ -182,6 +204,8 @@ static inline struct auth_config_record config_of(const char *name, const char *
         .name = slice_from(name),
         .revision = 1,
         .issuer = slice_from(issuer),
+        .audiences = {slice_from("gate")},
+        .audience_count = 1,
         .username_claim = slice_from("email"),
         .algorithms = JOSE_ALL,
         .clock_skew = 60,
@@ -203,14 +227,35 @@ static inline void publish_config(struct fixture *fixture, const struct auth_con
     publish_put(fixture, STORE_APP_AUTH_CONFIGS, &key, &record);
 }
 
+/* Gives a config that was published an audience. */
+static inline void publish_audience(struct fixture *fixture, const char *config,
+                                    const char *audience)
+{
+    struct auth_config_record record;
+    struct buffer copy = {0};
+    struct store_key key;
+    struct slice value;
+
+    store_key_of(&key, slice_from(config));
+    if (store_get(fixture->config, STORE_APP_AUTH_CONFIGS, &key, &value) != 0)
+        return;
+    assert_int_equal(0, buffer_append_slice(&copy, value));
+    assert_int_equal(0, auth_config_record_decode(buffer_slice(&copy), &record));
+    record.audiences[0] = slice_from(audience);
+    record.audience_count = 1;
+    publish_config(fixture, &record);
+    buffer_free(&copy);
+}
+
+/* Binds a config, which may be missing, and gives it its audience. */
 static inline void publish_binding(struct fixture *fixture, const char *app, const char *issuer,
                                    const char *config, const char *audience)
 {
-    struct binding_record binding = {.config = slice_from(config), .audience_count = 1};
+    struct binding_record binding = {.config = slice_from(config)};
     struct buffer record = {0};
     struct store_key key;
 
-    binding.audiences[0] = slice_from(audience);
+    publish_audience(fixture, config, audience);
     store_key_of(&key, slice_from(app));
     store_key_digest(&key, slice_from(issuer));
     assert_int_equal(0, binding_record_encode(&binding, &record));

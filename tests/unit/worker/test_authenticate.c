@@ -799,34 +799,42 @@ static void pipelined_requests_are_answered_in_one_turn(void **state)
 
 static void revoked_tokens_open_nothing(void **state)
 {
+    struct revocation_record revocation = {.since = clock_wall_seconds() - 2, .made = 1};
     struct request request = {0};
-    struct buffer record = {0};
     struct fixture fixture;
-    struct store_key key;
     struct slice token;
 
     (void)state;
     fixture_open(&fixture);
     publish_red_and_blue(&fixture);
-    token = good_token(&fixture, &request, "red");
+    token = token_make(&request.token, fixture.key, header_of("k1"),
+                       claims_of("https://red.test", -4, 600, ""));
     assert_int_equal(AUTH_ACCEPTED, request_run(&fixture, &request, "red", token));
-    publish_begin(&fixture);
-    store_key_begin(&key);
-    store_key_plain(&key, "user");
-    store_key_digest(&key, slice_from("https://red.test"));
-    store_key_part(&key, slice_from("ann@x.test"));
-    buffer_append_text(&record, "1 until=1:0");
-    publish_put(&fixture, STORE_REVOCATIONS, &key, &record);
-    publish_end(&fixture);
-    fixture.public.revocations = 1;
+    revocation.target.values[REVOCATION_USER] = slice_from("ann@x.test");
+    revocation.target.issuer = slice_from("https://red.test");
+    publish_revocation(&fixture, &revocation);
     fixture_turn(&fixture);
     assert_int_equal(AUTH_REFUSED, request_run(&fixture, &request, "red", token));
     assert_int_equal(AUTH_REVOKED, request.attempt.reason);
-    /* Nor does a new token of that user. */
+    assert_string_equal("the token was revoked", request.attempt.description);
+    /* Nor does a token of that user that was never seen, and was issued before. */
     token = token_make(&request.token, fixture.key, header_of("k1"),
-                       claims_of("https://red.test", -4, 600, ""));
+                       claims_of("https://red.test", -3, 600, ""));
     assert_int_equal(AUTH_REFUSED, request_run(&fixture, &request, "red", token));
     assert_int_equal(AUTH_REVOKED, request.attempt.reason);
+    assert_int_equal(2, fixture_count(&fixture, COUNT_TOKEN_REFUSED_REVOKED));
+    /* One that was issued later does. */
+    token = token_make(&request.token, fixture.key, header_of("k1"),
+                       claims_of("https://red.test", 0, 600, ""));
+    assert_int_equal(AUTH_ACCEPTED, request_run(&fixture, &request, "red", token));
+    /* A lock leaves nothing out. */
+    revocation = (struct revocation_record){.made = 1, .uid = -1, .lock = slice_from("ban")};
+    revocation.target.values[REVOCATION_APP] = slice_from("red");
+    publish_revocation(&fixture, &revocation);
+    fixture_turn(&fixture);
+    assert_int_equal(AUTH_REFUSED, request_run(&fixture, &request, "red", token));
+    assert_int_equal(AUTH_REVOKED, request.attempt.reason);
+    assert_string_equal("access is locked", request.attempt.description);
     request_free(&request);
     fixture_close(&fixture);
 }

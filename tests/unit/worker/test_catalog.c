@@ -5,6 +5,14 @@ static struct slice text(const char *value)
     return slice_from(value);
 }
 
+static int shut_out(struct fixture *fixture, const struct session_id *id,
+                    const struct session_record *session)
+{
+    bool locked;
+
+    return catalog_shut_out(fixture->catalog, id, session, &locked);
+}
+
 static void assert_slice(struct slice slice, const char *expected)
 {
     assert_int_equal(strlen(expected), slice.size);
@@ -117,6 +125,29 @@ static void new_generation_drops_the_old(void **state)
     binding = catalog_binding_find(fixture.catalog, text("red"), text("https://red.test"));
     assert_int_equal(2, binding->config.revision);
     assert_null(catalog_binding_find(fixture.catalog, text("blue"), text("https://blue.test")));
+    fixture_close(&fixture);
+}
+
+static void audiences_are_filled_in_for_the_app(void **state)
+{
+    const struct catalog_binding *binding;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    publish_begin(&fixture);
+    publish_binding(&fixture, "red", "https://red.test", "red", "x-{{app}}/y");
+    publish_binding(&fixture, "green", "https://red.test", "red", "x-{{app}}/y");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    binding = catalog_binding_find(fixture.catalog, text("red"), text("https://red.test"));
+    assert_non_null(binding);
+    assert_int_equal(1, binding->record.audience_count);
+    assert_slice(binding->record.audiences[0], "x-red/y");
+    binding = catalog_binding_find(fixture.catalog, text("green"), text("https://red.test"));
+    assert_non_null(binding);
+    assert_slice(binding->record.audiences[0], "x-green/y");
     fixture_close(&fixture);
 }
 
@@ -287,46 +318,50 @@ static void later_snapshot_that_was_turned_back_is_refused(void **state)
     fixture_close(&fixture);
 }
 
-static void publish_revocation(struct fixture *fixture, const char *kind, const char *issuer,
-                               const char *value)
+static struct session_record session_of(void)
 {
-    struct buffer record = {0};
-    struct store_key key;
-
-    store_key_begin(&key);
-    store_key_plain(&key, kind);
-    if (issuer != NULL)
-        store_key_digest(&key, text(issuer));
-    store_key_part(&key, text(value));
-    publish_begin(fixture);
-    buffer_append_text(&record, "1 until=1:0");
-    publish_put(fixture, STORE_REVOCATIONS, &key, &record);
-    publish_end(fixture);
-    fixture->public.revocations++;
-}
-
-static void revocations_name_sessions_in_six_ways(void **state)
-{
-    static const struct {
-        const char *kind, *issuer, *value;
-        int revoked;
-    } cases[] = {
-        {"session", NULL, "jwt_none", 0},
-        {"user", "https://other.test", "ann@x.test", 0},
-        {"user", "https://red.test", "ann@x.test", 1},
-        {"subject", "https://red.test", "s-1", 1},
-        {"jti", "https://red.test", "j-1", 1},
-        {"app", NULL, "red", 1},
-        {"signing_input", NULL, "abc", 1},
-    };
-    struct session_record session = {
+    return (struct session_record){
         .app = text("red"),
         .issuer = text("https://red.test"),
         .user = text("ann@x.test"),
         .subject = text("s-1"),
         .jti = text("j-1"),
         .signing_input = text("abc"),
+        .issued_at = 1000,
     };
+}
+
+static struct revocation_record revocation_of(enum revocation_kind kind, const char *issuer,
+                                              const char *value)
+{
+    struct revocation_record revocation = {.made = 1};
+
+    revocation.target.values[kind] = text(value);
+    revocation.target.issuer = text(issuer);
+    return revocation;
+}
+
+static void revocations_name_sessions_in_six_ways(void **state)
+{
+    static const struct {
+        enum revocation_kind kind;
+        const char *issuer, *value;
+        int revoked;
+    } cases[] = {
+        {REVOCATION_SESSION, NULL, "jwt_none", 0},
+        {REVOCATION_USER, "https://other.test", "ann@x.test", 0},
+        {REVOCATION_USER, NULL, "s-1", 0},
+        {REVOCATION_USER, "https://red.test", "ann@x.test", 1},
+        {REVOCATION_USER, NULL, "ann@x.test", 1},
+        {REVOCATION_SUBJECT, "https://red.test", "s-1", 1},
+        {REVOCATION_SUBJECT, NULL, "s-1", 1},
+        {REVOCATION_JTI, "https://red.test", "j-1", 1},
+        {REVOCATION_JTI, NULL, "j-1", 1},
+        {REVOCATION_APP, NULL, "red", 1},
+        {REVOCATION_SIGNING_INPUT, NULL, "abc", 1},
+    };
+    struct session_record session = session_of();
+    struct revocation_record revocation;
     struct session_id id;
 
     (void)state;
@@ -335,17 +370,111 @@ static void revocations_name_sessions_in_six_ways(void **state)
         struct fixture fixture;
 
         fixture_open(&fixture);
-        assert_int_equal(0, catalog_revoked(fixture.catalog, &id, &session));
-        publish_revocation(&fixture, cases[i].kind, cases[i].issuer, cases[i].value);
+        assert_int_equal(0, shut_out(&fixture, &id, &session));
+        revocation = revocation_of(cases[i].kind, cases[i].issuer, cases[i].value);
+        publish_revocation(&fixture, &revocation);
         /* In the very turn that saw nothing of it. */
         for (int pass = 0; pass < 2; pass++)
-            assert_int_equal(cases[i].revoked, catalog_revoked(fixture.catalog, &id, &session));
-        if (cases[i].revoked == 0) {
-            publish_revocation(&fixture, "session", NULL, id.text);
-            assert_int_equal(1, catalog_revoked(fixture.catalog, &id, &session));
-        }
+            assert_int_equal(cases[i].revoked, shut_out(&fixture, &id, &session));
+        revocation = revocation_of(REVOCATION_SESSION, NULL, id.text);
+        publish_revocation(&fixture, &revocation);
+        assert_int_equal(1, shut_out(&fixture, &id, &session));
         fixture_close(&fixture);
     }
+}
+
+static void locks_are_told_from_revocations(void **state)
+{
+    struct revocation_record revocation = revocation_of(REVOCATION_APP, NULL, "red");
+    struct session_record session = session_of();
+    struct fixture fixture;
+    struct session_id id;
+    bool locked;
+
+    (void)state;
+    session_id_make(&id, SESSION_KIND_JWT, text("red"), text("token"));
+    fixture_open(&fixture);
+    revocation.target.values[REVOCATION_USER] = text("bob@x.test");
+    revocation.lock = text("ban");
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(0, catalog_shut_out(fixture.catalog, &id, &session, &locked));
+    /* Another one under the same name, and all that it names fits. */
+    revocation.target.values[REVOCATION_USER] = text("ann@x.test");
+    revocation.lock = text("ban-2");
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(1, catalog_shut_out(fixture.catalog, &id, &session, &locked));
+    assert_true(locked);
+    revocation = revocation_of(REVOCATION_SESSION, NULL, id.text);
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(1, catalog_shut_out(fixture.catalog, &id, &session, &locked));
+    assert_false(locked);
+    fixture_close(&fixture);
+}
+
+static void revocations_have_a_begin_and_an_end(void **state)
+{
+    struct revocation_record revocation = revocation_of(REVOCATION_USER, NULL, "ann@x.test");
+    struct session_record session = session_of();
+    struct fixture fixture;
+    struct session_id id;
+
+    (void)state;
+    session_id_make(&id, SESSION_KIND_JWT, text("red"), text("token"));
+    fixture_open(&fixture);
+    revocation.since = session.issued_at - 1;
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(0, shut_out(&fixture, &id, &session));
+    revocation.since = session.issued_at;
+    revocation.until = clock_wall_seconds() - 1;
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(0, shut_out(&fixture, &id, &session));
+    revocation.until = clock_wall_seconds() + 1000;
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(1, shut_out(&fixture, &id, &session));
+    fixture_close(&fixture);
+}
+
+/* Who it names cannot be known: that must not pass as nobody. */
+static void unreadable_revocation_is_an_error(void **state)
+{
+    struct revocation_record revocation = revocation_of(REVOCATION_APP, NULL, "red");
+    struct session_record session = session_of();
+    struct buffer record = {0};
+    struct fixture fixture;
+    struct store_key key;
+    struct session_id id;
+
+    (void)state;
+    session_id_make(&id, SESSION_KIND_JWT, text("red"), text("token"));
+    fixture_open(&fixture);
+    publish_begin(&fixture);
+    revocation_record_key(&key, &revocation);
+    buffer_append_text(&record, "1 until=1:0");
+    publish_put(&fixture, STORE_REVOCATIONS, &key, &record);
+    assert_int_equal(0, store_commit(fixture.config));
+    assert_int_equal(-EBADMSG, shut_out(&fixture, &id, &session));
+    fixture_close(&fixture);
+}
+
+/* The scoreboard announces what no snapshot shows, not even a renewed one. */
+static void snapshot_without_announced_revocations_is_refused(void **state)
+{
+    struct revocation_record revocation = revocation_of(REVOCATION_APP, NULL, "blue");
+    struct session_record session = session_of();
+    struct fixture fixture;
+    struct session_id id;
+    int error;
+
+    (void)state;
+    session_id_make(&id, SESSION_KIND_JWT, text("red"), text("token"));
+    fixture_open(&fixture);
+    publish_revocation(&fixture, &revocation);
+    assert_int_equal(0, shut_out(&fixture, &id, &session));
+    fixture.public.revocations++;
+    assert_int_equal(-ESTALE, shut_out(&fixture, &id, &session));
+    catalog_turn(fixture.catalog, &error);
+    assert_int_equal(-ESTALE, error);
+    fixture_close(&fixture);
 }
 
 int main(void)
@@ -355,6 +484,7 @@ int main(void)
         cmocka_unit_test(held_app_survives_its_generation),
         cmocka_unit_test(bindings_are_of_one_app_and_issuer),
         cmocka_unit_test(new_generation_drops_the_old),
+        cmocka_unit_test(audiences_are_filled_in_for_the_app),
         cmocka_unit_test(config_of_another_issuer_is_no_binding),
         cmocka_unit_test(unreadable_record_is_an_error_not_a_miss),
         cmocka_unit_test(keys_are_picked_by_kid_and_time),
@@ -362,6 +492,10 @@ int main(void)
         cmocka_unit_test(snapshot_that_was_turned_back_is_refused),
         cmocka_unit_test(later_snapshot_that_was_turned_back_is_refused),
         cmocka_unit_test(revocations_name_sessions_in_six_ways),
+        cmocka_unit_test(locks_are_told_from_revocations),
+        cmocka_unit_test(revocations_have_a_begin_and_an_end),
+        cmocka_unit_test(unreadable_revocation_is_an_error),
+        cmocka_unit_test(snapshot_without_announced_revocations_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
