@@ -153,6 +153,10 @@ int settings_encode(const struct settings *settings, struct buffer *out)
     record_put(&writer, "path", settings->path);
     record_put(&writer, "public_addr", settings->public_addr);
     record_put(&writer, "public_host", settings->public_host);
+    for (size_t i = 0; i < settings->allowed_origin_count; i++)
+        record_put(&writer, "allowed_origin", settings->allowed_origins[i]);
+    for (size_t i = 0; i < settings->allowed_host_count; i++)
+        record_put(&writer, "allowed_host", settings->allowed_hosts[i]);
     settings_put_certificates(&writer, settings);
     settings_put_listeners(&writer, settings);
     record_put_number(&writer, "workers", (int64_t)settings->workers);
@@ -176,6 +180,10 @@ static void settings_get(struct record_reader *reader, struct settings *out)
     out->path = record_get(reader, "path");
     out->public_addr = record_get(reader, "public_addr");
     out->public_host = record_get(reader, "public_host");
+    out->allowed_origin_count =
+        record_get_list(reader, "allowed_origin", out->allowed_origins, SETTINGS_NAMES_MAX);
+    out->allowed_host_count =
+        record_get_list(reader, "allowed_host", out->allowed_hosts, SETTINGS_NAMES_MAX);
     settings_get_certificates(reader, out);
     settings_get_listeners(reader, out);
     out->workers = (size_t)record_get_range(reader, "workers", 1, SETTINGS_WORKERS_MAX);

@@ -48,6 +48,7 @@ struct exchange {
     struct session_id session;       /* once it was accepted */
     ev_tstamp ends;                  /* wall time at which a stream ends; 0: no such time */
     const char *end_reason;          /* what its last event says; a literal */
+    char *cors_origin;               /* of a page that may read the answer; owned; NULL: none */
     bool mcp;                        /* of an MCP server: errors are JSON-RPC's */
     bool mcp_modern;                 /* of a revision without sessions */
     char rpc_id[EXCHANGE_ID_MAX];    /* JSON text of the request's id */
@@ -136,6 +137,11 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close);
 /* The exchange is over; its client goes on, or closes. */
 void exchange_end(struct exchange *exchange, bool close);
 void exchange_count_status(struct exchange *exchange, unsigned status);
+/* Host and Origin of a request to an MCP app: false when it was answered: refused, or a preflight.
+ */
+bool exchange_cors(struct exchange *exchange, const char *methods);
+/* The origin that answers are to name; empty: none. */
+struct slice exchange_origin(const struct exchange *exchange);
 /* The request is admitted, its app held, and its head in worker.request: collects the body. */
 void exchange_collect(struct exchange *exchange);
 /* The request to an MCP server is in hand, its head in worker.request: false when it was refused

@@ -209,7 +209,8 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
 {
     struct worker *worker = exchange->worker;
     const struct http_response *response = &worker->response;
-    struct forward_response forward = {.response = response};
+    struct forward_response forward = {
+        .response = response, .mcp = exchange->mcp, .cors = exchange_origin(exchange)};
 
     /* The server's challenge would send the client to another authorization server. */
     if (response->status == 401 || response->status == 403) {

@@ -31,6 +31,8 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
 struct forward_response {
     const struct http_response *response;
     enum http_body body; /* how the client will be sent the body */
+    bool mcp;            /* of an MCP app: what it says of CORS is dropped */
+    struct slice cors;   /* origin of a page that may read it; empty: none */
     bool close;          /* the client connection ends after it */
 };
 

@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/json.h"
+#include "worker/cors.h"
 #include "worker/http_date.h"
 
 #include <stdio.h>
@@ -168,6 +169,8 @@ int reply_error(struct buffer *out, const struct reply_error *error)
                buffer_size(&body), error->close);
     reply_line(&writer, "Cache-Control", slice_from("no-store"));
     reply_line(&writer, "Gatehouse-Error-Origin", slice_from(origin));
+    if (writer.error == 0)
+        writer.error = cors_append(out, error->cors);
     if (error->challenge.size > 0)
         reply_line(&writer, "WWW-Authenticate", error->challenge);
     if (error->retry_after > 0)

@@ -24,6 +24,7 @@ struct reply_error {
     struct slice data;      /* JSON text of the error's data; empty: none */
     bool head_only;         /* answer to HEAD */
     bool close;             /* the connection ends: say so */
+    struct slice cors;      /* origin of a page that may read it; empty: none */
     const char *origin;     /* "gateway" or "upstream"; NULL: gateway */
 };
 

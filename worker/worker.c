@@ -290,6 +290,7 @@ static void worker_turn_begin(struct ev_loop *loop, struct ev_check *check, int 
     (void)events;
     store_turn_begin(worker->config);
     store_turn_begin(worker->sessions);
+    worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
     if (catalog_turn(worker->catalog, &error))
         authenticator_retry(worker->authenticator);
     if (error != 0) {
