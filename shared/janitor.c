@@ -30,7 +30,7 @@ struct janitor {
     struct ev_io channel;
     struct ev_timer heartbeat, round, readers;
     struct store_key mcp_cursor; /* where the sweep of MCP sessions goes on */
-    uint64_t synced; /* last transaction that is on the disk */
+    uint64_t synced;             /* last transaction that is on the disk */
     bool crowded;
     int status; /* exit status once the loop breaks */
 };

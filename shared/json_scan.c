@@ -19,13 +19,15 @@ static inline void json_skip_space(struct json_scan *scan)
 {
     const char *at = scan->at;
 
+    if (at < scan->end && (unsigned char)*at > ' ')
+        return;
     while (at < scan->end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
         at++;
     scan->at = at;
 }
 
 /* Checks a string whose opening quote is at scan->at. */
-static bool json_scan_string(struct json_scan *scan, bool *escaped)
+static inline bool json_scan_string(struct json_scan *scan, bool *escaped)
 {
     const char *at = scan->at + 1;
     const char *end = scan->end;

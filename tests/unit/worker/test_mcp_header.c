@@ -45,7 +45,7 @@ static void test_refuses_other_spellings(void **state)
         {"=?base64?ZWNobx==?=", "\"echo\""},  /* unused bits are set */
         {"=?base64?ZWNo bw==?=", "\"echo\""}, /* white space */
         {"=?base64?_-8=?=", "\"\xc3\xbf\""},  /* base64url */
-        {"=?base64?\?=", "\"echo\""},          /* empty */
+        {"=?base64?\?=", "\"echo\""},         /* empty */
         {"=?BASE64?ZWNobw==?=", "\"echo\""},  /* not the marker */
         {"=?base64?a?=", "\"=?base64?a?=\""}, /* not itself */
         {"=?base64?=", "\"echo\""},           /* markers that overlap */
