@@ -136,25 +136,26 @@ static struct cached_file *cache_take(struct document_cache *cache, const char *
 static int cache_merge(struct document_cache *cache, int directory, struct dirent **entries,
                        size_t count, struct document_list *list, struct diagnostics *diagnostics)
 {
-    struct document_cache next = {.directory = cache->directory};
+    struct cached_file **files = calloc(count + 1, sizeof(struct cached_file *));
+    size_t made = 0;
     size_t taken = 0;
 
-    next.files = calloc(count + 1, sizeof(struct cached_file *));
-    for (size_t i = 0; i < count && next.files != NULL; i++) {
+    for (size_t i = 0; i < count && files != NULL; i++) {
         const char *name = entries[i]->d_name;
         struct cached_file *file = cache_take(cache, name, &taken);
 
         if (file == NULL)
             break;
-        next.files[next.count++] = file;
+        files[made++] = file;
         if (file_unchanged(file, directory, name))
             file->state = CACHED_FILE_SETTLED;
         else
             file_read(file, directory, name, list, diagnostics);
     }
     cache_forget(cache);
-    *cache = next;
-    if (next.files != NULL && next.count == count)
+    cache->files = files;
+    cache->count = made;
+    if (files != NULL && made == count)
         return 0;
     cache_forget(cache);
     return -ENOMEM;

@@ -137,8 +137,9 @@ test('a full map: old sessions go on, and room is made for new ones', async (t) 
   assert.equal((await post(url, old)).status, 200);
   assert.equal(await gate.metric('signature_checks_total'), before);
   await waitFor('room again', async () => (await status(url, await issuer.token(url, { sub: 'newer' }))) === 200);
-  const metrics = await gate.metrics();
-  assert.ok(metrics.store_full_total >= 1 && metrics.sessions_expired_total > 0);
+  assert.ok((await gate.metric('store_full_total')) >= 1);
+  // One session may find room where a batch did not: the janitor comes within a second all the same.
+  await waitFor('the janitor to make room', async () => (await gate.metric('sessions_expired_total')) > 0);
   assert.equal((await post(url, old)).status, 200);
   await assertSound(gate);
 });
