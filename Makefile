@@ -49,6 +49,7 @@ help:
 	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
 	@echo 'make clang      the program and its unit tests by clang'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
+	@echo 'make bench-message  how fast MCP messages are read; fails when too slow'
 	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
@@ -88,6 +89,14 @@ bench-flat: deps-build+valgrind
 $(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=store_scan,--wrap=label_matches -o $@ $< $(LIBRARY) $(LIBS)
+
+bench-message: deps-build
+	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/mcp_message
+	$(BUILD)/bench/mcp_message
+
+$(BUILD)/bench/mcp_message: tests/bench/mcp_message.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 
 deps:
 	tests/deps.sh build demo test check valgrind
@@ -163,7 +172,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench-flat deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench-flat bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,6 +1,7 @@
 #include "conf/settings_schema.h"
 
 #include "conf/scalar.h"
+#include "shared/uri.h"
 
 #include <stddef.h>
 
@@ -29,6 +30,31 @@ static const char *workers_check(struct slice text)
     return "must be auto or a number from 1 to 64";
 }
 
+/* As browsers write it in Origin, since it is compared byte for byte. */
+static const char *origin_check(struct slice text)
+{
+    const char *reason;
+    struct uri uri;
+
+    if (uri_parse(text, &uri, &reason) != 0)
+        return reason;
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] >= 'A' && text.data[i] <= 'Z')
+            return "must be in lower case";
+    if (!slice_is(uri.scheme, "https") && !slice_is(uri.scheme, "http"))
+        return "must begin with https:// or http://";
+    if (uri.path.size > 0 || uri.query.size > 0)
+        return "must end with the host or its port";
+    if (uri.port_given && uri.port == (uri.tls ? 443 : 80))
+        return "must not name the scheme's own port";
+    return NULL;
+}
+
+static const char *host_check(struct slice text)
+{
+    return uri_is_dns_name(text) ? NULL : "must be a host name, without a port";
+}
+
 static const struct schema_row settings_rows[] = {
     {.path = "version",
      .type = SCHEMA_CHOICE,
@@ -43,6 +69,23 @@ static const struct schema_row settings_rows[] = {
      .required = true,
      FORM(settings.public_addr),
      .hint = "such as https://gate.example.com"},
+    /* Pages of other sites that may talk to MCP apps; none, unless one says so. */
+    {.path = "gate.allowed_origins",
+     .type = SCHEMA_STRINGS,
+     FORM(allowed_origins),
+     .low = 0,
+     .high = SETTINGS_NAMES_MAX,
+     .check = origin_check,
+     .hint = "such as https://inspector.example.com"},
+    /* Other names that reach the gate, as behind a balancer. A Host of any other name is refused:
+     * it may be a stranger's, rebound to our address. */
+    {.path = "gate.allowed_hosts",
+     .type = SCHEMA_STRINGS,
+     FORM(allowed_hosts),
+     .low = 0,
+     .high = SETTINGS_NAMES_MAX,
+     .check = host_check,
+     .hint = "such as gate.internal"},
     /* One less than SETTINGS_LISTENERS_MAX: admin_listen takes the last. */
     {.path = "gate.listen",
      .type = SCHEMA_LIST,
@@ -154,6 +197,9 @@ static const struct schema_row settings_rows[] = {
      .low = 1,
      .high = 1000000,
      .fallback = "1000"},
+    /* Clients seldom end their sessions (DELETE); servers forget them after as long. */
+    {LIMIT(mcp_session_idle), .type = SCHEMA_DURATION, .low = SECOND, .high = 24 * HOUR,
+     .fallback = "30m"},
 
     {.path = "app_service", .type = SCHEMA_MAPPING},
     {.path = "app_service.enabled",

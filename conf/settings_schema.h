@@ -15,6 +15,7 @@ struct settings_form {
     unsigned version, kind;
     const struct yaml_node *listen; /* a list; NULL when it was wrong or absent */
     const struct yaml_node *apps;   /* a list, or NULL */
+    const struct yaml_node *allowed_origins, *allowed_hosts; /* strings, or NULL */
     struct slice admin_listen;
     struct slice workers; /* "auto", or a number within range */
     struct slice watcher_user, worker_user;

@@ -2,6 +2,7 @@
 #include "shared/child.h"
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/mcp_session_store.h"
 #include "shared/roles.h"
 #include "shared/session_sweep.h"
 #include "shared/store_location.h"
@@ -28,7 +29,8 @@ struct janitor {
     struct ev_loop *loop;
     struct ev_io channel;
     struct ev_timer heartbeat, round, readers;
-    uint64_t synced; /* last transaction that is on the disk */
+    struct store_key mcp_cursor; /* where the sweep of MCP sessions goes on */
+    uint64_t synced;             /* last transaction that is on the disk */
     bool crowded;
     int status; /* exit status once the loop breaks */
 };
@@ -82,6 +84,17 @@ static int janitor_sweep(struct janitor *janitor)
     return 0;
 }
 
+static int janitor_sweep_mcp(struct janitor *janitor)
+{
+    size_t removed;
+    int error = mcp_session_sweep(janitor->store, &janitor->mcp_cursor, clock_wall_seconds(),
+                                  janitor->child.settings.limits.mcp_session_idle, &removed);
+
+    if (removed > 0)
+        log_debug("mcp_sessions_ended", "%zu by idleness", removed);
+    return error;
+}
+
 /* At 80 % of the map, one batch a round of those that end soonest makes room for new sessions. */
 static int janitor_make_room(struct janitor *janitor)
 {
@@ -116,6 +129,9 @@ static void janitor_on_round(struct ev_loop *loop, struct ev_timer *timer, int e
     (void)events;
     if (error != 0)
         janitor_failed(janitor, "cannot sweep", error);
+    error = janitor_sweep_mcp(janitor);
+    if (error != 0)
+        janitor_failed(janitor, "cannot sweep the MCP sessions of", error);
     error = janitor_make_room(janitor);
     if (error != 0)
         janitor_failed(janitor, "cannot make room in", error);

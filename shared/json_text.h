@@ -1,6 +1,6 @@
 /* json_text.h: the inside of JSON strings: UTF-8 and escapes (RFC 3629; RFC 8259, 7). Pure.
  *
- * Called by json.c alone; others read strings through json.h.
+ * Called by json.c, json_scan.c and json_name.c; others read strings through json.h.
  */
 #ifndef GATEHOUSE_SHARED_JSON_TEXT_H
 #define GATEHOUSE_SHARED_JSON_TEXT_H

@@ -41,6 +41,7 @@ static const struct settings_limit {
     {"key_set_size", offsetof(struct settings_limits, key_set_size), false},
     {"max_stale", offsetof(struct settings_limits, max_stale), false},
     {"sessions_per_user", offsetof(struct settings_limits, sessions_per_user), false},
+    {"mcp_session_idle", offsetof(struct settings_limits, mcp_session_idle), false},
 };
 
 enum { SETTINGS_LIMIT_FIELDS = sizeof(settings_limit_fields) / sizeof(settings_limit_fields[0]) };
@@ -152,6 +153,10 @@ int settings_encode(const struct settings *settings, struct buffer *out)
     record_put(&writer, "path", settings->path);
     record_put(&writer, "public_addr", settings->public_addr);
     record_put(&writer, "public_host", settings->public_host);
+    for (size_t i = 0; i < settings->allowed_origin_count; i++)
+        record_put(&writer, "allowed_origin", settings->allowed_origins[i]);
+    for (size_t i = 0; i < settings->allowed_host_count; i++)
+        record_put(&writer, "allowed_host", settings->allowed_hosts[i]);
     settings_put_certificates(&writer, settings);
     settings_put_listeners(&writer, settings);
     record_put_number(&writer, "workers", (int64_t)settings->workers);
@@ -175,6 +180,10 @@ static void settings_get(struct record_reader *reader, struct settings *out)
     out->path = record_get(reader, "path");
     out->public_addr = record_get(reader, "public_addr");
     out->public_host = record_get(reader, "public_host");
+    out->allowed_origin_count =
+        record_get_list(reader, "allowed_origin", out->allowed_origins, SETTINGS_NAMES_MAX);
+    out->allowed_host_count =
+        record_get_list(reader, "allowed_host", out->allowed_hosts, SETTINGS_NAMES_MAX);
     settings_get_certificates(reader, out);
     settings_get_listeners(reader, out);
     out->workers = (size_t)record_get_range(reader, "workers", 1, SETTINGS_WORKERS_MAX);

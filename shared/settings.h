@@ -19,6 +19,7 @@ enum {
     SETTINGS_LISTENERS_MAX = 16,
     SETTINGS_CERTIFICATES_MAX = 32, /* of all listeners together */
     SETTINGS_WORKERS_MAX = 64,
+    SETTINGS_NAMES_MAX = 32, /* allowed origins; allowed hosts */
 };
 
 struct settings_certificate {
@@ -64,12 +65,17 @@ struct settings_limits {
     uint64_t key_set_size;      /* bytes of a fetched key set */
     uint64_t max_stale;         /* age at which a key set that cannot be fetched is given up */
     uint64_t sessions_per_user;
+    uint64_t mcp_session_idle; /* an MCP session that nobody uses */
 };
 
 struct settings {
     struct slice path;        /* of gatehouse.yaml, absolute */
     struct slice public_addr; /* "https://gate.example.com", without a path or trailing '/' */
     struct slice public_host; /* its host, lower case, without port */
+    struct slice allowed_origins[SETTINGS_NAMES_MAX]; /* as browsers write them, beside our own */
+    size_t allowed_origin_count;
+    struct slice allowed_hosts[SETTINGS_NAMES_MAX]; /* names of the gate, beside public_host */
+    size_t allowed_host_count;
     struct settings_listener listeners[SETTINGS_LISTENERS_MAX];
     size_t listener_count;
     struct settings_certificate certificates[SETTINGS_CERTIFICATES_MAX];

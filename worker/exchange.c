@@ -28,6 +28,7 @@ static void exchange_late(struct deadline *deadline)
     case EXCHANGE_AUTH:
     case EXCHANGE_BODY:
     case EXCHANGE_CONNECT:
+    case EXCHANGE_RECORD:
     case EXCHANGE_OVER:
         break;
     }
@@ -41,6 +42,9 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    exchange_mcp_dispose(exchange);
+    free(exchange->cors_origin);
+    exchange->cors_origin = NULL;
     if (exchange->attempt != NULL)
         authenticate_cancel(worker->authenticator, exchange->attempt);
     free(exchange->attempt);
@@ -106,7 +110,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
         exchange_debug(exchange, &attempt->session);
     } else if (exchange->route == ROUTE_MCP && exchange->app->record.transport != APP_MCP_HTTP) {
         exchange_refuse(exchange, 404, "this app is not an MCP server", 0, NULL);
-    } else {
+    } else if (!exchange->mcp || exchange_mcp_session(exchange, &attempt->session)) {
         exchange_collect(exchange);
     }
 }
@@ -182,32 +186,50 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
         exchange_judged(exchange);
 }
 
-static void exchange_route(struct exchange *exchange, const struct route *route)
+static void exchange_route_mcp(struct exchange *exchange, struct slice app)
+{
+    exchange->mcp = true;
+    if (!exchange_cors(exchange, exchange_methods_mcp))
+        return;
+    if (exchange->method != HTTP_GET && exchange->method != HTTP_POST &&
+        exchange->method != HTTP_DELETE)
+        exchange_refuse_method(exchange, exchange_methods_mcp);
+    else
+        exchange_authenticate(exchange, app);
+}
+
+static void exchange_route_host(struct exchange *exchange, struct slice host)
 {
     struct worker *worker = exchange->worker;
 
+    exchange->app = catalog_app_find_host(worker->catalog, host);
+    if (exchange->app == NULL) {
+        if (exchange_store_failed(exchange))
+            return;
+        /* A name that is no app's may be a stranger's, rebound to our address. */
+        exchange->mcp = slice_has_prefix(worker->request.path, slice_from("/mcp/apps/"));
+        exchange_refuse(exchange, 403, "this host is not served here", 0, NULL);
+        return;
+    }
+    if (exchange->app->record.transport == APP_MCP_HTTP)
+        exchange_route_mcp(exchange, exchange->app->record.name);
+    else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
+        exchange_refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    else
+        exchange_authenticate(exchange, exchange->app->record.name);
+}
+
+static void exchange_route(struct exchange *exchange, const struct route *route)
+{
     switch (route->kind) {
     case ROUTE_MCP:
-        if (exchange->method != HTTP_GET && exchange->method != HTTP_POST &&
-            exchange->method != HTTP_DELETE)
-            exchange_refuse_method(exchange, exchange_methods_mcp);
-        else
-            exchange_authenticate(exchange, route->app);
+        exchange_route_mcp(exchange, route->app);
         break;
     case ROUTE_METADATA:
         exchange_metadata(exchange, route->app);
         break;
     case ROUTE_HOST:
-        exchange->app =
-            catalog_app_find_host(worker->catalog, slice_make(route->host, route->host_size));
-        if (exchange->app == NULL && exchange_store_failed(exchange))
-            return;
-        if (exchange->app == NULL)
-            exchange_refuse(exchange, 404, "not found", 0, NULL);
-        else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
-            exchange_refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        else
-            exchange_authenticate(exchange, exchange->app->record.name);
+        exchange_route_host(exchange, slice_make(route->host, route->host_size));
         break;
     case ROUTE_NONE:
     case ROUTE_LIVEZ:
@@ -223,6 +245,9 @@ void exchange_start(struct client *client, size_t head_size)
     struct worker *worker = client->worker;
     const struct http_request *request = &worker->request;
     struct exchange *exchange = calloc(1, sizeof(*exchange));
+    struct route_hosts hosts = {.own = worker->child.settings.public_host,
+                                .more = worker->child.settings.allowed_hosts,
+                                .more_count = worker->child.settings.allowed_host_count};
     struct route route;
 
     if (exchange == NULL) {
@@ -245,7 +270,7 @@ void exchange_start(struct client *client, size_t head_size)
     client->exchange = exchange;
     if (!client->admin)
         worker->exchange_count++;
-    route_find(&route, request, worker->child.settings.public_host, client->admin);
+    route_find(&route, request, &hosts, client->admin);
     exchange->route = route.kind;
     if (client->admin)
         exchange_admin(exchange);

@@ -2,7 +2,8 @@
  *
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
- * the body and sends it upstream; exchange_response.c relays what comes back. Belongs to one
+ * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
+ * server; exchange_response.c relays what comes back. Belongs to one
  * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
  * is taken before the token is accepted.
  */
@@ -25,9 +26,12 @@ enum exchange_state {
     EXCHANGE_CONNECT, /* an upstream connection opens */
     EXCHANGE_SEND,    /* the request is written upstream */
     EXCHANGE_HEAD,    /* the response's head is awaited */
+    EXCHANGE_RECORD,  /* the response waits until its MCP session is on record */
     EXCHANGE_STREAM,  /* the response's body is relayed */
     EXCHANGE_OVER,
 };
+
+enum { EXCHANGE_ID_MAX = 256 }; /* bytes of a JSON-RPC id that later errors repeat */
 
 struct exchange {
     struct remains remains;
@@ -39,12 +43,25 @@ struct exchange {
     int minor_version;
     bool keep_alive; /* the client wants, and we can, go on after this one */
     bool expect_continue;
-    struct auth_attempt *attempt; /* owned; NULL once it was judged */
-    struct catalog_app *app;      /* held; NULL until it is known */
-    struct session_id session;    /* once it was accepted */
-    ev_tstamp ends;               /* wall time at which a stream ends; 0: no such time */
-    const char *end_reason;       /* what its last event says; a literal */
-    struct deadline deadline;     /* response head, silence, keep-alive, end */
+    struct auth_attempt *attempt;    /* owned; NULL once it was judged */
+    struct catalog_app *app;         /* held; NULL until it is known */
+    struct session_id session;       /* once it was accepted */
+    ev_tstamp ends;                  /* wall time at which a stream ends; 0: no such time */
+    const char *end_reason;          /* what its last event says; a literal */
+    char *cors_origin;               /* of a page that may read the answer; owned; NULL: none */
+    bool mcp;                        /* of an MCP server: errors are JSON-RPC's */
+    bool mcp_modern;                 /* of a revision without sessions */
+    char rpc_id[EXCHANGE_ID_MAX];    /* JSON text of the request's id */
+    size_t rpc_id_size;              /* 0: none, or not known */
+    bool pinned;                     /* to the server that made its MCP session: see start */
+    bool batch_session;              /* that session's revision has batches */
+    bool recorded;                   /* what the response says of an MCP session is on record */
+    size_t version_at, version_size; /* protocolVersion of `initialize`, in the body; 0: none */
+    size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
+    enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
+    struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
+    struct mcp_use *use;             /* of an event stream; owned; NULL: of no session */
+    struct deadline deadline;        /* response head, silence, keep-alive, end */
 
     /* The request. While `in_place`, head and body stand at the begin of the client's input. */
     bool in_place;
@@ -58,10 +75,11 @@ struct exchange {
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
     struct buffer upstream_head;
-    size_t sent;    /* bytes of head and body that were written */
-    unsigned start; /* the endpoint tried first */
-    unsigned tried; /* addresses tried */
-    bool fresh;     /* no pooled connection any more */
+    size_t sent;      /* bytes of head and body that were written */
+    unsigned start;   /* the endpoint tried first; pinned: the only one */
+    unsigned address; /* pinned: of that endpoint */
+    unsigned tried;   /* addresses tried */
+    bool fresh;       /* no pooled connection any more */
 
     /* The response. */
     enum http_body response_body; /* as it comes */
@@ -108,6 +126,9 @@ void exchange_admin(struct exchange *exchange);
 /* The debug app's page, with the head that a server would have been sent. */
 void exchange_debug(struct exchange *exchange, const struct session_record *session);
 
+/* Answers with this error, and ends; the error's json_rpc, id, head_only and close are filled in.
+ */
+void exchange_error(struct exchange *exchange, struct reply_error *error);
 /* Answers with an error of ours, and ends. `origin` NULL: the gateway's. */
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
                      unsigned retry_after, const char *origin);
@@ -116,8 +137,33 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close);
 /* The exchange is over; its client goes on, or closes. */
 void exchange_end(struct exchange *exchange, bool close);
 void exchange_count_status(struct exchange *exchange, unsigned status);
+/* Host and Origin of a request to an MCP app: false when it was answered: refused, or a preflight.
+ */
+bool exchange_cors(struct exchange *exchange, const char *methods);
+/* The origin that answers are to name; empty: none. */
+struct slice exchange_origin(const struct exchange *exchange);
 /* The request is admitted, its app held, and its head in worker.request: collects the body. */
 void exchange_collect(struct exchange *exchange);
+/* The request to an MCP server is in hand, its head in worker.request: false when it was refused
+ * (and ended). */
+bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
+/* The caller was admitted: false when the MCP session that the head names is not theirs (the
+ * exchange has ended then). `caller` is borrowed. */
+bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller);
+/* A response's head was parsed into worker.response, and `data` begins with it: false when the
+ * response has to wait (`data` was copied), or the exchange has ended. */
+bool exchange_mcp_response(struct exchange *exchange, struct slice data);
+/* The request's head goes away, and an event stream begins: remembers its session. */
+void exchange_mcp_stream(struct exchange *exchange);
+/* The event stream is alive: and so is its session. */
+void exchange_mcp_touch(struct exchange *exchange);
+/* Forgets what waits. */
+void exchange_mcp_dispose(struct exchange *exchange);
+/* A response that was held goes on. */
+void exchange_response_resume(struct exchange *exchange);
+/* Where the request's head and its body stand. */
+struct slice exchange_head(const struct exchange *exchange);
+struct slice exchange_body(const struct exchange *exchange);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
 /* The upstream connection has something to say. */

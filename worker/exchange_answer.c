@@ -1,6 +1,8 @@
 /* What an exchange answers itself: errors, challenges, metadata, health, the debug app. */
 #include "worker/exchange.h"
 
+#include "shared/log.h"
+#include "worker/cors.h"
 #include "worker/forward.h"
 #include "worker/page.h"
 
@@ -47,11 +49,13 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
         exchange_end(exchange, close);
 }
 
-static void exchange_error(struct exchange *exchange, struct reply_error *error)
+void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
     bool can_follow = exchange_skip_request(exchange);
 
-    error->json_rpc = exchange->route == ROUTE_MCP;
+    error->json_rpc = exchange->mcp;
+    error->id = slice_make(exchange->rpc_id, exchange->rpc_id_size);
+    error->cors = exchange_origin(exchange);
     error->head_only = exchange->method == HTTP_HEAD;
     error->close = !can_follow || !exchange->keep_alive || exchange->worker->draining;
     if (reply_error(&exchange->client->out, error) != 0) {
@@ -76,6 +80,52 @@ void exchange_refuse_method(struct exchange *exchange, const char *allow)
         .status = 405, .message = "this method is not served here", .allow = allow};
 
     exchange_error(exchange, &error);
+}
+
+struct slice exchange_origin(const struct exchange *exchange)
+{
+    return slice_from(exchange->cors_origin);
+}
+
+static void exchange_preflight(struct exchange *exchange, struct slice origin, const char *methods)
+{
+    struct worker *worker = exchange->worker;
+    bool close = !exchange->keep_alive || worker->draining ||
+                 exchange->request_body == HTTP_BODY_CHUNKED || exchange->body_size > 0;
+
+    if (cors_append_preflight(&exchange->client->out, &worker->request, origin, methods, close) !=
+        0) {
+        client_close(exchange->client);
+        return;
+    }
+    if (!close)
+        exchange_skip_request(exchange);
+    exchange_answered(exchange, 204, close);
+}
+
+bool exchange_cors(struct exchange *exchange, const char *methods)
+{
+    const struct worker *worker = exchange->worker;
+    struct slice origin;
+
+    switch (cors_judge(&worker->child.settings, &worker->request, &origin)) {
+    case CORS_NONE:
+        return true;
+    case CORS_REFUSED:
+        log_info("origin_refused", "client %s: Origin %.*s", exchange->client->address,
+                 (int)origin.size, origin.data);
+        exchange_refuse(exchange, 403, "this origin is not allowed here", 0, NULL);
+        return false;
+    case CORS_ALLOWED:
+        break;
+    }
+    if (cors_is_preflight(&worker->request)) {
+        exchange_preflight(exchange, origin, methods);
+        return false;
+    }
+    /* The head may be gone when the answer comes. Without memory, the page cannot read it. */
+    exchange->cors_origin = strndup(origin.data, origin.size);
+    return true;
 }
 
 void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
@@ -125,6 +175,11 @@ void exchange_metadata(struct exchange *exchange, struct slice app)
     struct buffer body = {0};
     size_t count;
 
+    /* Public: a page of any origin may read it, to find out where to log in. */
+    if (cors_is_preflight(&exchange->worker->request)) {
+        exchange_preflight(exchange, slice_from("*"), "GET, HEAD");
+        return;
+    }
     if (exchange->method != HTTP_GET && exchange->method != HTTP_HEAD) {
         exchange_refuse_method(exchange, "GET, HEAD");
         return;

@@ -28,7 +28,14 @@ void exchange_release_request(struct exchange *exchange)
     buffer_free(&exchange->upstream_head);
 }
 
-static struct slice exchange_body(const struct exchange *exchange)
+struct slice exchange_head(const struct exchange *exchange)
+{
+    if (!exchange->in_place)
+        return buffer_slice(&exchange->head);
+    return slice_make(buffer_data(&exchange->client->in), exchange->head_size);
+}
+
+struct slice exchange_body(const struct exchange *exchange)
 {
     if (!exchange->in_place)
         return buffer_slice(&exchange->body);
@@ -54,11 +61,15 @@ static void exchange_forward(struct exchange *exchange)
     int error;
 
     deadline_clear(&client->deadline);
+    if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
+        return;
+    forward.sessionless = exchange->mcp_modern;
     if (app->endpoint_count == 0) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
-    exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
+    if (!exchange->pinned)
+        exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
     forward.endpoint = &app->endpoints[exchange->start];
     error = forward_request_head(&exchange->upstream_head, &forward);
     if (error == -EBADMSG) {
@@ -205,12 +216,37 @@ void exchange_collect(struct exchange *exchange)
         exchange_input(exchange);
 }
 
+/* false: its certificates cannot be checked just now. */
+static bool exchange_address(const struct exchange *exchange, const struct app_endpoint *endpoint,
+                             unsigned n, struct upstream_target *target)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
+             endpoint->addresses[n].data);
+    target->port = endpoint->port;
+    target->tls = NULL;
+    target->host[0] = '\0';
+    if (!endpoint->tls)
+        return true;
+    snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
+             endpoint->host.data);
+    target->tls = tls_client_find(exchange->worker->trust, app->ca_pem, !app->insecure_skip_verify);
+    return target->tls != NULL;
+}
+
 /* The address that is tried n-th: those of the first endpoint, then of the others. */
 static bool exchange_target(const struct exchange *exchange, unsigned n,
                             struct upstream_target *target)
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->pinned) {
+        if (n > 0)
+            return false;
+        return exchange_address(exchange, &app->endpoints[exchange->start], exchange->address,
+                                target);
+    }
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint =
             &app->endpoints[(exchange->start + i) % app->endpoint_count];
@@ -219,18 +255,7 @@ static bool exchange_target(const struct exchange *exchange, unsigned n,
             n -= (unsigned)endpoint->address_count;
             continue;
         }
-        snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
-                 endpoint->addresses[n].data);
-        target->port = endpoint->port;
-        target->tls = NULL;
-        target->host[0] = '\0';
-        if (!endpoint->tls)
-            return true;
-        snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
-                 endpoint->host.data);
-        target->tls =
-            tls_client_find(exchange->worker->trust, app->ca_pem, !app->insecure_skip_verify);
-        return target->tls != NULL;
+        return exchange_address(exchange, endpoint, n, target);
     }
     return false;
 }

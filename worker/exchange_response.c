@@ -36,6 +36,9 @@ static void exchange_stream_wait(struct exchange *exchange)
         deadline_set(&exchange->deadline, limits->response_timeout);
         return;
     }
+    exchange_mcp_touch(exchange);
+    if (exchange->use != NULL && (wait == 0 || wait > limits->mcp_session_idle / 4))
+        wait = limits->mcp_session_idle / 4;
     if (exchange->ends > 0 && (wait == 0 || left * 1000. < (ev_tstamp)wait))
         wait = left <= 0 ? 1 : (uint64_t)(left * 1000.) + 1;
     if (wait > 0)
@@ -206,7 +209,8 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
 {
     struct worker *worker = exchange->worker;
     const struct http_response *response = &worker->response;
-    struct forward_response forward = {.response = response};
+    struct forward_response forward = {
+        .response = response, .mcp = exchange->mcp, .cors = exchange_origin(exchange)};
 
     /* The server's challenge would send the client to another authorization server. */
     if (response->status == 401 || response->status == 403) {
@@ -226,6 +230,8 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
         return;
     }
     exchange_count_status(exchange, response->status);
+    if (exchange->event_stream)
+        exchange_mcp_stream(exchange);
     exchange_release_request(exchange);
     exchange->state = EXCHANGE_STREAM;
     if (exchange->event_stream)
@@ -264,7 +270,8 @@ static void exchange_response_head(struct exchange *exchange, struct slice data)
         data = slice_skip(data, (size_t)size);
     }
     if (size > 0 && worker->response.status != 101) {
-        exchange_response(exchange, slice_skip(data, (size_t)size));
+        if (exchange_mcp_response(exchange, data))
+            exchange_response(exchange, slice_skip(data, (size_t)size));
     } else if (size == 0) {
         if (buffer_append_slice(in, data) != 0)
             client_close(exchange->client);
@@ -275,6 +282,14 @@ static void exchange_response_head(struct exchange *exchange, struct slice data)
         exchange_refuse(exchange, 502, "the app's server sent no valid response", 0, NULL);
     }
     buffer_free(&held);
+}
+
+void exchange_response_resume(struct exchange *exchange)
+{
+    exchange->state = exchange->held_in;
+    connection_want(&exchange->upstream->connection,
+                    exchange->state == EXCHANGE_SEND ? EV_READ | EV_WRITE : EV_READ);
+    exchange_response_head(exchange, slice_make("", 0));
 }
 
 /* The upstream's side ended in the middle of a response, or (without framing) at its end. */
@@ -318,7 +333,7 @@ void exchange_upstream_ready(struct upstream *upstream, int events)
     if ((events & EV_WRITE) != 0 && exchange->state == EXCHANGE_SEND)
         exchange_send(exchange);
     if ((events & EV_READ) != 0 && exchange->upstream == upstream &&
-        exchange->state != EXCHANGE_OVER)
+        exchange->state != EXCHANGE_RECORD && exchange->state != EXCHANGE_OVER)
         exchange_receive(exchange);
 }
 
@@ -364,7 +379,8 @@ void exchange_stream_late(struct exchange *exchange)
         exchange_stream_end(exchange);
         return;
     }
-    if (buffer_size(&exchange->client->out) == 0 && exchange_between_events(exchange) &&
+    if (worker_limits(exchange->worker)->stream_keepalive > 0 &&
+        buffer_size(&exchange->client->out) == 0 && exchange_between_events(exchange) &&
         exchange->client_body != HTTP_BODY_LENGTH) {
         if (exchange_append(exchange, slice_make(comment, sizeof(comment) - 1)) != 0) {
             client_close(exchange->client);

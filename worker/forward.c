@@ -1,6 +1,7 @@
 #include "worker/forward.h"
 
 #include "shared/clock.h"
+#include "worker/cors.h"
 #include "worker/http_date.h"
 #include "worker/http_field.h"
 #include "worker/reply.h"
@@ -131,6 +132,9 @@ static bool forward_drops(const struct forward_request *forward, const struct ht
 
     if (name.data == room)
         field = http_field_of(name);
+    /* A server that knows no such revision must not take it for a request of some session. */
+    if (forward->sessionless && (field == HTTP_MCP_SESSION_ID || field == HTTP_LAST_EVENT_ID))
+        return true;
     return forward_is_hop(field) || forward_is_ours(field) || forward_has_prefix(name, "proxy-") ||
            forward_rule(forward->app, name) != NULL;
 }
@@ -400,13 +404,15 @@ int forward_response_head(struct buffer *out, const struct forward_response *for
     for (size_t i = 0; i < response->header_count; i++) {
         const struct http_header *header = &response->headers[i];
 
-        if (forward_response_drops(header) ||
+        if (forward_response_drops(header) || (forward->mcp && cors_is_header(header->name)) ||
             (named &&
              http_connection_names(response->headers, response->header_count, header->name)))
             continue;
         forward_line(&writer, header->name, header->value);
     }
     forward_response_own(&writer, response);
+    if (writer.error == 0)
+        writer.error = cors_append(out, forward->cors);
     forward_framing(&writer, forward);
     forward_text(&writer, "\r\n");
     return writer.error;

@@ -17,6 +17,7 @@ struct forward_request {
     const struct app_record *app;
     const struct app_endpoint *endpoint;
     bool mcp;                    /* the endpoint's own path; else the request's */
+    bool sessionless;            /* its revision of MCP ignores sessions: so name none */
     struct slice client_address; /* "203.0.113.9", no port */
     bool client_tls;
     uint64_t body_size; /* of the body in hand, sent as Content-Length */
@@ -30,6 +31,8 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
 struct forward_response {
     const struct http_response *response;
     enum http_body body; /* how the client will be sent the body */
+    bool mcp;            /* of an MCP app: what it says of CORS is dropped */
+    struct slice cors;   /* origin of a page that may read it; empty: none */
     bool close;          /* the client connection ends after it */
 };
 

@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/json.h"
+#include "worker/cors.h"
 #include "worker/http_date.h"
 
 #include <stdio.h>
@@ -120,23 +121,39 @@ static void reply_head(struct reply_writer *writer, unsigned status, const char 
         reply_line(writer, "Connection", slice_from("close"));
 }
 
+/* Clients show the body and forget the status: so it says both, unless a code says it better. */
+static void reply_error_message(const struct reply_error *error, char *out, size_t room)
+{
+    if (error->code != 0)
+        snprintf(out, room, "%s", error->message);
+    else
+        snprintf(out, room, "%s: %s", reply_phrase(error->status), error->message);
+}
+
 static int reply_error_body(struct buffer *out, const struct reply_error *error)
 {
     struct reply_writer writer = {.out = out};
     int code = error->status >= 500 ? RPC_INTERNAL_ERROR : RPC_INVALID_REQUEST;
     char message[256];
 
-    /* Clients show the body and forget the status: so it says both. */
-    snprintf(message, sizeof(message), "%s: %s", reply_phrase(error->status), error->message);
+    reply_error_message(error, message, sizeof(message));
     if (!error->json_rpc) {
         reply_text(&writer, message);
         reply_text(&writer, "\n");
         return writer.error;
     }
+    if (error->code != 0)
+        code = error->code;
     writer.error =
         buffer_append_format(out, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":", code);
     reply_string(&writer, slice_from(message));
-    reply_text(&writer, "},\"id\":null}");
+    if (error->data.size > 0) {
+        reply_text(&writer, ",\"data\":");
+        reply_put(&writer, error->data);
+    }
+    reply_text(&writer, "},\"id\":");
+    reply_put(&writer, error->id.size > 0 ? error->id : slice_from("null"));
+    reply_text(&writer, "}");
     return writer.error;
 }
 
@@ -152,6 +169,8 @@ int reply_error(struct buffer *out, const struct reply_error *error)
                buffer_size(&body), error->close);
     reply_line(&writer, "Cache-Control", slice_from("no-store"));
     reply_line(&writer, "Gatehouse-Error-Origin", slice_from(origin));
+    if (writer.error == 0)
+        writer.error = cors_append(out, error->cors);
     if (error->challenge.size > 0)
         reply_line(&writer, "WWW-Authenticate", error->challenge);
     if (error->retry_after > 0)

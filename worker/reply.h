@@ -3,7 +3,8 @@
  *
  * Nothing internal leaks: texts are fixed or come from the request's own public data. Every error
  * from here bears `Gatehouse-Error-Origin: gateway`. Bodies of errors on MCP routes are JSON-RPC
- * errors (id null: a body is not read here), so that a client never takes them for another era's.
+ * errors, with the request's id where it is known, so that a client never takes them for another
+ * era's.
  */
 #ifndef GATEHOUSE_WORKER_REPLY_H
 #define GATEHOUSE_WORKER_REPLY_H
@@ -17,9 +18,13 @@ struct reply_error {
     struct slice challenge; /* WWW-Authenticate's value; empty: none */
     unsigned retry_after;   /* seconds; 0: none */
     const char *allow;      /* for 405; NULL: none */
-    bool json_rpc;          /* on an MCP route */
+    bool json_rpc;          /* on an MCP route; what follows is for such */
+    int code;               /* JSON-RPC's; 0: one that fits the status */
+    struct slice id;        /* JSON text of the request's id; empty: null */
+    struct slice data;      /* JSON text of the error's data; empty: none */
     bool head_only;         /* answer to HEAD */
     bool close;             /* the connection ends: say so */
+    struct slice cors;      /* origin of a page that may read it; empty: none */
     const char *origin;     /* "gateway" or "upstream"; NULL: gateway */
 };
 

@@ -32,10 +32,16 @@ static struct slice route_host_name(struct slice host, bool *ip)
 }
 
 /* An empty host (HTTP/1.0) and an IP address count as the gate. */
-static bool route_is_gate(struct slice name, bool ip, struct slice gate_host)
+static bool route_is_gate(struct slice name, bool ip, const struct route_hosts *hosts)
 {
-    return ip || slice_equal_nocase(name, gate_host) ||
-           slice_equal_nocase(name, slice_from("localhost"));
+    if (ip || slice_equal_nocase(name, hosts->own) ||
+        slice_equal_nocase(name, slice_from("localhost")))
+        return true;
+    for (size_t i = 0; i < hosts->more_count; i++) {
+        if (slice_equal_nocase(name, hosts->more[i]))
+            return true;
+    }
+    return false;
 }
 
 /* "/mcp/apps/<app>", with one more '/' or not. */
@@ -90,8 +96,8 @@ static void route_host(struct route *route, struct slice name)
     route->kind = ROUTE_HOST;
 }
 
-void route_find(struct route *route, const struct http_request *request, struct slice gate_host,
-                bool admin)
+void route_find(struct route *route, const struct http_request *request,
+                const struct route_hosts *hosts, bool admin)
 {
     bool ip;
     struct slice name = route_host_name(request->host, &ip);
@@ -102,7 +108,7 @@ void route_find(struct route *route, const struct http_request *request, struct 
     route->host_size = 0;
     if (admin)
         route->kind = route_admin(request->path);
-    else if (route_is_gate(name, ip, gate_host))
+    else if (route_is_gate(name, ip, hosts))
         route->kind = route_gate(route, request->path);
     else
         route_host(route, name);

@@ -28,9 +28,15 @@ struct route {
     size_t host_size;
 };
 
-/* `gate_host`: host of public_addr. Without public_addr's own name in Host, an IP address or
+struct route_hosts {
+    struct slice own; /* of public_addr */
+    const struct slice *more;
+    size_t more_count;
+};
+
+/* `hosts`: names of the gate. Without public_addr's own name in Host, an IP address or
  * localhost counts as the gate itself. */
-void route_find(struct route *route, const struct http_request *request, struct slice gate_host,
-                bool admin);
+void route_find(struct route *route, const struct http_request *request,
+                const struct route_hosts *hosts, bool admin);
 
 #endif

@@ -290,6 +290,7 @@ static void worker_turn_begin(struct ev_loop *loop, struct ev_check *check, int 
     (void)events;
     store_turn_begin(worker->config);
     store_turn_begin(worker->sessions);
+    worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
     if (catalog_turn(worker->catalog, &error))
         authenticator_retry(worker->authenticator);
     if (error != 0) {
@@ -303,10 +304,11 @@ static void worker_turn_end(struct ev_loop *loop, struct ev_prepare *prepare, in
 {
     struct worker_process *process = prepare->data;
     struct worker *worker = &process->worker;
-    int error = authenticator_commit(worker->authenticator);
+    int error = mcp_sessions_commit(&worker->mcp_sessions);
+    int authentication = authenticator_commit(worker->authenticator);
 
     (void)events;
-    if (error == -EUCLEAN) {
+    if (error == -EUCLEAN || authentication == -EUCLEAN) {
         log_error("store_corrupt", "the session store is damaged");
         worker_stop(process, EXIT_STORE);
     }
@@ -374,6 +376,8 @@ static void worker_open(struct worker_process *process)
         worker_fail("event loop", -ENOMEM);
     worker->config = worker_store(worker, STORE_CONFIG);
     worker->sessions = worker_store(worker, STORE_SESSIONS);
+    worker->mcp_sessions.store = worker->sessions;
+    worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
     error = catalog_open(&worker->catalog, worker->config, worker->child.public);
     if (error == 0)
         error = authenticator_open(&worker->authenticator, worker->sessions, worker->catalog,
@@ -448,6 +452,7 @@ static void worker_close(struct worker_process *process)
     upstream_pool_close(worker->upstreams);
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);
+    mcp_sessions_clear(&worker->mcp_sessions);
     catalog_close(worker->catalog);
     tls_trust_close(worker->trust);
     worker_free_remains(worker);

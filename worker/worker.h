@@ -11,6 +11,7 @@
 #include "worker/authenticate.h"
 #include "worker/catalog.h"
 #include "worker/http_head.h"
+#include "worker/mcp_session.h"
 #include "worker/tls.h"
 
 #include <ev.h>
@@ -33,6 +34,7 @@ struct worker {
     struct store *sessions; /* written */
     struct catalog *catalog;
     struct authenticator *authenticator;
+    struct mcp_sessions mcp_sessions; /* what this turn writes of them */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
     struct client *clients;              /* all, newest first */

@@ -252,7 +252,7 @@ test('headers upstream', async (t) => {
   const answer = await post(url, token, { headers: {
     'x-forwarded-for': '6.6.6.6', 'x-forwarded-host': 'evil', 'x-forwarded-proto': 'https', 'x-forwarded-port': '1', 'x-real-ip': '6.6.6.6', forwarded: 'for=6.6.6.6',
     'proxy-authorization': 'Basic eDp5', dpop: 'x', cookie: 'mine=1; __Host-gatehouse_session=secret; yours=2', te: 'trailers',
-    connection: 'keep-alive, x-hop', 'x-hop': '1', 'mcp-session-id': 'abc', 'mcp-protocol-version': '2025-11-25', 'mcp-method': 'ping', 'last-event-id': '7', 'x-own': 'kept',
+    connection: 'keep-alive, x-hop', 'x-hop': '1', 'mcp-protocol-version': '2025-11-25', 'mcp-method': 'ping', 'last-event-id': '7', 'x-own': 'kept',
   } });
   assert.equal(answer.status, 200);
   const [{ headers, url: path }] = upstream.requests;
@@ -265,7 +265,7 @@ test('headers upstream', async (t) => {
   assert.equal(headers.host, `127.0.0.1:${upstream.port}`);
   for (const name of ['authorization', 'proxy-authorization', 'dpop', 'forwarded', 'x-hop', 'te']) assert.equal(headers[name], undefined, name);
   assert.equal(headers.cookie, 'mine=1; yours=2');
-  for (const [name, value] of Object.entries({ 'mcp-session-id': 'abc', 'mcp-protocol-version': '2025-11-25', 'mcp-method': 'ping', 'last-event-id': '7', 'x-own': 'kept', accept: MCP_HEADERS.accept, 'content-type': 'application/json' })) {
+  for (const [name, value] of Object.entries({ 'mcp-protocol-version': '2025-11-25', 'mcp-method': 'ping', 'last-event-id': '7', 'x-own': 'kept', accept: MCP_HEADERS.accept, 'content-type': 'application/json' })) {
     assert.equal(headers[name], value, name);
   }
   assert.ok(!JSON.stringify(upstream.requests[0].rawHeaders).includes(token.slice(-20)));

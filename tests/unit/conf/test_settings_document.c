@@ -87,6 +87,7 @@ static void test_default_limits(void **state)
         .key_set_size = 1048576,
         .max_stale = 86400000,
         .sessions_per_user = 1000,
+        .mcp_session_idle = 1800000,
     };
 
     (void)state;

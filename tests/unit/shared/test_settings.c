@@ -18,6 +18,10 @@ static struct settings example(void)
         .path = slice_from("/etc/gatehouse/gatehouse.yaml"),
         .public_addr = slice_from("https://gate.example.com"),
         .public_host = slice_from("gate.example.com"),
+        .allowed_origins = {slice_from("https://a.example.com"), slice_from("http://b:1")},
+        .allowed_origin_count = 2,
+        .allowed_hosts = {slice_from("gate.internal")},
+        .allowed_host_count = 1,
         .listeners = {{.address = slice_from("0.0.0.0:443"), .tls = true, .certificate_count = 2},
                       {.address = slice_from("[::1]:9090"), .admin = true, .first_certificate = 2}},
         .listener_count = 2,
@@ -65,6 +69,10 @@ static void test_round_trip(void **state)
     assert_true(slice_is(out.path, "/etc/gatehouse/gatehouse.yaml"));
     assert_true(slice_is(out.public_addr, "https://gate.example.com"));
     assert_true(slice_is(out.public_host, "gate.example.com"));
+    assert_int_equal(out.allowed_origin_count, 2);
+    assert_true(slice_is(out.allowed_origins[1], "http://b:1"));
+    assert_int_equal(out.allowed_host_count, 1);
+    assert_true(slice_is(out.allowed_hosts[0], "gate.internal"));
     assert_int_equal(out.listener_count, 2);
     assert_true(out.listeners[0].tls && !out.listeners[0].admin);
     assert_int_equal(out.listeners[0].certificate_count, 2);

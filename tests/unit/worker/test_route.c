@@ -14,7 +14,11 @@ static enum route_kind find(const char *host, const char *path, bool admin)
 {
     struct http_request request = {.host = slice_from(host), .path = slice_from(path)};
 
-    route_find(&route, &request, slice_from("gate.example.com"), admin);
+    struct slice more[] = {slice_from("gate.internal"), slice_from("other.internal")};
+    struct route_hosts hosts = {
+        .own = slice_from("gate.example.com"), .more = more, .more_count = 2};
+
+    route_find(&route, &request, &hosts, admin);
     return route.kind;
 }
 

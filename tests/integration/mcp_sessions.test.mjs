@@ -1,0 +1,185 @@
+// MCP sessions belong to who began them: nobody else can name one, on any method.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import { Gateway, authConfig } from './harness/gateway.mjs';
+import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
+import { Issuer } from './harness/issuer.mjs';
+import { connectClient, startEverything } from './harness/mcp.mjs';
+import { Upstream, body } from './harness/upstream.mjs';
+import { waitFor } from './harness/wait.mjs';
+
+const initialize = (version = '2025-11-25') => JSON.stringify({
+  jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: version, capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+});
+const call = '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo"}}';
+
+// A server that begins a session with each initialize, and takes any id for proof.
+function sessionServer(make = randomUUID) {
+  return Upstream.start(async (incoming, response, seen) => {
+    seen.body = await body(incoming);
+    if (incoming.method === 'DELETE') return response.writeHead(204).end();
+    if (incoming.method === 'GET') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('id: 1\ndata:\n\n');
+      return undefined;
+    }
+    const session = seen.body.includes('"initialize"') ? { 'mcp-session-id': make() } : {};
+    response.writeHead(200, { 'content-type': 'application/json', ...session });
+    return response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  });
+}
+
+async function setUp(t, { make, ...options } = {}) {
+  const upstream = await sessionServer(make);
+  t.after(() => upstream.stop());
+  const issuers = [await Issuer.make('https://one.example.com'), await Issuer.make('https://two.example.com')];
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'app', uri: upstream.uri }, { name: 'other', uri: upstream.uri }],
+    resources: { 'issuers.yaml': issuers.map((issuer, i) => authConfig(`issuer-${i}`, issuer)) },
+    ...options,
+  });
+  const url = gate.url('app');
+  const alice = await issuers[0].token(url);
+  const begin = async (version) => {
+    const answer = await post(url, alice, { body: initialize(version) });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.headers['mcp-session-id'];
+  };
+  const ask = (method, session, token = alice, address = url) => (method === 'POST'
+    ? post(address, token, { body: call, headers: { 'mcp-session-id': session } })
+    : request(address, { method, headers: { ...MCP_HEADERS, authorization: `Bearer ${token}`, 'mcp-session-id': session } }));
+  return { upstream, gate, issuers, url, alice, begin, ask };
+}
+
+function assertLost(answer) {
+  assert.equal(answer.status, 404, answer.text);
+  assert.deepEqual(answer.json, { jsonrpc: '2.0', error: { code: -32001, message: 'Session not found' }, id: null });
+}
+
+test('a session is its owner\'s alone', async (t) => {
+  const { upstream, gate, issuers, url, alice, begin, ask } = await setUp(t);
+  const session = await begin();
+  assert.equal((await ask('POST', session)).status, 200);
+  upstream.requests.splice(0);
+  const strangers = {
+    'another subject': [await issuers[0].token(url, { sub: 'mallory', email: 'mallory@example.com' })],
+    'the same subject of another issuer': [await issuers[1].token(url)],
+    'the owner at another app': [await issuers[0].token(gate.url('other')), gate.url('other')],
+    'the owner with another id': [alice, url, randomUUID()],
+    'the owner with a longer id': [alice, url, `${session}x`],
+    'the owner with no id': [alice, url, ''],
+    'the owner with a very long id': [alice, url, 'x'.repeat(4000)],
+  };
+  for (const [who, [token, address, id]] of Object.entries(strangers)) {
+    for (const method of ['POST', 'GET', 'DELETE']) {
+      await t.test(`${who}: ${method}`, async () => {
+        assertLost(await ask(method, id ?? session, token, address));
+        assert.deepEqual(upstream.requests.splice(0), []);
+      });
+    }
+  }
+  await t.test('and the log says who tried', () => assert.match(gate.log, /mcp_session_foreign.*mallory@example\.com/));
+  await t.test('the owner notices nothing, with a new token too', async () => {
+    assert.equal((await ask('POST', session)).status, 200);
+    assert.equal((await ask('POST', session, await issuers[0].token(url, { jti: randomUUID() }))).status, 200);
+  });
+  await t.test('its record says whose it is', async () => {
+    const [[key, value]] = await gate.dump('sessions', 'mcp_sessions');
+    assert.equal(key, `app/${session}`);
+    for (const part of [session, 'https://one.example.com', 'alice@example.com', '127.0.0.1', String(upstream.port), '2025-11-25']) assert.ok(value.includes(part), part);
+    assert.ok(!value.includes(alice));
+  });
+  await t.test('DELETE ends it', async () => {
+    assert.equal((await ask('DELETE', session)).status, 204);
+    upstream.requests.splice(0);
+    assertLost(await ask('POST', session));
+    assert.deepEqual(upstream.requests.splice(0), []);
+    assert.deepEqual(await gate.dump('sessions', 'mcp_sessions'), []);
+  });
+});
+
+test('a session that a server gives out twice stays its first owner\'s', async (t) => {
+  const { issuers, url, begin, ask } = await setUp(t, { make: () => 'fixed' });
+  assert.equal(await begin(), 'fixed');
+  const second = await post(url, await issuers[0].token(url, { sub: 'mallory' }), { body: initialize() });
+  assert.equal(second.status, 502);
+  assert.equal(second.headers['mcp-session-id'], undefined);
+  assert.equal(second.json.id, 1);
+  assert.equal(await begin(), 'fixed');
+  assert.equal((await ask('POST', 'fixed')).status, 200);
+});
+
+test('a session of an invalid id begins not', async (t) => {
+  const { url, alice } = await setUp(t, { make: () => 'with space' });
+  assert.equal((await post(url, alice, { body: initialize() })).status, 502);
+});
+
+test('batches belong to sessions of 2025-03-26', async (t) => {
+  const { url, alice, begin } = await setUp(t);
+  const batch = async (session, version) => (await post(url, alice, {
+    body: `[${call}]`, headers: { 'mcp-session-id': session, ...(version ? { 'mcp-protocol-version': version } : {}) },
+  })).status;
+  assert.equal(await batch(await begin('2025-03-26')), 200);
+  assert.equal(await batch(await begin('2025-03-26'), '2025-06-18'), 400);
+  assert.equal(await batch(await begin('2025-06-18')), 400);
+});
+
+test('a session goes to no other server than the one that made it', async (t) => {
+  const { gate, begin, ask, url, alice } = await setUp(t);
+  const session = await begin();
+  const other = await sessionServer();
+  t.after(() => other.stop());
+  gate.settings.app_service.apps[0].uri = other.uri;
+  gate.writeSettings();
+  gate.signal('SIGHUP');
+  await waitFor('the app to move', async () => (await post(url, alice)).status === 200 && other.requests.length > 0);
+  assertLost(await ask('POST', session));
+  assert.ok(other.requests.every(({ headers }) => headers['mcp-session-id'] === undefined));
+  assert.equal((await ask('POST', await begin())).status, 200);
+});
+
+test('sessions outlive workers and the gate', async (t) => {
+  const { gate, begin, ask, issuers, url } = await setUp(t);
+  const session = await begin();
+  for (const { pid } of gate.children('worker')) process.kill(pid, 'SIGKILL');
+  await gate.ready();
+  await waitFor('the owner to be served', async () => (await ask('POST', session).catch(() => ({}))).status === 200);
+  assertLost(await ask('POST', session, await issuers[0].token(url, { sub: 'mallory' })));
+  await gate.stop();
+  await gate.run();
+  assert.equal((await ask('POST', session)).status, 200);
+  assertLost(await ask('POST', session, await issuers[0].token(url, { sub: 'mallory' })));
+});
+
+test('a session ends when nobody uses it, but not while a stream is open', async (t) => {
+  const { upstream, gate, url, alice, begin, ask } = await setUp(t, { limits: { mcp_session_idle: '1s' } });
+  const [idle, used] = [await begin(), await begin()];
+  const stream = await open(url, { headers: { ...MCP_HEADERS, authorization: `Bearer ${alice}`, 'mcp-session-id': used } });
+  stream.stream.resume();
+  t.after(() => stream.stream.destroy());
+  await waitFor('the idle one to be swept', async () => (await gate.dump('sessions', 'mcp_sessions')).length === 1);
+  upstream.requests.splice(0);
+  assertLost(await ask('POST', idle));
+  assert.deepEqual(upstream.requests, []);
+  assert.equal((await ask('POST', used)).status, 200);
+});
+
+test('sessions of a real server', async (t) => {
+  const server = await startEverything(t);
+  const issuer = await Issuer.make();
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'app', uri: server.uri }],
+    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
+  });
+  const url = gate.url('app');
+  const client = await connectClient(t, 'v1', url, await issuer.token(url));
+  const { sessionId } = client.transport;
+  const thief = await issuer.token(url, { sub: 'mallory', email: 'mallory@example.com' });
+  const stolen = await post(url, thief, { body: call, headers: { 'mcp-session-id': sessionId } });
+  assertLost(stolen);
+  assert.ok((await client.listTools()).tools.length > 0);
+  await client.transport.terminateSession();
+  assert.deepEqual(await gate.dump('sessions', 'mcp_sessions'), []);
+});

@@ -1,0 +1,224 @@
+#include "shared/mcp_session_store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "tests/unit/shared/record_cuts.h"
+#include "tests/unit/shared/store_fixture.h"
+
+enum { NOW = 1790000000, IDLE = 60 * 1000, MANY = 700 };
+
+static int open_store(void **state)
+{
+    static struct store_fixture fixture;
+
+    store_fixture_open(&fixture, STORE_SESSIONS);
+    *state = &fixture;
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    store_fixture_close(*state);
+    return 0;
+}
+
+static struct mcp_session_record example(const char *id, const char *subject)
+{
+    return (struct mcp_session_record){.id = slice_from(id),
+                                       .issuer = slice_from("https://idp.example.com"),
+                                       .subject = slice_from(subject),
+                                       .user = slice_from("alice@example.com"),
+                                       .address = slice_from("::1"),
+                                       .port = 3001,
+                                       .version = slice_from("2025-11-25"),
+                                       .created = NOW - 5,
+                                       .used = NOW};
+}
+
+static struct store_key key_of(const char *id)
+{
+    struct store_key key;
+
+    mcp_session_key(&key, slice_from("weather"), slice_from(id));
+    return key;
+}
+
+static int put(struct store *store, const struct mcp_session_record *record)
+{
+    struct store_key key;
+    int error;
+
+    mcp_session_key(&key, slice_from("weather"), record->id);
+    assert_int_equal(store_write_begin(store), 0);
+    error = mcp_session_put(store, &key, record, IDLE);
+    if (error == 0)
+        return store_commit(store);
+    store_abort(store);
+    return error;
+}
+
+static int find(struct store *store, const char *id, struct mcp_session_record *out)
+{
+    struct store_key key = key_of(id);
+
+    store_turn_end(store);
+    store_turn_begin(store);
+    return mcp_session_find(store, &key, slice_from(id), out);
+}
+
+static int decode(struct slice bytes)
+{
+    struct mcp_session_record record;
+
+    return mcp_session_record_decode(bytes, &record);
+}
+
+static void test_refuses_cut_records(void **state)
+{
+    struct mcp_session_record record = example("a", "alice");
+    struct buffer bytes = {0};
+
+    (void)state;
+    assert_int_equal(mcp_session_record_encode(&record, &bytes), 0);
+    expect_cuts_refused(buffer_slice(&bytes), decode);
+    buffer_free(&bytes);
+}
+
+static void test_keeps_sessions(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct mcp_session_record record = example("a", "alice"), found;
+    struct store_key key = key_of("a");
+
+    assert_int_equal(find(store, "a", &found), -ENOENT);
+    assert_int_equal(put(store, &record), 0);
+    assert_int_equal(find(store, "a", &found), 0);
+    assert_true(slice_is(found.subject, "alice") && slice_is(found.address, "::1"));
+    assert_int_equal(found.port, 3001);
+    assert_int_equal(found.used, NOW);
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(mcp_session_touch(store, &key, NOW + 30), 0);
+    assert_int_equal(mcp_session_touch(store, &key, NOW + 10), 0); /* another worker's, older */
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(find(store, "a", &found), 0);
+    assert_int_equal(found.used, NOW + 30);
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(mcp_session_delete(store, &key), 0);
+    assert_int_equal(mcp_session_delete(store, &key), 0);
+    assert_int_equal(mcp_session_touch(store, &key, NOW + 40), 0); /* does not bring it back */
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(find(store, "a", &found), -ENOENT);
+}
+
+static void test_keeps_the_first_owner(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct mcp_session_record first = example("a", "alice"), second = example("a", "mallory"),
+                              found;
+
+    assert_int_equal(put(store, &first), 0);
+    assert_int_equal(put(store, &second), -EEXIST);
+    assert_int_equal(put(store, &first), 0);
+    assert_int_equal(find(store, "a", &found), 0);
+    assert_true(slice_is(found.subject, "alice"));
+    second.used = NOW + 10 * IDLE / 1000; /* alice's ended by idleness, and was not swept yet */
+    assert_int_equal(put(store, &second), 0);
+}
+
+static void test_knows_owners(void **state)
+{
+    struct mcp_session_record record = example("a", "alice");
+    struct session_record caller = {
+        .issuer = record.issuer, .subject = record.subject, .user = slice_from("renamed")};
+
+    (void)state;
+    assert_true(mcp_session_record_is_of(&record, &caller));
+    caller.subject = slice_from("Alice");
+    assert_false(mcp_session_record_is_of(&record, &caller));
+    caller.subject = slice_from("alice");
+    caller.issuer = slice_from("https://idp.example.com/");
+    assert_false(mcp_session_record_is_of(&record, &caller));
+    record = example("a", "");
+    caller = (struct session_record){.issuer = record.issuer, .user = record.user};
+    assert_true(mcp_session_record_is_of(&record, &caller));
+    caller.user = slice_from("bob@example.com");
+    assert_false(mcp_session_record_is_of(&record, &caller));
+}
+
+static void test_knows_ids(void **state)
+{
+    char text[MCP_SESSION_ID_MAX + 1];
+
+    (void)state;
+    assert_true(mcp_session_id_is_valid(slice_from("!~")));
+    assert_false(mcp_session_id_is_valid(slice_from("")));
+    assert_false(mcp_session_id_is_valid(slice_from("a b")));
+    assert_false(mcp_session_id_is_valid(slice_from("a\x7f")));
+    assert_false(mcp_session_id_is_valid(slice_from("\xc3\xbc")));
+    memset(text, 'x', sizeof(text));
+    assert_true(mcp_session_id_is_valid(slice_make(text, sizeof(text) - 1)));
+    assert_false(mcp_session_id_is_valid(slice_make(text, sizeof(text))));
+}
+
+static void test_ends_by_idleness(void **state)
+{
+    struct mcp_session_record record = example("a", "alice");
+
+    (void)state;
+    assert_false(mcp_session_is_idle(&record, NOW + 75, IDLE));
+    assert_true(mcp_session_is_idle(&record, NOW + 76, IDLE));
+    assert_false(mcp_session_wants_touch(NOW, NOW + 15, IDLE));
+    assert_true(mcp_session_wants_touch(NOW, NOW + 16, IDLE));
+}
+
+/* More than one sweep looks at, every other one idle; the cursor comes round. */
+static void test_sweeps(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct store_key cursor;
+    struct store_usage usage;
+    size_t removed, sum = 0;
+
+    assert_int_equal(store_write_begin(store), 0);
+    for (int i = 0; i < MANY; i++) {
+        char id[16];
+        struct mcp_session_record record;
+        struct store_key key;
+
+        snprintf(id, sizeof(id), "s%05d", i);
+        record = example(id, "alice");
+        record.used = i % 2 == 0 ? NOW : NOW - 1000;
+        key = key_of(id);
+        assert_int_equal(mcp_session_put(store, &key, &record, IDLE), 0);
+    }
+    assert_int_equal(store_commit(store), 0);
+    store_key_begin(&cursor);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(mcp_session_sweep(store, &cursor, NOW, IDLE, &removed), 0);
+        sum += removed;
+    }
+    assert_int_equal(sum, MANY / 2);
+    assert_int_equal(store_usage(store, &usage), 0);
+    assert_int_equal(usage.entries[STORE_MCP_SESSIONS], MANY / 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refuses_cut_records),
+        cmocka_unit_test_setup_teardown(test_keeps_sessions, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_keeps_the_first_owner, open_store, close_store),
+        cmocka_unit_test(test_knows_owners),
+        cmocka_unit_test(test_knows_ids),
+        cmocka_unit_test(test_ends_by_idleness),
+        cmocka_unit_test_setup_teardown(test_sweeps, open_store, close_store),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,195 @@
+#include "worker/mcp_gate.h"
+
+#include "worker/mcp_header.h"
+
+const char mcp_gate_revisions[] =
+    "[\"2026-07-28\",\"2025-11-25\",\"2025-06-18\",\"2025-03-26\",\"2024-11-05\"]";
+
+static bool gate_refuse(struct mcp_gate *gate, unsigned status, int code, const char *reason)
+{
+    gate->status = status;
+    gate->code = code;
+    gate->reason = reason;
+    return false;
+}
+
+static const struct http_header *gate_header(const struct mcp_gate *gate, enum http_field field)
+{
+    return http_find(gate->request->headers, gate->request->header_count, field);
+}
+
+enum mcp_revision mcp_gate_revision(const struct http_request *request)
+{
+    static const struct {
+        const char *name;
+        enum mcp_revision revision;
+    } revisions[] = {{"2025-11-25", MCP_2025_11_25},
+                     {"2025-06-18", MCP_2025_06_18},
+                     {"2026-07-28", MCP_2026_07_28},
+                     {"2025-03-26", MCP_2025_03_26},
+                     {"2024-11-05", MCP_2024_11_05}};
+    const struct http_header *header =
+        http_find(request->headers, request->header_count, HTTP_MCP_PROTOCOL_VERSION);
+
+    if (header == NULL)
+        return MCP_VERSION_NONE;
+    for (size_t i = 0; i < sizeof(revisions) / sizeof(revisions[0]); i++) {
+        if (slice_is(header->value, revisions[i].name))
+            return revisions[i].revision;
+    }
+    return MCP_VERSION_UNKNOWN;
+}
+
+/* What the body is encoded in and declared as: what is judged must be what the server reads. */
+static bool gate_media(struct mcp_gate *gate)
+{
+    const struct http_header *encoding = gate_header(gate, HTTP_CONTENT_ENCODING);
+    const struct http_header *type = gate_header(gate, HTTP_CONTENT_TYPE);
+
+    if (encoding != NULL && !slice_equal_nocase(encoding->value, slice_from("identity")))
+        return gate_refuse(gate, 415, MCP_INVALID_REQUEST, "an encoded body is not taken");
+    if (type == NULL || !mcp_header_is_json(type->value))
+        return gate_refuse(gate, 415, MCP_INVALID_REQUEST,
+                           "the body must be application/json in UTF-8");
+    return true;
+}
+
+/* What the method acts on: JSON_INVALID when params do not say it; NULL when it acts on nothing. */
+static const struct json_value *gate_target(const struct mcp_message *message)
+{
+    static const struct json_value unknown = {.kind = JSON_INVALID};
+
+    switch (message->known == NULL ? MCP_TARGET_NONE : message->known->target) {
+    case MCP_TARGET_NAME:
+        return &message->name;
+    case MCP_TARGET_URI:
+        return &message->uri;
+    case MCP_TARGET_TASK:
+        return &message->task_id;
+    case MCP_TARGET_REQUEST:
+        return &message->request_id;
+    case MCP_TARGET_REF:
+        if (json_string_is(&message->ref_type, slice_from("ref/prompt")))
+            return &message->ref_name;
+        if (json_string_is(&message->ref_type, slice_from("ref/resource")))
+            return &message->ref_uri;
+        return &unknown;
+    case MCP_TARGET_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* The headers that repeat the body (2026-07-28, streamable HTTP). */
+static bool gate_headers(struct mcp_gate *gate, const struct mcp_message *message)
+{
+    const struct http_header *method = gate_header(gate, HTTP_MCP_METHOD);
+    const struct http_header *name = gate_header(gate, HTTP_MCP_NAME);
+
+    if (method == NULL)
+        return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Method is missing");
+    if (!json_string_is(&message->method, method->value))
+        return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Method is not the body's method");
+    if (message->known == NULL || !message->known->named)
+        return true;
+    if (name == NULL)
+        return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Name is missing");
+    if (!mcp_header_is(name->value, gate_target(message)))
+        return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Name is not what the body names");
+    return true;
+}
+
+static bool gate_modern(struct mcp_gate *gate, const struct mcp_message *message)
+{
+    const struct http_header *version = gate_header(gate, HTTP_MCP_PROTOCOL_VERSION);
+    bool removed = message->known != NULL && message->known->legacy_only;
+
+    if (version == NULL)
+        return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "MCP-Protocol-Version is missing");
+    if (message->kind == MCP_RESPONSE)
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "this revision has no responses");
+    if (message->meta_version.kind == JSON_STRING &&
+        !json_string_is(&message->meta_version, version->value))
+        return gate_refuse(gate, 400, MCP_HEADER_MISMATCH,
+                           "MCP-Protocol-Version is not the body's");
+    if (gate->revision == MCP_2026_07_28 && !gate_headers(gate, message))
+        return false;
+    if (gate->revision == MCP_2026_07_28 && removed)
+        return gate_refuse(gate, 404, MCP_METHOD_NOT_FOUND, "this revision has no such method");
+    if (message->kind == MCP_NOTIFICATION)
+        return true;
+    if (message->meta_version.kind != JSON_STRING)
+        return gate_refuse(gate, 400, MCP_INVALID_PARAMS, "_meta does not name a protocol version");
+    if (gate->revision == MCP_2026_07_28 && !message->meta_capabilities)
+        return gate_refuse(gate, 400, MCP_INVALID_PARAMS, "_meta does not name capabilities");
+    return true;
+}
+
+static bool gate_message(struct mcp_gate *gate, const struct mcp_message *message)
+{
+    const struct json_value *target = gate_target(message);
+
+    if (gate->revision == MCP_VERSION_UNKNOWN)
+        return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
+    if ((gate->revision == MCP_2026_07_28 || message->meta_version.kind != JSON_INVALID) &&
+        !gate_modern(gate, message))
+        return false;
+    if (target != NULL && target->kind == JSON_INVALID && message->kind == MCP_NOTIFICATION)
+        return gate_refuse(gate, 400, MCP_INVALID_PARAMS, "params do not name what it acts on");
+    /* As a server answers it: clients end a whole session on anything but 200. */
+    if (target != NULL && target->kind == JSON_INVALID)
+        return gate_refuse(gate, 200, MCP_INVALID_PARAMS, "params do not name what it acts on");
+    return true;
+}
+
+static bool gate_body(struct mcp_gate *gate)
+{
+    bool batches = gate->revision == MCP_2025_03_26 ||
+                   (gate->revision == MCP_VERSION_NONE && gate->batch_session);
+    struct mcp_message message;
+    struct mcp_reader reader;
+    int next;
+
+    mcp_reader_begin(&reader, gate->body, batches);
+    while ((next = mcp_reader_next(&reader, &message)) != 0) {
+        bool single = !reader.batch;
+
+        if (single && message.kind == MCP_REQUEST)
+            gate->id = message.id;
+        if (next < 0)
+            return gate_refuse(gate, 400, reader.code, reader.reason);
+        if (message.known != NULL && message.known->initialize) {
+            /* 2025-03-26, basic/lifecycle: never part of a batch. */
+            if (!single)
+                return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "initialize stands alone");
+            gate->initialize = true;
+            if (message.protocol_version.kind == JSON_STRING)
+                gate->version = slice_make(message.protocol_version.text.data + 1,
+                                           message.protocol_version.text.size - 2);
+        }
+        if (!gate_message(gate, &message))
+            return false;
+    }
+    return true;
+}
+
+bool mcp_gate_admits(struct mcp_gate *gate)
+{
+    const struct http_request *request = gate->request;
+
+    gate->revision = mcp_gate_revision(request);
+    gate->id = slice_make(NULL, 0);
+    gate->version = gate->id;
+    gate->initialize = false;
+    if (mcp_header_disguised(request))
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "a header is spelled with '_' for '-'");
+    if (request->method == HTTP_POST)
+        return gate_media(gate) && gate_body(gate);
+    if (gate->body.size > 0)
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "only a POST has a body");
+    if (gate->revision == MCP_2026_07_28)
+        return gate_refuse(gate, 405, MCP_INVALID_REQUEST, "this revision has POST alone");
+    if (gate->revision == MCP_VERSION_UNKNOWN)
+        return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
+    return true;
+}

@@ -1,0 +1,56 @@
+/* mcp_gate.h: whether a request may go on to an MCP server, by what the protocol itself demands.
+ *
+ * Head and body are judged together, once the body is in hand: one strict reading, the revision's
+ * own rules, headers and body in agreement. Pure: answers nothing itself, knows no user and no
+ * policy. Called by exchange_request.c for every request to an MCP app.
+ */
+#ifndef GATEHOUSE_WORKER_MCP_GATE_H
+#define GATEHOUSE_WORKER_MCP_GATE_H
+
+#include "worker/http_head.h"
+#include "worker/mcp_message.h"
+
+/* Codes of MCP 2026-07-28, of JSON-RPC 2.0, and of what SDK servers answer for a lost session. */
+enum {
+    MCP_HEADER_MISMATCH = -32020,
+    MCP_VERSION_UNSUPPORTED = -32022,
+    MCP_METHOD_NOT_FOUND = -32601,
+    MCP_INVALID_PARAMS = -32602,
+    MCP_SESSION_NOT_FOUND = -32001,
+};
+
+enum mcp_revision {
+    MCP_VERSION_NONE,    /* no MCP-Protocol-Version */
+    MCP_VERSION_UNKNOWN, /* one that we do not know */
+    MCP_2024_11_05,
+    MCP_2025_03_26, /* the one that has batches */
+    MCP_2025_06_18,
+    MCP_2025_11_25,
+    MCP_2026_07_28, /* "modern": no sessions, and headers repeat the body */
+};
+
+struct mcp_gate {
+    /* given */
+    const struct http_request *request;
+    struct slice body;
+    bool batch_session; /* the request's MCP session was begun with 2025-03-26 */
+    /* result; slices are borrowed from the request and the body */
+    enum mcp_revision revision;
+    struct slice id;      /* JSON text of the request's id; empty: none, or not to be told */
+    bool initialize;      /* it asks for an MCP session */
+    struct slice version; /* that it asks for, inside its quotes; empty: none */
+    unsigned status;      /* of the refusal */
+    int code;             /* of the refusal: JSON-RPC's */
+    const char *reason;   /* of the refusal: a literal for the client */
+};
+
+/* True: forward it. */
+bool mcp_gate_admits(struct mcp_gate *gate);
+
+/* What MCP-Protocol-Version says. */
+enum mcp_revision mcp_gate_revision(const struct http_request *request);
+
+/* The revisions that are served, as a JSON array. */
+extern const char mcp_gate_revisions[];
+
+#endif

@@ -1,0 +1,45 @@
+/* mcp_session.h: what a worker writes of MCP sessions: queued in a turn, committed at its end.
+ *
+ * So that a session is on record before the client learns its id, and gone before the client hears
+ * that it is: an exchange holds its response until `done`. Knows no sockets.
+ */
+#ifndef GATEHOUSE_WORKER_MCP_SESSION_H
+#define GATEHOUSE_WORKER_MCP_SESSION_H
+
+#include "shared/mcp_session_store.h"
+
+enum mcp_session_change { MCP_SESSION_PUT, MCP_SESSION_TOUCH, MCP_SESSION_DELETE };
+
+/* A queued write. `done` gets 0, -EEXIST (another caller's session of that id lives), or the
+ * store's error, and is called once, at the turn's end; NULL: nobody waits. */
+struct mcp_session_write {
+    void (*done)(void *context, int error);
+    void *context;
+    /* private */
+    struct mcp_session_write *next;
+    enum mcp_session_change change;
+    int error;
+    int64_t now;
+    struct store_key key;
+    struct buffer record; /* owned; for PUT */
+};
+
+struct mcp_sessions {
+    struct store *store;              /* borrowed */
+    uint64_t idle;                    /* milliseconds */
+    struct mcp_session_write *writes; /* owned */
+};
+
+/* Queues a change; `record` is for MCP_SESSION_PUT and is copied. NULL: out of memory. Owned by the
+ * queue, and borrowed until `done`: who goes away before sets done to NULL. */
+struct mcp_session_write *mcp_sessions_queue(struct mcp_sessions *sessions,
+                                             enum mcp_session_change change,
+                                             const struct store_key *key,
+                                             const struct mcp_session_record *record);
+/* At the turn's end, before authenticator_commit (`done` may begin a client's next request). 0, or
+ * -EUCLEAN: the store is corrupt. */
+int mcp_sessions_commit(struct mcp_sessions *sessions);
+/* Forgets what is queued. */
+void mcp_sessions_clear(struct mcp_sessions *sessions);
+
+#endif
