@@ -114,13 +114,12 @@ test('check', async (t) => {
 test("the README's configuration is accepted", async (t) => {
   const directory = scratch(t);
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text);
-  assert.equal(blocks.length, 3);
+  assert.ok(blocks.length >= 2);
   await makeCertificate(join(directory, 'tls'), 'gate.example.com', 'gate');
   mkdirSync(join(directory, 'resources.d'));
   // The users of a real host need not exist here.
   writeFileSync(join(directory, 'gatehouse.yaml'), blocks[0].replace(/^ *users: .*\n/m, ''));
-  writeFileSync(join(directory, 'resources.d', 'idp.yaml'), blocks[1]);
-  writeFileSync(join(directory, 'resources.d', 'lock.yaml'), blocks[2]);
+  blocks.slice(1).forEach((text, i) => writeFileSync(join(directory, 'resources.d', `${i}.yaml`), text));
   const result = await gatehouse('check', '-c', join(directory, 'gatehouse.yaml'));
   assert.equal(result.output.replace(/^.*: ok: .*$/m, '').trim(), '');
   assert.equal(result.status, 0);
