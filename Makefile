@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 10
 # V=1 shows the commands.
 Q = $(if $(V),,@)
 
-PACKAGES = openssl yaml-0.1 libcjson libcurl libcares
+PACKAGES = openssl yaml-0.1 libcurl libcares
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-strict-aliasing
 CFLAGS ?= -O2 -g

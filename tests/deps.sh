@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages_for() {
     case $1 in
-    build) echo gcc make libc6-dev pkg-config libssl-dev libyaml-dev libcjson-dev \
+    build) echo gcc make libc6-dev pkg-config libssl-dev libyaml-dev \
         libcurl4-openssl-dev libc-ares-dev liblmdb-dev libev-dev ;;
     demo) echo curl lmdb-utils ca-certificates ;;
     test) echo libcmocka-dev lmdb-utils strace openssl curl procps ca-certificates ;;
