@@ -66,6 +66,8 @@ test('refused tokens', async (t) => {
     'alg None with a signature': [`${issuer.unsecured(url, 'None')}${goodSignature}`, 'alg'],
     'HS256 with the public key as secret': [await issuer.symmetric(url), 'alg'],
     'alg of another key type': [issuer.signRaw(JSON.stringify({ alg: 'RS256', kid: issuer.key.kid }), claims()), null],
+    'of another curve under the same kid': [await issuer.token(url, {}, { key: { ...(await stranger.addKey('ES384')), kid: issuer.key.kid } }), 'alg'],
+    'of another curve that says it is the right one': [`${Buffer.from(JSON.stringify({ alg: 'ES256', kid: issuer.key.kid })).toString('base64url')}.${(await issuer.token(url, {}, { key: stranger.keys.at(-1) })).split('.').slice(1).join('.')}`, null],
     'not valid yet': [await issuer.token(url, { nbf: now() + 3600 }), null],
     'issued in the future': [await issuer.token(url, { iat: now() + 3600, exp: now() + 7200 }), null],
     'issued too long ago': [await issuer.token(url, { iat: now() - 40 * 60, exp: now() + 600 }), 'age'],
