@@ -15,7 +15,7 @@
 #include "shared/revocation_record.h"
 #include "shared/settings.h"
 
-enum { DOCUMENT_FILE_MAX = 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes; documents in all */
+enum { DOCUMENT_FILE_MAX = 16 * 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes; documents in all */
 
 struct dirent;
 struct stat;

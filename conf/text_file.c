@@ -44,7 +44,7 @@ const char *text_file_reason(int error)
     if (error == -EINVAL)
         return "is not a regular file";
     if (error == -EFBIG)
-        return "is larger than 1 MiB";
+        return "is larger than 16 MiB";
     snprintf(reason, sizeof(reason), "cannot be read: %s", strerror(-error));
     return reason;
 }

@@ -6,7 +6,7 @@
 
 #include "shared/buffer.h"
 
-/* Appends the file's bytes, at most 1 MiB (DOCUMENT_FILE_MAX). 0; -EINVAL when it is no regular
+/* Appends the file's bytes, at most 16 MiB (DOCUMENT_FILE_MAX). 0; -EINVAL when it is no regular
  * file, -EFBIG, -ENOMEM, or what read(2) says. The descriptor stays open. */
 int text_file_read(int fd, struct buffer *out);
 

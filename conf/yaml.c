@@ -387,7 +387,7 @@ struct yaml_node *yaml_read(struct slice text, struct slice file, struct arena *
     unsigned line = 1;
 
     if (text.size > YAML_SIZE_MAX) {
-        yaml_stop(&builder, (struct place){.file = file}, "the file is larger than 1 MiB");
+        yaml_stop(&builder, (struct place){.file = file}, "the file is larger than 16 MiB");
         return NULL;
     }
     if (slice_has_prefix(rest, slice_from("\xef\xbb\xbf"))) /* a byte order mark */

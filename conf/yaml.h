@@ -11,11 +11,11 @@
 #include "conf/diagnostic.h"
 
 enum {
-    YAML_SIZE_MAX = 1024 * 1024, /* bytes of a text */
-    YAML_DEPTH_MAX = 32,         /* mappings and lists within each other */
-    YAML_NODES_MAX = 200000,     /* of a text */
-    YAML_MEMBERS_MAX = 512,      /* keys of one mapping */
-    YAML_BROKEN_MAX = 100,       /* syntax errors after which a text is given up */
+    YAML_SIZE_MAX = 16 * 1024 * 1024, /* bytes of a text: 100 000 documents fit */
+    YAML_DEPTH_MAX = 32,              /* mappings and lists within each other */
+    YAML_NODES_MAX = 2000000,         /* of a text */
+    YAML_MEMBERS_MAX = 512,           /* keys of one mapping */
+    YAML_BROKEN_MAX = 100,            /* syntax errors after which a text is given up */
 };
 
 enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAPPING };

@@ -37,7 +37,7 @@ static void test_too_large(void **state)
 
     (void)state;
     assert_int_equal(text_file_read(fd, &text), -EFBIG);
-    assert_string_equal(text_file_reason(-EFBIG), "is larger than 1 MiB");
+    assert_string_equal(text_file_reason(-EFBIG), "is larger than 16 MiB");
     buffer_free(&text);
     close(fd);
 }

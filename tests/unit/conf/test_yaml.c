@@ -201,7 +201,7 @@ static void test_limits(void **state)
     limited(repeated("", "[", 1000), "nested deeper than 32 levels");
     limited(repeated("", "{a: ", 1000), "nested deeper than 32 levels");
     limited(repeated("[", "1,", YAML_NODES_MAX), "too many values");
-    limited(repeated("", "a", YAML_SIZE_MAX + 1), "larger than 1 MiB");
+    limited(repeated("", "a", YAML_SIZE_MAX + 1), "larger than 16 MiB");
     for (int i = 0; i < 600; i++)
         size += (size_t)sprintf(text + size, "k%d: 1\n", i);
     limited(text, "more than 512 keys");
