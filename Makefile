@@ -11,6 +11,8 @@ endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZ_SECONDS ?= 10
+# A newcomer does not say -j; who does has a jobserver, which must not be reset.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # V=1 shows the commands.
 Q = $(if $(V),,@)
 
@@ -106,7 +108,7 @@ deps-%:
 
 # A second make sees what the first one installed (pkg-config among it).
 test: deps-build+test tests/node_modules/.package-lock.json
-	$(MAKE) BUILD=$(BUILD) SANITIZE=$(SANITIZE) $(BUILD)/gatehouse unit-programs
+	$(MAKE) $(JOBS) BUILD=$(BUILD) SANITIZE=$(SANITIZE) $(BUILD)/gatehouse unit-programs
 	tests/run.sh all $(BUILD)
 
 tests/node_modules/.package-lock.json: tests/package-lock.json
@@ -114,7 +116,7 @@ tests/node_modules/.package-lock.json: tests/package-lock.json
 	@touch $@
 
 demo: deps-build+demo
-	$(MAKE) BUILD=$(BUILD) SANITIZE=$(SANITIZE) all
+	$(MAKE) $(JOBS) BUILD=$(BUILD) SANITIZE=$(SANITIZE) all
 	@exec tests/demo/demo.sh $(BUILD)/gatehouse
 
 clang: deps-build+test+check
