@@ -149,7 +149,7 @@ curl -sS $url -H 'Authorization: Bearer $token' \\
   -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: add' \\
   -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":2,"b":3},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'
 
-npx @modelcontextprotocol/inspector --cli $url --transport http \\
+npx -y @modelcontextprotocol/inspector@2.12.0 --cli $url --transport http \\
   --header 'Authorization: Bearer $token' --method tools/list
 
 mdb_stat -a $scratch/state/config; mdb_stat -a $scratch/state/sessions; mdb_dump -p -s sessions $scratch/state/sessions
