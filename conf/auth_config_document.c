@@ -102,7 +102,7 @@ static void auth_config_read_roles(struct auth_config_reading *reading)
         schema_read(&role_mapping_schema, node, prefix, reading->context, &form);
     }
     auth_config_warn(reading, "spec.jwt.claims_to_roles",
-                     "for now each user of this config may use every tool of its apps",
+                     "until then each user of this config may use every tool of its apps",
                      "roles are not acted on by this release");
 }
 

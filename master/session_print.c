@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-enum { SESSION_PRINT_SHORT = 12 }; /* characters of an id, as session_id_short */
+enum { SESSION_PRINT_SHORT = 12 }; /* characters of an id: an id is not shown whole unasked */
 
 const char *const session_print_headings[SESSION_PRINT_COLUMNS] = {
     "ID", "USER", "ISSUER", "APP", "CREATED", "EXPIRES", "CLIENT"};

@@ -14,12 +14,6 @@ void session_id_make(struct session_id *id, const char *kind, struct slice app, 
     digest_hex(&digest, id->text + kind_size);
 }
 
-void session_id_short(const struct session_id *id, char out[13])
-{
-    memcpy(out, id->text, 12);
-    out[12] = '\0';
-}
-
 static void session_record_put_list(struct record_writer *writer, const char *name,
                                     const struct slice *values, size_t count)
 {

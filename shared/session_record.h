@@ -22,8 +22,6 @@ struct session_id {
 };
 
 void session_id_make(struct session_id *id, const char *kind, struct slice app, struct slice token);
-/* The first 12 characters, for logs: an id is never logged whole. `out` is NUL-terminated. */
-void session_id_short(const struct session_id *id, char out[13]);
 
 struct session_record {
     struct slice app;

@@ -405,11 +405,6 @@ int store_scan(struct store *store, enum store_database database, struct slice p
     return error;
 }
 
-bool store_writing(const struct store *store)
-{
-    return store->writer != NULL;
-}
-
 /* Whether the transaction follows the newest one in the file. LMDB takes its number, and so the
  * page of roots that it starts from, from the lock file; every reader of `config` can write that,
  * but only the watcher the data file. */
@@ -593,31 +588,6 @@ int store_delete(struct store *store, enum store_database database, const struct
     if (error == 0)
         error = store_erase(store, handle, store_key_slice(key));
     return error == 0 || error == -ENOENT ? error : store_fail(store, error);
-}
-
-int store_delete_prefix(struct store *store, enum store_database database, struct slice prefix)
-{
-    MDB_cursor *cursor;
-    MDB_val key, entry;
-    MDB_dbi handle;
-    int status = 0;
-    int error = store->writer == NULL ? -EINVAL : store->write_error;
-
-    if (error == 0)
-        error = store_handle(store, database, &handle);
-    if (error == 0)
-        error = store_error(mdb_cursor_open(store->writer, handle, &cursor));
-    if (error != 0)
-        return store_fail(store, error);
-    while (status == 0) {
-        status = store_seek(cursor, prefix, &key, &entry);
-        if (status == 0 && !slice_has_prefix(store_slice(&key), prefix))
-            break;
-        if (status == 0)
-            status = mdb_cursor_del(cursor, 0);
-    }
-    mdb_cursor_close(cursor);
-    return status == 0 || status == MDB_NOTFOUND ? 0 : store_fail(store, store_error(status));
 }
 
 int store_commit(struct store *store)

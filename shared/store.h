@@ -76,7 +76,6 @@ int store_scan(struct store *store, enum store_database database, struct slice p
 /* -EDEADLK inside another one. -ESTALE: `config`'s next transaction would not follow its newest one
  * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
-bool store_writing(const struct store *store);
 /* -ENOSPC also when `sessions` is filled to 15/16 (or to 64 pages): the rest is for deletions.
  * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
  * STORE_RECORD_MAX. */
@@ -84,8 +83,6 @@ int store_put(struct store *store, enum store_database database, const struct st
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
 int store_delete(struct store *store, enum store_database database, const struct store_key *key);
-/* Deletes every record whose key begins with prefix. */
-int store_delete_prefix(struct store *store, enum store_database database, struct slice prefix);
 /* On an error nothing was written. Both end the transaction. */
 int store_commit(struct store *store);
 void store_abort(struct store *store);

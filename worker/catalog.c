@@ -241,6 +241,12 @@ static struct catalog_app *catalog_app_load(struct catalog *catalog, struct slic
     return app;
 }
 
+static struct catalog_app *catalog_app_hold(struct catalog_app *app)
+{
+    app->holds++;
+    return app;
+}
+
 struct catalog_app *catalog_app_find(struct catalog *catalog, struct slice name)
 {
     struct catalog_app *app = name_table_find(&catalog->apps, name);
@@ -271,12 +277,6 @@ struct catalog_app *catalog_app_find_host(struct catalog *catalog, struct slice 
     app = catalog_app_find(catalog, slice_make(name, stored.size));
     if (app != NULL && name_table_put(&catalog->hosts, host, app) == 0)
         catalog_app_hold(app);
-    return app;
-}
-
-struct catalog_app *catalog_app_hold(struct catalog_app *app)
-{
-    app->holds++;
     return app;
 }
 

@@ -54,7 +54,6 @@ struct catalog_app {
 struct catalog_app *catalog_app_find(struct catalog *catalog, struct slice name);
 /* By public address (database `hosts`). */
 struct catalog_app *catalog_app_find_host(struct catalog *catalog, struct slice host);
-struct catalog_app *catalog_app_hold(struct catalog_app *app);
 void catalog_app_release(struct catalog_app *app); /* NULL is ignored */
 
 struct catalog_binding {

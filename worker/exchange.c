@@ -287,18 +287,18 @@ size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline)
     return pipeline;
 }
 
-void exchange_review(struct exchange *exchange)
+bool exchange_review(struct exchange *exchange)
 {
     const char *description = NULL;
     enum auth_reason reason;
 
     if (exchange->state == EXCHANGE_AUTH || exchange->state == EXCHANGE_OVER ||
         exchange->app == NULL)
-        return;
+        return true;
     reason = authenticator_review(exchange->worker->authenticator, &exchange->session,
                                   exchange->app->record.name, &description);
     if (reason == AUTH_OK || reason == AUTH_STORE)
-        return;
+        return reason == AUTH_OK;
     /* A stream that has not begun yet ends as soon as it does. */
     exchange->ends = ev_now(exchange->worker->loop);
     exchange->end_reason = description;
@@ -307,6 +307,7 @@ void exchange_review(struct exchange *exchange)
                  exchange->app->record.name.data, exchange->client->address, description);
         exchange_stream_end(exchange);
     }
+    return true;
 }
 
 void exchange_drain(struct exchange *exchange)

@@ -104,8 +104,9 @@ void exchange_written(struct exchange *exchange);
 /* The body's next byte did not come in time. */
 void exchange_body_late(struct exchange *exchange);
 /* The config or the revocations changed: judges its session anew, and ends an event stream whose
- * session no longer stands. Nothing before the verdict. */
-void exchange_review(struct exchange *exchange);
+ * session no longer stands. Nothing before the verdict. false when it could not be judged just now:
+ * to be asked again. */
+bool exchange_review(struct exchange *exchange);
 /* The worker drains: streams get an end. */
 void exchange_drain(struct exchange *exchange);
 /* The client is gone. */

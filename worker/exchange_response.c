@@ -237,6 +237,8 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
     if (exchange->event_stream)
         worker->stream_count++;
     deadline_clear(&exchange->deadline);
+    if (worker->draining)
+        exchange_drain(exchange);
     if (exchange->response_body == HTTP_BODY_NONE ||
         (exchange->response_body == HTTP_BODY_LENGTH && exchange->body_left == 0))
         exchange_complete(exchange, rest.size);
@@ -353,7 +355,8 @@ void exchange_stream_end(struct exchange *exchange)
                         "\"message\":\"Stream ended: %s\"}}\n\n",
                         EXCHANGE_ENDED_CODE, exchange->end_reason);
 
-    if (!exchange_between_events(exchange) ||
+    /* Behind half an event, or within a declared length, there is no place for it. */
+    if (!exchange_between_events(exchange) || exchange->client_body == HTTP_BODY_LENGTH ||
         exchange_append(exchange, slice_make(event, (size_t)size)) != 0) {
         client_close(exchange->client);
         return;

@@ -246,16 +246,19 @@ static void worker_review(struct worker_process *process)
     uint64_t generation = catalog_generation(worker->catalog);
     uint64_t revocations = atomic_load_explicit(&public->revocations, memory_order_acquire);
     struct client *next;
+    bool all = true;
 
     if (generation == process->generation && revocations == process->revocations)
         return;
-    process->generation = generation;
-    process->revocations = revocations;
     for (struct client *client = worker->clients; client != NULL; client = next) {
         next = client->next;
         if (client->exchange != NULL)
-            exchange_review(client->exchange);
+            all = exchange_review(client->exchange) && all;
     }
+    if (!all)
+        return; /* the store failed: the next tick asks again */
+    process->generation = generation;
+    process->revocations = revocations;
 }
 
 static void worker_ticked(struct ev_loop *loop, struct ev_timer *timer, int events)

@@ -14,7 +14,7 @@ async function setUp(t, options = {}) {
   const upstream = await Upstream.start((request, response) => {
     request.resume();
     response.on('close', () => gone++);
-    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: first\n\n');
+    response.writeHead(200, { 'content-type': 'text/event-stream', ...options.headers }).write('data: first\n\n');
   });
   t.after(() => upstream.stop());
   const issuers = { a: await Issuer.make(), b: await Issuer.make() };
@@ -159,4 +159,12 @@ test('revoking a user ends each of 500 open streams, in every worker, and no oth
   assert.ok(took < 1000 * patience, `${took} ms`);
   for (const one of revoked) assert.match(lastEvent(one), /revoked/);
   for (const { text, ended, broken } of others) assert.deepEqual([text, ended, broken], ['data: first\n\n', false, false]);
+});
+
+test('a stream that declared its length is cut off at its end, with nothing of ours inside', async (t) => {
+  const { gate, issuers, stream } = await setUp(t, { headers: { 'content-length': 1000 } });
+  const exp = Math.floor(Date.now() / 1000) + 2;
+  const mine = await stream('a', await issuers.a.token(gate.url('a'), { exp }));
+  await waitFor('the stream to end', () => mine.ended || mine.broken, { deadline: 10_000 });
+  assert.deepEqual([mine.text, mine.broken], ['data: first\n\n', true]);
 });

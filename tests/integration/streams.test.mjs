@@ -106,25 +106,31 @@ test('the head of a stream is sent before its first event', async (t) => {
 });
 
 test('a silent stream is kept alive by comments, between events only', async (t) => {
-  let held;
+  const held = [];
   const { start } = await setUp(t, (request, response) => {
     request.resume();
     sse(response);
-    response.write('data: half');
-    held = response;
+    response.write(held.length === 0 ? 'data: half' : 'data: whole\n\n');
+    held.push(response);
   }, { limits: { stream_keepalive: '100ms' } });
-  const answer = await start();
-  let text = '';
-  answer.stream.setEncoding('utf8').on('data', (part) => (text += part));
-  await waitFor('the half event', () => text.includes('half'));
-  // Half an event is open: what comes next must be its other half.
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  assert.equal(text, 'data: half');
-  held.write(' and half\n\n');
-  await waitFor('comments', () => (text.match(/^:/gm) ?? []).length >= 2);
-  held.end('data: last\n\n');
-  await waitFor('the end', () => answer.stream.readableEnded);
-  assert.equal(text.replace(/^:[^\n]*\n\n?/gm, ''), 'data: half and half\n\ndata: last\n\n');
+  const listen = async () => {
+    const { stream } = await start();
+    const got = { text: '', stream, comments: () => (got.text.match(/^:/gm) ?? []).length };
+    stream.setEncoding('utf8').on('data', (part) => (got.text += part));
+    await waitFor('the first bytes', () => got.text.startsWith('data: '));
+    return got;
+  };
+  const half = await listen();
+  const whole = await listen();
+  // One worker: when the later stream was commented on three times, the earlier had its turns, too. Half an event is
+  // open there: what comes next must be its other half.
+  await waitFor('comments on the other stream', () => whole.comments() >= 3);
+  assert.equal(half.text, 'data: half');
+  held[0].write(' and half\n\n');
+  await waitFor('comments', () => half.comments() >= 2);
+  held[0].end('data: last\n\n');
+  await waitFor('the end', () => half.stream.readableEnded);
+  assert.equal(half.text.replace(/^:[^\n]*\n\n?/gm, ''), 'data: half and half\n\ndata: last\n\n');
 });
 
 test('100 MiB and a slow reader cost a worker no memory to speak of', async (t) => {

@@ -237,7 +237,7 @@ static void test_claims_to_roles(void **state)
     read_documents(MINIMAL "    claims_to_roles: [{claim: groups, value: dev, roles: [access]}]\n");
     assert_int_equal(documents.documents[0].state, DOCUMENT_GOOD);
     finish("/r/f.yaml:10:22: warning: spec.jwt.claims_to_roles: roles are not acted on by this "
-           "release; for now each user of this config may use every tool of its apps\n");
+           "release; until then each user of this config may use every tool of its apps\n");
     refused(WITH("claims_to_roles: [{claim: groups, roles: []}]"),
             "spec.jwt.claims_to_roles[0].value: is required");
 }

@@ -106,7 +106,6 @@ static void test_a_write_transaction_sees_itself(void **state)
 
     store_key_of(&key, slice_from("a"));
     assert_int_equal(store_write_begin(store), 0);
-    assert_true(store_writing(store));
     assert_int_equal(store_put(store, STORE_APPS, &key, slice_from("one")), 0);
     assert_int_equal(store_get(store, STORE_APPS, &key, &first), 0);
     assert_true(slice_is(first, "one"));
@@ -116,7 +115,6 @@ static void test_a_write_transaction_sees_itself(void **state)
     assert_true(slice_is(first, "one"));
     assert_true(slice_is(second, "two"));
     store_abort(store);
-    assert_false(store_writing(store));
     assert_int_equal(store_get(store, STORE_APPS, &key, &first), -ENOENT);
     store_turn_end(store);
 }
@@ -139,7 +137,6 @@ static void test_writes_need_a_transaction(void **state)
     store_key_of(&key, slice_from("a"));
     assert_int_equal(store_put(store, STORE_APPS, &key, slice_from("x")), -EINVAL);
     assert_int_equal(store_delete(store, STORE_APPS, &key), -EINVAL);
-    assert_int_equal(store_delete_prefix(store, STORE_APPS, slice_from("a")), -EINVAL);
 }
 
 /* The first error of a transaction is the answer to all that follows, and nothing is written. */
@@ -296,24 +293,6 @@ static void test_numbered_records_are_no_continuations(void **state)
     expect_scan(store, "c/", "", "c/k/1=1 c/k/2=4500 ");
 }
 
-static void test_delete_prefix(void **state)
-{
-    struct store *store = ((struct store_fixture *)*state)->store;
-
-    assert_int_equal(store_fixture_put(store, STORE_APPS, "a/x", pattern(5000)), 0);
-    assert_int_equal(store_fixture_put(store, STORE_APPS, "a/y", pattern(1)), 0);
-    assert_int_equal(store_fixture_put(store, STORE_APPS, "ab/x", pattern(2)), 0);
-    assert_int_equal(store_write_begin(store), 0);
-    assert_int_equal(store_delete_prefix(store, STORE_APPS, slice_from("a/")), 0);
-    assert_int_equal(store_delete_prefix(store, STORE_APPS, slice_from("z")), 0);
-    assert_int_equal(store_commit(store), 0);
-    expect_scan(store, "", "", "ab/x=2 ");
-    assert_int_equal(store_write_begin(store), 0);
-    assert_int_equal(store_delete_prefix(store, STORE_APPS, slice_from("")), 0);
-    assert_int_equal(store_commit(store), 0);
-    expect_scan(store, "", "", "");
-}
-
 static void test_last_write_counts_transactions(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
@@ -362,7 +341,6 @@ static void test_a_turned_back_lock_file_stops_the_writer(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_int_equal(store_write_begin(store), -ESTALE);
-    assert_false(store_writing(store));
 }
 
 static void test_creating_again_changes_nothing(void **state)
@@ -577,7 +555,6 @@ int main(void)
         ON_CONFIG(test_several_long_records_are_borrowed_together),
         ON_CONFIG(test_scans),
         ON_CONFIG(test_numbered_records_are_no_continuations),
-        ON_CONFIG(test_delete_prefix),
         ON_CONFIG(test_last_write_counts_transactions),
         ON_CONFIG(test_a_turned_back_lock_file_stops_the_writer),
         ON_CONFIG(test_creating_again_changes_nothing),
