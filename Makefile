@@ -187,7 +187,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench-flat bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-flat bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
