@@ -114,7 +114,7 @@ export class Bench {
   tokens(name, count) {
     const claims = { client_id: 'mcp-client-9c1f', azp: 'mcp-client-9c1f', scope: 'mcp:tools mcp:resources mcp:prompts openid', sid: 'e0c5d0a4-2a3c-4a55-8c0a-5f4a1f3d7b62',
       groups: ['engineering', 'staff'] };
-    const text = execFileSync(this.gatehouse, ['token', 'mint', '--key', this.file('keys/key.pem'), '--issuer', ISSUER, '--audience', AUDIENCE, '--subject', 'user-00000000-7f3c-4c1e',
+    const text = execFileSync(this.gatehouse, ['token', 'mint', '--key', this.file('keys/key.pem'), '--issuer', ISSUER, '--audience', AUDIENCE, '--subject', 'user-{n}-7f3c-4c1e',
       '--ttl', '1d', '--count', String(count), ...Object.entries(claims).flatMap(([claim, value]) => ['--claim', `${claim}=${JSON.stringify(value)}`])], { maxBuffer: 1 << 28 });
     return this.file(name, text);
   }
