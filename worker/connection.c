@@ -131,7 +131,10 @@ ssize_t connection_write(struct connection *connection, const struct iovec *part
         return written;
     }
     do {
-        written = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+        /* Most writes are of one part, for which send is the shorter way into the kernel. */
+        written = count == 1
+                      ? send(connection->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     } while (written < 0 && errno == EINTR);
     return written < 0 ? -errno : written;
 }
