@@ -20,7 +20,9 @@ static void connection_apply(struct connection *connection)
     }
     if (events == 0)
         return;
-    ev_io_set(&connection->watcher, connection->fd, events);
+    /* Not ev_io_set: after that libev would tell the kernel again, though at the turn's end the
+     * events are often those of before. */
+    ev_io_modify(&connection->watcher, events);
     ev_io_start(connection->loop, &connection->watcher);
 }
 
