@@ -168,7 +168,7 @@ static bool gate_shut(struct mcp_gate *gate)
 {
     static const char reason[] = "Access denied: your roles do not open this app";
 
-    if (gate->message.kind == MCP_REQUEST)
+    if (gate->request->method == HTTP_POST && gate->message.kind == MCP_REQUEST)
         return gate_refuse(gate, 200, MCP_INVALID_PARAMS, reason);
     return gate_refuse(gate, 403, MCP_INVALID_REQUEST, reason);
 }
