@@ -299,5 +299,6 @@ bool mcp_gate_admits(struct mcp_gate *gate)
         return gate_refuse(gate, 405, MCP_INVALID_REQUEST, "this revision has POST alone");
     if (gate->revision == MCP_VERSION_UNKNOWN)
         return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
-    return policy_set_admits(gate->policy->set) || gate_shut(gate);
+    mcp_policy_judge(gate->policy, &gate->message, &gate->ruling);
+    return gate->ruling.kind == MCP_RULING_PASS || gate_shut(gate);
 }
