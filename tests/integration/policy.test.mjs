@@ -37,7 +37,7 @@ const roles = {
         resources: ['demo://open/*'],
       },
     },
-    deny: { mcp: { tools: ['get-env'], resources: ['demo://open/secret/*'] } },
+    deny: { mcp: { tools: ['get-env'], resources: ['demo://open/secret/*', 'demo://open/locked'] } },
   }),
   admin: role('admin', { allow: { required_scopes: ['mcp:admin', 'mcp:write'], mcp: { tools: ['format'] } } }),
 };
@@ -161,6 +161,9 @@ const refusals = [
   ['a forbidden resource, by a way round', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/x/../secret/1' })],
   ['another resource, by a way out', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/../shut/1' })],
   ['another resource, by an encoded way out', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/%2e%2e/shut/1' })],
+  ['a forbidden resource with a fragment', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/locked#x' })],
+  ['a forbidden resource with a query', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/locked?x=y' })],
+  ['a forbidden resource with a space behind', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/locked ' })],
   ['another resource, by a backslash', 200, PARAMS, undefined, message('resources/read', { uri: 'demo://open/..\\shut' })],
   ['another subscription', 200, PARAMS, 'Resource not found: demo://shut/1', message('resources/subscribe', { uri: 'demo://shut/1' })],
   ['the end of another subscription', 200, PARAMS, 'Resource not found: demo://shut/1', message('resources/unsubscribe', { uri: 'demo://shut/1' })],
