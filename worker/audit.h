@@ -35,7 +35,7 @@
  *     batch        number of messages of a batch; `messages` has method, id and name of each
  *     arguments    of the tool, as a string of JSON, at most AUDIT_ARGUMENTS_MAX bytes
  *     decision     allowed, denied, undecided, needs_scope
- *     role, rule   that decided
+ *     role, rule   that decided; the rule by its place, file:line:column
  *     endpoint     address:port of the server
  *     status       of HTTP; none when the client left before
  *     reason       why it was refused, or ended as it did

@@ -384,7 +384,7 @@ enum auth_reason authenticator_review(struct authenticator *authenticator,
     error = catalog_shut_out(authenticator->catalog, id, session, &locked);
     if (error == 1) {
         *description = shut_out_reason(locked);
-        audit_session_end(authenticator->audit, id, &session, *description);
+        audit_session_end(authenticator->audit, id, session, *description);
         return AUTH_REVOKED;
     }
     if (error != 0)

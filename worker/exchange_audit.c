@@ -130,13 +130,12 @@ static void put_scalar(struct audit_line *line, const char *name, struct slice j
 
 static void put_decision(struct audit_line *line, const struct exchange_rpc *rpc)
 {
-    if (rpc->policy == NULL)
+    /* What the protocol's own rules refused, no policy has seen. */
+    if (rpc->policy == NULL || (rpc->refusal != NULL && rpc->outcome == POLICY_ALLOWED))
         return;
     audit_line_plain(line, "decision", outcome_names[rpc->outcome]);
-    if (rpc->rule == NULL)
-        return;
     audit_line_text(line, "role", rpc->role, AUDIT_VALUE_MAX);
-    audit_line_text(line, "rule", rpc->rule->place, AUDIT_VALUE_MAX);
+    audit_line_text(line, "rule", rpc->place, AUDIT_VALUE_MAX);
 }
 
 /* Every message of a batch has a line: nothing hides in it. */
