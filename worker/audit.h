@@ -19,7 +19,8 @@
  * Members of every line:
  *     time         RFC 3339, UTC, with microseconds
  *     event        session_start, session_end, mcp_session_start, mcp_session_end,
- *                  mcp_session_foreign, request, refused, stream_end, refusals_withheld, audit_gap
+ *                  mcp_session_foreign, request, refused, batch_message, stream_end,
+ *                  refusals_withheld, audit_gap
  *     worker, pid  the process; `line` counts its lines, so that a missing one shows
  * Of requests and their streams:
  *     connection   number of the client's connection in that process
@@ -32,7 +33,7 @@
  *     mcp_session  16 digits of the SHA-256 of Mcp-Session-Id
  *     method, id   of JSON-RPC; `id` as the client wrote it
  *     name         of the tool or prompt, the resource's URI, the task's id
- *     batch        number of messages of a batch; `messages` has method, id and name of each
+ *     batch        number of messages of a batch; each has a line batch_message before
  *     arguments    of the tool, as a string of JSON, at most AUDIT_ARGUMENTS_MAX bytes
  *     decision     allowed, denied, undecided, needs_scope
  *     role, rule   that decided; the rule by its place, file:line:column
