@@ -2,7 +2,6 @@
 
 #include "shared/digest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -101,20 +100,13 @@ void audit_session_end(struct audit *audit, const struct session_id *id,
     audit_end(audit, &line);
 }
 
-void audit_endpoint_text(struct slice address, uint16_t port, char *out, size_t room)
-{
-    bool six = memchr(address.data, ':', address.size) != NULL;
-
-    snprintf(out, room, six ? "[%.*s]:%u" : "%.*s:%u", (int)address.size, address.data, port);
-}
-
 void audit_mcp_session(struct audit *audit, enum audit_mcp_change change, struct slice app,
                        struct slice id, const struct audit_caller *caller,
                        const struct mcp_session_record *session, const char *reason)
 {
     static const char *const events[] = {"mcp_session_start", "mcp_session_end",
                                          "mcp_session_foreign"};
-    char text[DIGEST_HEX_SIZE + 1], endpoint[80];
+    char text[DIGEST_HEX_SIZE + 1];
     struct audit_line line;
 
     if (!audit->on)
@@ -134,8 +126,7 @@ void audit_mcp_session(struct audit *audit, enum audit_mcp_change change, struct
     }
     if (session != NULL) {
         audit_line_text(&line, "protocol", session->version, AUDIT_VALUE_MAX);
-        audit_endpoint_text(session->address, session->port, endpoint, sizeof(endpoint));
-        audit_line_plain(&line, "endpoint", endpoint);
+        audit_line_endpoint(&line, "endpoint", session->address, session->port);
     }
     if (reason != NULL)
         audit_line_plain(&line, "reason", reason);

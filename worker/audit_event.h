@@ -39,9 +39,6 @@ void audit_session_start(struct audit *audit, const struct session_id *id,
 void audit_session_end(struct audit *audit, const struct session_id *id,
                        const struct session_record *session, const char *reason);
 
-/* "127.0.0.1:80", "[::1]:80". */
-void audit_endpoint_text(struct slice address, uint16_t port, char *out, size_t room);
-
 enum audit_mcp_change { AUDIT_MCP_START, AUDIT_MCP_END, AUDIT_MCP_FOREIGN };
 
 /* An MCP session of an app began or ended, or another than its owner named it: `caller` is who did

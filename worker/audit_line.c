@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { ESCAPE_MAX = 6 /* bytes of "\u0000", of U+FFFD in UTF-8, and of any other character */ };
+enum {
+    ESCAPE_MAX = 6,        /* bytes of "\u0000", of U+FFFD in UTF-8, and of any other character */
+    ENDPOINT_PORT_MAX = 8, /* bytes of "]:65535" */
+};
 
 static bool line_fits(struct audit_line *line, size_t size)
 {
@@ -171,6 +174,25 @@ void audit_line_time(struct audit_line *line, const char *name, int64_t wall_sec
         strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &calendar) == 0)
         return;
     audit_line_plain(line, name, text);
+}
+
+void audit_line_endpoint(struct audit_line *line, const char *name, struct slice address,
+                         uint16_t port)
+{
+    bool six = memchr(address.data, ':', address.size) != NULL;
+    char text[ENDPOINT_PORT_MAX];
+    char *end = text + sizeof(text);
+    char *begin = number_digits(port, end);
+
+    *--begin = ':';
+    if (six)
+        *--begin = ']';
+    if (!line_name(line, name, address.size + sizeof(text) + 4))
+        return;
+    line_put(line, "\"[", six ? 2 : 1);
+    line_put(line, address.data, address.size);
+    line_put(line, begin, (size_t)(end - begin));
+    line_put(line, "\",", 2);
 }
 
 void audit_line_true(struct audit_line *line, const char *name)

@@ -33,6 +33,9 @@ void audit_line_number(struct audit_line *line, const char *name, uint64_t numbe
 void audit_line_duration(struct audit_line *line, const char *name, int64_t microseconds);
 /* RFC 3339, in UTC, with seconds. */
 void audit_line_time(struct audit_line *line, const char *name, int64_t wall_seconds);
+/* `"127.0.0.1:80"`, `"[::1]:80"`. */
+void audit_line_endpoint(struct audit_line *line, const char *name, struct slice address,
+                         uint16_t port);
 void audit_line_true(struct audit_line *line, const char *name);
 /* JSON text that a strict reader accepted as a string or an integer, as it stands; a string that is
  * longer than AUDIT_VALUE_MAX is cut. */

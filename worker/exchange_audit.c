@@ -4,7 +4,6 @@
 #include "worker/exchange.h"
 #include "worker/mcp_gate.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -193,13 +192,11 @@ static void note_app(const struct exchange *exchange, struct audit_line *line)
 
 static void note_endpoint(const struct exchange *exchange, struct audit_line *line)
 {
-    char text[80];
+    const struct upstream *upstream = exchange->upstream;
 
-    if (exchange->upstream == NULL)
-        return;
-    audit_endpoint_text(slice_from(exchange->upstream->target.address),
-                        exchange->upstream->target.port, text, sizeof(text));
-    audit_line_plain(line, "endpoint", text);
+    if (upstream != NULL)
+        audit_line_endpoint(line, "endpoint", slice_from(upstream->target.address),
+                            upstream->target.port);
 }
 
 /* A body that was refused by its length did not come, or not all of it. */

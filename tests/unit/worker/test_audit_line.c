@@ -53,13 +53,16 @@ static void test_members(void **state)
     audit_line_duration(&line, "back", -5);
     audit_line_time(&line, "at", 1700000000);
     audit_line_true(&line, "cut");
+    audit_line_endpoint(&line, "four", slice_from("10.0.0.1"), 65535);
+    audit_line_endpoint(&line, "six", slice_from("::1"), 1);
     audit_line_texts(&line, "roles", roles, 2);
     audit_line_texts(&line, "empty", roles, 0);
     audit_line_json(&line, "id", slice_from("\"a\\u0001\""));
     audit_line_json(&line, "number", slice_from("-7"));
     expect("\"user\":\"alice\",\"event\":\"request\",\"zero\":0,\"most\":18446744073709551615,"
            "\"ms\":1234.567,\"short\":0.007,\"back\":0.000,\"at\":\"2023-11-14T22:13:20Z\","
-           "\"cut\":true,\"roles\":[\"a\",\"b\\\"\"],\"id\":\"a\\u0001\",\"number\":-7,");
+           "\"cut\":true,\"four\":\"10.0.0.1:65535\",\"six\":\"[::1]:1\",\"roles\":[\"a\","
+           "\"b\\\"\"],\"id\":\"a\\u0001\",\"number\":-7,");
     expect_json();
     assert_false(line.cut);
 }
@@ -122,6 +125,7 @@ static void test_any_room(void **state)
         audit_line_json(&line, "json", slice_from("\"name\""));
         audit_line_members(&line, slice_from("\"more\":1,"));
         audit_line_true(&line, "true");
+        audit_line_endpoint(&line, "endpoint", slice_from("::1"), 8080);
         audit_line_time(&line, "time", 0);
         assert_true(line.size <= room);
         assert_int_equal(bytes[room], '#');
