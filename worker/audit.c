@@ -16,6 +16,7 @@ enum {
     AUDIT_RETRY = 1000,      /* milliseconds between two tries while it fails */
     AUDIT_LOG_EVERY = 60000, /* milliseconds between two lines of the log that say so */
     AUDIT_CLOSE_TIME = 1000, /* milliseconds for what waits at the end */
+    AUDIT_STAMP_SIZE = 19,   /* of "2026-01-31T12:00:00" */
     AUDIT_KEEP = 64 * 1024,  /* bytes of memory kept between turns */
     AUDIT_LINE_TAIL = 16,    /* of a line's room: `"cut":true}` and the newline */
     AUDIT_WRITES = 256,      /* in a turn: a buffer full of pieces for a pipe */
@@ -251,7 +252,8 @@ static void line_stamp(struct audit *audit, struct audit_line *line)
         strftime(audit->stamp, sizeof(audit->stamp), "%Y-%m-%dT%H:%M:%S", &calendar);
         audit->second = second;
     }
-    size += strlen(strcpy(text + size, audit->stamp));
+    memcpy(text + size, audit->stamp, AUDIT_STAMP_SIZE);
+    size += AUDIT_STAMP_SIZE;
     text[size] = '.';
     for (int64_t i = 6, rest = now % 1000000; i > 0; i--, rest /= 10)
         text[size + (size_t)i] = (char)('0' + rest % 10);
