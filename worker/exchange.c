@@ -152,9 +152,9 @@ static void exchange_judged(struct exchange *exchange)
         exchange_admitted(exchange, attempt);
         break;
     case AUTH_REFUSED:
-        refusal_log(&exchange->worker->refusals, "token_refused", "app %.*s, client %s: %s",
-                    (int)attempt->app.size, attempt->app.data, exchange->client->address,
-                    attempt->description);
+        refusal_log(&exchange->worker->refusals, LOG_INFO, "token_refused",
+                    "app %.*s, client %s: %s", (int)attempt->app.size, attempt->app.data,
+                    exchange->client->address, attempt->description);
         if (attempt->reason == AUTH_SCOPE)
             exchange_ask_scopes(exchange, attempt->app, attempt->config, NULL, slice_make(NULL, 0));
         else
@@ -162,7 +162,7 @@ static void exchange_judged(struct exchange *exchange)
         break;
     case AUTH_UNAVAILABLE:
     case AUTH_PENDING:
-        refusal_log(&exchange->worker->refusals, "token_unjudged", "app %.*s: %s",
+        refusal_log(&exchange->worker->refusals, LOG_WARNING, "token_unjudged", "app %.*s: %s",
                     (int)attempt->app.size, attempt->app.data, attempt->description);
         exchange_refuse(exchange, 503, "the token cannot be judged just now", EXCHANGE_RETRY_AFTER,
                         NULL);

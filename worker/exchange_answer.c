@@ -124,8 +124,9 @@ bool exchange_cors(struct exchange *exchange, const char *methods)
     case CORS_NONE:
         return true;
     case CORS_REFUSED:
-        refusal_log(&exchange->worker->refusals, "origin_refused", "client %s: Origin %.*s",
-                    exchange->client->address, (int)origin.size, origin.data);
+        refusal_log(&exchange->worker->refusals, LOG_INFO, "origin_refused",
+                    "client %s: Origin %.*s", exchange->client->address, (int)origin.size,
+                    origin.data);
         exchange_refuse(exchange, 403, "this origin is not allowed here", 0, NULL);
         return false;
     case CORS_ALLOWED:

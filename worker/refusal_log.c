@@ -1,7 +1,6 @@
 #include "worker/refusal_log.h"
 
 #include "shared/clock.h"
-#include "shared/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,19 +10,20 @@ enum {
     REFUSAL_MAX = 1024,     /* bytes of a sentence */
 };
 
-void refusal_log(struct line_bucket *bucket, const char *event, const char *format, ...)
+void refusal_log(struct line_bucket *bucket, enum log_level level, const char *event,
+                 const char *format, ...)
 {
     char message[REFUSAL_MAX];
     va_list arguments;
 
-    if (!log_enabled(LOG_INFO) ||
+    if (!log_enabled(level) ||
         !line_bucket_admits(bucket, REFUSALS_A_SECOND, clock_monotonic_milliseconds()))
         return;
     va_start(arguments, format);
     if (vsnprintf(message, sizeof(message), format, arguments) < 0)
         message[0] = '\0';
     va_end(arguments);
-    log_info(event, "%s", message);
+    log_write(level, event, "%s", message);
 }
 
 void refusal_log_tick(struct line_bucket *bucket)

@@ -6,11 +6,11 @@
 #ifndef GATEHOUSE_WORKER_REFUSAL_LOG_H
 #define GATEHOUSE_WORKER_REFUSAL_LOG_H
 
+#include "shared/log.h"
 #include "worker/line_bucket.h"
 
-/* At level info. */
-void refusal_log(struct line_bucket *bucket, const char *event, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void refusal_log(struct line_bucket *bucket, enum log_level level, const char *event,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Now and then: tells what was held back. */
 void refusal_log_tick(struct line_bucket *bucket);
 

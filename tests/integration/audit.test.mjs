@@ -160,6 +160,39 @@ test('a refusal has a line with its reason', async (t) => {
   });
 });
 
+test('a denied call has the decision and the rule', async (t) => {
+  const issuer = await Issuer.make('https://issuer.example.com');
+  const upstream = await Upstream.start();
+  t.after(() => upstream.stop());
+  const labels = { 'gatehouse/app-sub-kind': 'mcp' };
+  const role = {
+    kind: 'role', version: 'v7', metadata: { name: 'few' },
+    spec: { allow: { app_labels: labels, mcp: { tools: ['echo', 'drop_*'] } }, deny: { app_labels: labels, mcp: { tools: ['drop_*'] } } },
+  };
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'app', uri: upstream.uri }],
+    resources: {
+      'issuer.yaml': [authConfig('config', issuer, { jwt: { claims_to_roles: [{ claim: 'groups', value: 'dev', roles: ['few'] }] } })],
+      'role.yaml': [role],
+    },
+    gate: { audit: { output: 'audit.jsonl' } },
+  });
+  const url = gate.url('app');
+  const trail = new Trail(gate);
+  const token = await issuer.token(url, { groups: ['dev'] });
+  const decided = async (name) => {
+    await post(url, token, { body: call(name) });
+    const line = await trail.has(name, ({ name: named }) => named === name);
+    return [line.event, line.decision, line.role, line.rule?.replace(/^.*\//, '')];
+  };
+  assert.deepEqual((await decided('echo')).slice(0, 3), ['request', 'allowed', 'few']);
+  const [event, decision, by, rule] = await decided('drop_all');
+  assert.deepEqual([event, decision, by], ['refused', 'denied', 'few']);
+  assert.match(rule, /^role\.yaml:\d+:\d+$/);
+  assert.deepEqual((await decided('other')).slice(0, 2), ['refused', 'denied']);
+  assert.deepEqual(trail.lines().find(({ event: kind }) => kind === 'session_start').roles, ['few']);
+});
+
 test('a foreign MCP session: 404 and lines; the owner notices nothing', async (t) => {
   const session = randomUUID();
   const { url, issuer, trail, token } = await setUp(t, {
