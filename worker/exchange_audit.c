@@ -293,6 +293,11 @@ void exchange_audit_stream(struct exchange *exchange)
     audit_line_true(&line, "stream");
     audit_end(audit_of(exchange), &line);
     facts->streams = true;
+    if (exchange->method != HTTP_GET)
+        return;
+    /* It waits for events, for hours perhaps: it keeps no text of its caller either. */
+    free(exchange->client->caller);
+    exchange->client->caller = NULL;
 }
 
 static const char *event_of(const struct exchange *exchange)
