@@ -31,7 +31,8 @@ static const char token_mint_help[] =
     "                      the claim is left out. Without email, it is demo@example.com\n"
     "  --alg ALGORITHM     when more than one fits the key (RSA; default: RS256)\n"
     "  --kid KID           default: the key's RFC 7638 thumbprint; empty: none\n"
-    "  --count N           so many tokens (1 to 100000), one a line, each with a jti of its own\n";
+    "  --count N           so many tokens (1 to 100000), one a line, each with a jti of its own;\n"
+    "                      {n} in --subject becomes its number\n";
 
 static const char command[] = "mint";
 
@@ -66,6 +67,7 @@ struct token_mint {
     int64_t ttl;
     int algorithm; /* -1: the first that fits the key */
     unsigned long count;
+    unsigned long number; /* of the present token, from 0 */
 };
 
 static int token_mint_add(const char **list, size_t *count, size_t max, const char *value)
@@ -164,6 +166,25 @@ static int token_mint_set_jti(struct token_claims *claims)
     return error;
 }
 
+static int token_mint_set_subject(const struct token_mint *mint, struct token_claims *claims)
+{
+    const char *place = strstr(mint->subject, "{n}");
+    struct buffer text = {0};
+    int error;
+
+    if (place == NULL)
+        return token_claims_set_string(claims, slice_from("sub"), slice_from(mint->subject));
+    error = buffer_append(&text, mint->subject, (size_t)(place - mint->subject));
+    if (error == 0)
+        error = buffer_append_number(&text, mint->number);
+    if (error == 0)
+        error = buffer_append_text(&text, place + strlen("{n}"));
+    if (error == 0)
+        error = token_claims_set_string(claims, slice_from("sub"), buffer_slice(&text));
+    buffer_free(&text);
+    return error;
+}
+
 /* The claims that a token has unless it is told otherwise (RFC 7519, 4.1). `email` is what
  * configurations read the user from by default. */
 static int token_mint_set_defaults(const struct token_mint *mint, struct token_claims *claims)
@@ -175,7 +196,7 @@ static int token_mint_set_defaults(const struct token_mint *mint, struct token_c
         error = token_claims_set_strings(claims, slice_from("aud"), mint->audiences,
                                          mint->audience_count);
     if (error == 0)
-        error = token_claims_set_string(claims, slice_from("sub"), slice_from(mint->subject));
+        error = token_mint_set_subject(mint, claims);
     if (error == 0)
         error =
             token_claims_set_string(claims, slice_from("email"), slice_from("demo@example.com"));
@@ -309,7 +330,7 @@ int token_mint(int argc, char **argv)
     key = token_mint_read_key(mint.key);
     if (key == NULL)
         return 1;
-    for (unsigned long i = 0; i < mint.count && status == 0; i++)
+    for (; mint.number < mint.count && status == 0; mint.number++)
         status = token_mint_print(&mint, key);
     jose_key_free(key);
     return status;
