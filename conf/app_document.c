@@ -11,7 +11,8 @@
 
 enum {
     KEY_MAX = 512,               /* bytes of a key's path */
-    APP_ADDRESSES_ROOM = 2048,   /* bytes that the addresses of its endpoint may add to a record */
+    APP_ADDRESSES_ROOM = 640,    /* bytes that an endpoint's addresses may add to a record */
+    APP_PROBE_TIMEOUT = 2000,    /* milliseconds: a server that takes longer serves nobody well */
     APP_DEBUG_ADDRESS_MAX = 264, /* bytes of "debug." and a host name */
 };
 
@@ -70,34 +71,113 @@ static bool app_transport_of(struct slice scheme, enum app_transport *out)
     return true;
 }
 
-static void app_read_uri(struct app_reading *reading)
+/* Adds an endpoint. NULL, or why it cannot be; *hint says what to do. */
+static const char *app_add_endpoint(struct app_record *record, struct slice text, bool draining,
+                                    const char **hint)
 {
-    const char *reason = uri_unsupported(reading->form.uri);
-    struct app_record *record = &reading->out->record;
+    const char *reason = uri_unsupported(text);
+    struct app_endpoint *endpoint = &record->endpoints[record->endpoint_count];
+    enum app_transport transport;
     struct uri uri;
 
-    if (reading->form.uri.size == 0)
+    *hint = "use mcp+http:// or mcp+https://, or put a bridge before it";
+    if (reason != NULL)
+        return reason;
+    *hint = "such as mcp+http://localhost:3001/mcp";
+    if (uri_parse(text, &uri, &reason) < 0)
+        return reason;
+    if (!app_transport_of(uri.scheme, &transport))
+        return "the scheme must be mcp+http, mcp+https, http or https";
+    if (uri.query.size > 0)
+        return "a query is not supported";
+    if (record->endpoint_count > 0 && transport != record->transport)
+        return "the endpoints of an app are all MCP servers, or all web servers";
+    record->transport = transport;
+    *endpoint = (struct app_endpoint){.host = uri.host,
+                                      .port = uri.port,
+                                      .tls = uri.tls,
+                                      .path = uri.path.size == 0 ? slice_from("/") : uri.path,
+                                      .draining = draining};
+    endpoint->id = app_endpoint_id(record->name, endpoint);
+    for (size_t i = 0; i < record->endpoint_count; i++)
+        if (record->endpoints[i].id == endpoint->id)
+            return "is listed twice";
+    record->endpoint_count++;
+    return NULL;
+}
+
+static void app_read_endpoint(struct app_reading *reading, const struct yaml_node *node,
+                              size_t index)
+{
+    struct app_endpoint_form form = {.uri = node->text};
+    const char *reason, *hint;
+    char key[64];
+    char path[KEY_MAX];
+
+    snprintf(key, sizeof(key), "%sendpoints[%zu]", reading->spec, index);
+    snprintf(path, sizeof(path), "%s%s%s", reading->prefix, reading->prefix[0] == '\0' ? "" : ".",
+             key);
+    if (node->kind != YAML_SCALAR &&
+        !schema_read(&app_endpoint_schema, node, path, reading->context, &form))
         return;
-    if (reason != NULL) {
-        app_error(reading, "uri", "use mcp+http:// or mcp+https://, or put a bridge before it",
-                  reason);
-        return;
+    reason =
+        app_add_endpoint(&reading->out->record, form.uri, form.state == APP_ENDPOINT_DRAIN, &hint);
+    if (reason != NULL)
+        schema_error(reading->context, node, reading->prefix, key, hint, "%s", reason);
+}
+
+static void app_read_endpoints(struct app_reading *reading)
+{
+    const struct yaml_node *list = reading->form.endpoints;
+    const char *hint;
+    size_t index = 0;
+
+    if (list == NULL && reading->form.uri.size == 0) {
+        if (app_node(reading, "uri") == reading->root)
+            app_error(reading, "uri", "such as mcp+http://localhost:3001/mcp", "is required");
+    } else if (list == NULL) {
+        const char *reason =
+            app_add_endpoint(&reading->out->record, reading->form.uri, false, &hint);
+
+        if (reason != NULL)
+            app_error(reading, "uri", hint, reason);
+    } else if (reading->form.uri.size > 0) {
+        app_error(reading, "endpoints", "name the uri among them", "goes without `uri`");
+    } else {
+        for (const struct yaml_node *node = list->first; node != NULL; node = node->next, index++)
+            if (index < APP_ENDPOINTS_MAX)
+                app_read_endpoint(reading, node, index);
     }
-    if (uri_parse(reading->form.uri, &uri, &reason) == 0 &&
-        !app_transport_of(uri.scheme, &record->transport))
-        reason = "the scheme must be mcp+http, mcp+https, http or https";
-    else if (reason == NULL && uri.query.size > 0)
-        reason = "a query is not supported";
-    if (reason != NULL) {
-        app_error(reading, "uri", "such as mcp+http://localhost:3001/mcp", reason);
+}
+
+/* Without a word of it only an app that has another endpoint to turn to is probed. */
+static void app_read_health(struct app_reading *reading)
+{
+    static const enum app_probe probes[] = {[APP_HEALTH_TCP] = APP_PROBE_TCP,
+                                            [APP_HEALTH_HTTP] = APP_PROBE_HTTP,
+                                            [APP_HEALTH_MCP] = APP_PROBE_MCP,
+                                            [APP_HEALTH_OFF] = APP_PROBE_OFF};
+    struct app_record *record = &reading->out->record;
+    const struct app_health_form *form = &reading->form.health;
+    bool said = app_node(reading, "health_check") != reading->root;
+    uint64_t timeout = form->timeout > 0 ? form->timeout : APP_PROBE_TIMEOUT;
+
+    if (!said && record->endpoint_count < 2)
         return;
-    }
-    record->endpoints[0] =
-        (struct app_endpoint){.host = uri.host,
-                              .port = uri.port,
-                              .tls = uri.tls,
-                              .path = uri.path.size == 0 ? slice_from("/") : uri.path};
-    record->endpoint_count = 1;
+    if (form->timeout > form->interval)
+        app_error(reading, "health_check.timeout", NULL, "must not be longer than the interval");
+    if (form->type == APP_HEALTH_MCP && record->transport == APP_HTTP)
+        app_error(reading, "health_check.type", "use tcp or http", "mcp goes with an MCP server");
+    if (form->type != APP_HEALTH_HTTP && form->path.size > 0)
+        app_error(reading, "health_check.path", NULL, "goes with `type: http`");
+    record->health = (struct app_health){
+        .probe = probes[form->type],
+        .path = form->path.size > 0 ? form->path : slice_from("/"),
+        .interval = (uint32_t)form->interval,
+        .timeout = (uint32_t)(timeout < form->interval ? timeout : form->interval),
+        .rise = (uint32_t)form->rise,
+        .fall = (uint32_t)form->fall,
+    };
 }
 
 static void app_read_labels(struct app_reading *reading)
@@ -124,7 +204,7 @@ static void app_read_methods(struct app_reading *reading)
 
     if (node == NULL)
         return;
-    if (reading->form.uri.size > 0 && record->transport == APP_HTTP)
+    if (record->transport == APP_HTTP)
         app_error(reading, "mcp.allowed_methods", NULL, "goes with an MCP server alone");
     if (node->kind == YAML_SCALAR) {
         record->methods[record->method_count++] = node->text;
@@ -149,7 +229,8 @@ static struct slice app_lower_case(struct slice text, struct schema_context *con
 /* An app in a record must fit with what the watcher adds to it. */
 static void app_check_size(struct app_reading *reading)
 {
-    size_t added = APP_ADDRESSES_ROOM + (reading->out->ca_file.size > 0 ? APP_CA_MAX : 0);
+    size_t added = APP_ADDRESSES_ROOM * reading->out->record.endpoint_count +
+                   (reading->out->ca_file.size > 0 ? APP_CA_MAX : 0);
     struct buffer encoded = {0};
 
     if (app_record_encode(&reading->out->record, &encoded) != 0)
@@ -173,7 +254,8 @@ static void app_fill(struct app_reading *reading)
     reading->out->ca_file = reading->form.ca;
     if (reading->form.public_addr.size > 0)
         record->public_addr = app_lower_case(reading->form.public_addr, reading->context);
-    app_read_uri(reading);
+    app_read_endpoints(reading);
+    app_read_health(reading);
     app_read_labels(reading);
     app_read_methods(reading);
     snprintf(headers, sizeof(headers), "%s%s%srewrite.headers", reading->prefix,

@@ -36,16 +36,71 @@ static const char *app_method_check(struct slice name)
     return name.size <= APP_METHOD_NAME_MAX ? NULL : "is longer than 128 bytes";
 }
 
+static const char *app_path_check(struct slice path)
+{
+    for (size_t i = 0; i < path.size; i++)
+        if (path.data[i] <= 0x20 || path.data[i] >= 0x7f || path.data[i] == '#')
+            return "must be a path and query of visible ASCII, without a fragment";
+    return path.size > 0 && path.data[0] == '/' ? NULL : "must begin with '/'";
+}
+
+/* In the order of enum app_health_type, and of enum app_endpoint_state. */
+static const char *const health_types[] = {"tcp", "http", "mcp", "off", NULL};
+static const char *const endpoint_states[] = {"active", "drain", NULL};
+
 #define APP(field) .offset = offsetof(struct app_form, field)
 #define LATER "it comes with a later release"
+
+/* The defaults: a dead server is left after 10 s without a probe's help from a request, costs each
+ * of its live fellows a connection every 5 s, and is taken back by its first answer: what flaps is
+ * held back by `fall`, and by what workers remember. */
+#define APP_HEALTH_ROWS(at)                                                                 \
+    {.path = at "health_check", .type = SCHEMA_MAPPING},                                    \
+        {.path = at "health_check.type",                                                    \
+         .type = SCHEMA_CHOICE,                                                             \
+         APP(health.type),                                                                  \
+         .fallback = "tcp",                                                                 \
+         .choices = health_types},                                                          \
+        {.path = at "health_check.path",                                                    \
+         .type = SCHEMA_STRING,                                                             \
+         APP(health.path),                                                                  \
+         .low = 1,                                                                          \
+         .high = 1024,                                                                      \
+         .check = app_path_check},                                                          \
+        {.path = at "health_check.interval",                                                \
+         .type = SCHEMA_DURATION,                                                           \
+         APP(health.interval),                                                              \
+         .low = 10,                                                                         \
+         .high = 3600000,                                                                   \
+         .fallback = "5s"},                                                                 \
+        {.path = at "health_check.timeout",                                                 \
+         .type = SCHEMA_DURATION,                                                           \
+         APP(health.timeout),                                                               \
+         .low = 10,                                                                         \
+         .high = 60000},                                                                    \
+        {.path = at "health_check.rise",                                                    \
+         .type = SCHEMA_INTEGER,                                                            \
+         APP(health.rise),                                                                  \
+         .low = 1,                                                                          \
+         .high = 10,                                                                        \
+         .fallback = "1"},                                                                  \
+    {                                                                                       \
+        .path = at "health_check.fall", .type = SCHEMA_INTEGER, APP(health.fall), .low = 1, \
+        .high = 10, .fallback = "2"                                                         \
+    }
 
 /* The keys that stand alike in both shapes; `at` is what leads to them. */
 #define APP_ROWS(at)                                                                         \
     {.path = at "uri",                                                                       \
      .type = SCHEMA_STRING,                                                                  \
-     .required = true,                                                                       \
      APP(uri),                                                                               \
      .hint = "such as mcp+http://localhost:3001/mcp"},                                       \
+        {.path = at "endpoints",                                                             \
+         .type = SCHEMA_LIST,                                                                \
+         APP(endpoints),                                                                     \
+         .low = 1,                                                                           \
+         .high = APP_ENDPOINTS_MAX},                                                         \
+        APP_HEALTH_ROWS(at),                                                                 \
         {.path = at "public_addr",                                                           \
          .type = SCHEMA_STRING,                                                              \
          APP(public_addr),                                                                   \
@@ -105,6 +160,21 @@ static const struct schema_row app_document_rows[] = {
 
 const struct schema app_document_schema = {
     .rows = app_document_rows, .count = sizeof(app_document_rows) / sizeof(app_document_rows[0])};
+
+static const struct schema_row app_endpoint_rows[] = {
+    {.path = "uri",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .offset = offsetof(struct app_endpoint_form, uri)},
+    {.path = "state",
+     .type = SCHEMA_CHOICE,
+     .offset = offsetof(struct app_endpoint_form, state),
+     .fallback = "active",
+     .choices = endpoint_states},
+};
+
+const struct schema app_endpoint_schema = {
+    .rows = app_endpoint_rows, .count = sizeof(app_endpoint_rows) / sizeof(app_endpoint_rows[0])};
 
 static const struct schema_row app_header_rows[] = {
     {.path = "name",

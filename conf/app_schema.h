@@ -10,10 +10,26 @@ struct app_form {
     struct slice name, description, uri, public_addr;
     struct slice ca; /* absolute path; empty: the system's bundle */
     bool insecure_skip_verify;
+    const struct yaml_node *endpoints; /* a list, or NULL */
+    struct app_health_form {
+        unsigned type; /* enum app_health_type */
+        struct slice path;
+        uint64_t interval, timeout, rise, fall; /* timeout 0: not said */
+    } health;
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
     const struct yaml_node *methods; /* a string or a list of strings, or NULL */
 };
+
+enum app_health_type { APP_HEALTH_TCP, APP_HEALTH_HTTP, APP_HEALTH_MCP, APP_HEALTH_OFF };
+
+/* One of an app's endpoints as {uri, state}. */
+struct app_endpoint_form {
+    struct slice uri;
+    unsigned state; /* enum app_endpoint_state */
+};
+
+enum app_endpoint_state { APP_ENDPOINT_ACTIVE, APP_ENDPOINT_DRAIN };
 
 /* An app's header as {name, value}. */
 struct app_header_form {
@@ -22,6 +38,7 @@ struct app_header_form {
 
 extern const struct schema app_entry_schema;    /* app_service.apps[] */
 extern const struct schema app_document_schema; /* kind: app */
+extern const struct schema app_endpoint_schema; /* endpoints[] */
 extern const struct schema app_header_schema;   /* rewrite.headers[] */
 
 #endif

@@ -9,8 +9,23 @@ static void app_record_put_endpoint(struct record_writer *writer,
     record_put_number(writer, "port", endpoint->port);
     record_put_number(writer, "tls", endpoint->tls);
     record_put(writer, "path", endpoint->path);
+    if (endpoint->draining)
+        record_put_number(writer, "draining", 1);
     for (size_t i = 0; i < endpoint->address_count; i++)
         record_put(writer, "address", endpoint->addresses[i]);
+}
+
+/* What is off is left out: such a record reads as those of a program before this one. */
+static void app_record_put_health(struct record_writer *writer, const struct app_health *health)
+{
+    if (health->probe == APP_PROBE_OFF)
+        return;
+    record_put_number(writer, "probe", (int64_t)health->probe);
+    record_put(writer, "probe_path", health->path);
+    record_put_number(writer, "interval", health->interval);
+    record_put_number(writer, "timeout", health->timeout);
+    record_put_number(writer, "rise", health->rise);
+    record_put_number(writer, "fall", health->fall);
 }
 
 int app_record_encode(const struct app_record *app, struct buffer *out)
@@ -36,6 +51,7 @@ int app_record_encode(const struct app_record *app, struct buffer *out)
     for (size_t i = 0; i < app->method_count; i++)
         record_put(&writer, "method", app->methods[i]);
     record_put(&writer, "ca_pem", app->ca_pem);
+    app_record_put_health(&writer, &app->health);
     return record_finish(&writer);
 }
 
@@ -45,6 +61,8 @@ static void app_record_get_endpoint(struct record_reader *reader, struct app_end
     endpoint->port = (uint16_t)record_get_range(reader, "port", 0, UINT16_MAX);
     endpoint->tls = record_get_range(reader, "tls", 0, 1) != 0;
     endpoint->path = record_get(reader, "path");
+    if (record_next_is(reader, "draining"))
+        endpoint->draining = record_get_range(reader, "draining", 1, 1) != 0;
     endpoint->address_count =
         record_get_list(reader, "address", endpoint->addresses, APP_ADDRESSES_MAX);
 }
@@ -69,6 +87,38 @@ static void app_record_get_lists(struct record_reader *reader, struct app_record
     out->method_count = record_get_list(reader, "method", out->methods, APP_METHODS_MAX);
 }
 
+static void app_record_get_health(struct record_reader *reader, struct app_health *health)
+{
+    if (!record_next_is(reader, "probe"))
+        return;
+    health->probe = (enum app_probe)record_get_range(reader, "probe", APP_PROBE_TCP, APP_PROBE_MCP);
+    health->path = record_get(reader, "probe_path");
+    health->interval = (uint32_t)record_get_range(reader, "interval", 1, UINT32_MAX);
+    health->timeout = (uint32_t)record_get_range(reader, "timeout", 1, UINT32_MAX);
+    health->rise = (uint32_t)record_get_range(reader, "rise", 1, UINT32_MAX);
+    health->fall = (uint32_t)record_get_range(reader, "fall", 1, UINT32_MAX);
+}
+
+static uint64_t hash_add(uint64_t hash, const char *data, size_t size)
+{
+    /* FNV-1a: names come from documents, which nobody hostile writes. */
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ (unsigned char)data[i]) * 0x100000001b3u;
+    return (hash ^ 0xffu) * 0x100000001b3u; /* no byte of a name: where one part ends */
+}
+
+uint64_t app_endpoint_id(struct slice app, const struct app_endpoint *endpoint)
+{
+    const char port[] = {(char)(endpoint->port >> 8), (char)endpoint->port, (char)endpoint->tls};
+    uint64_t hash = hash_add(0xcbf29ce484222325u, app.data, app.size);
+
+    hash = hash_add(hash, endpoint->host.data, endpoint->host.size);
+    hash = hash_add(hash, port, sizeof(port));
+    hash = hash_add(hash, endpoint->path.data, endpoint->path.size);
+    hash ^= hash >> 32; /* its low bits choose a place in tables */
+    return hash == 0 ? 1 : hash;
+}
+
 int app_record_decode(struct slice bytes, struct app_record *out)
 {
     struct record_reader reader;
@@ -83,5 +133,8 @@ int app_record_decode(struct slice bytes, struct app_record *out)
     out->insecure_skip_verify = record_get_range(&reader, "insecure_skip_verify", 0, 1) != 0;
     app_record_get_lists(&reader, out);
     out->ca_pem = record_get(&reader, "ca_pem");
+    app_record_get_health(&reader, &out->health);
+    for (size_t i = 0; i < out->endpoint_count; i++)
+        out->endpoints[i].id = app_endpoint_id(out->name, &out->endpoints[i]);
     return record_end(&reader);
 }

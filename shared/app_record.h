@@ -27,11 +27,30 @@ enum app_transport {
     APP_DEBUG,    /* the built-in page that shows what an app would receive */
 };
 
+/* How the watcher looks after the endpoints of an app. */
+enum app_probe {
+    APP_PROBE_OFF = 0, /* workers' own experience alone */
+    APP_PROBE_TCP,     /* a connection can be made */
+    APP_PROBE_HTTP,    /* GET of `path` is answered 2xx or 3xx */
+    APP_PROBE_MCP,     /* server/discover is answered, or initialize */
+};
+
+struct app_health {
+    enum app_probe probe;
+    struct slice path; /* of APP_PROBE_HTTP; begins with '/' */
+    uint32_t interval; /* milliseconds between two probes of an endpoint */
+    uint32_t timeout;  /* milliseconds that one may take; at most `interval` */
+    uint32_t rise;     /* good probes in a row after which a dead endpoint is alive */
+    uint32_t fall;     /* failed probes in a row after which a live endpoint is dead */
+};
+
 struct app_endpoint {
+    uint64_t id;       /* app_endpoint_id, by which health is published; of a decoded record */
     struct slice host; /* what the URI says: for Host, SNI and certificate checks; no brackets */
     uint16_t port;
     bool tls;
     struct slice path;                         /* begins with '/' */
+    bool draining;                             /* MCP sessions go on; nothing new is sent there */
     struct slice addresses[APP_ADDRESSES_MAX]; /* "127.0.0.1" or "::1"; in order of preference */
     size_t address_count;                      /* 0 while the name does not resolve */
 };
@@ -56,7 +75,11 @@ struct app_record {
     size_t label_count;
     struct slice methods[APP_METHODS_MAX]; /* mcp.allowed_methods */
     size_t method_count;
+    struct app_health health;
 };
+
+/* The same for the same app, host, port, scheme and path, in every process; never 0. */
+uint64_t app_endpoint_id(struct slice app, const struct app_endpoint *endpoint);
 
 int app_record_encode(const struct app_record *app, struct buffer *out);
 /* 0 or -EBADMSG. */

@@ -34,6 +34,8 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_UPSTREAM_CONNECTS] = "upstream_connects_total",
     [COUNT_UPSTREAM_REUSED] = "upstream_reused_total",
     [COUNT_UPSTREAM_FAILED] = "upstream_failed_total",
+    [COUNT_HEALTH_PROBES] = "health_probes_total",
+    [COUNT_HEALTH_TRANSITIONS] = "health_transitions_total",
     [COUNT_STORE_FULL] = "store_full_total",
     [COUNT_KEY_FETCHES] = "key_fetches_total",
     [COUNT_KEY_FETCHES_FAILED] = "key_fetches_failed_total",
@@ -53,6 +55,8 @@ static const char *const gauge_names[GAUGES] = {
     [GAUGE_EXCHANGES] = "exchanges",
     [GAUGE_STREAMS] = "streams",
     [GAUGE_BODY_BYTES] = "body_bytes",
+    [GAUGE_ENDPOINTS_PROBED] = "endpoints_probed",
+    [GAUGE_ENDPOINTS_DEAD] = "endpoints_dead",
     [GAUGE_AUDIT_FAILING] = "audit_failing",
 };
 

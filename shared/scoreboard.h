@@ -8,6 +8,8 @@
 #ifndef GATEHOUSE_SHARED_SCOREBOARD_H
 #define GATEHOUSE_SHARED_SCOREBOARD_H
 
+#include "shared/health_board.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +24,7 @@ struct scoreboard_public {
     _Atomic uint64_t generation;  /* of the last committed config transaction: meta.generation */
     _Atomic uint64_t revocations; /* of the last committed change of revocations: meta.revocations;
                                      0: the watcher has not said yet */
+    struct health_board health;
 };
 
 /* Counters only rise. Names in /metrics and `gatehouse status` follow from scoreboard_counters. */
@@ -52,6 +55,8 @@ enum scoreboard_counter {
     COUNT_UPSTREAM_CONNECTS,
     COUNT_UPSTREAM_REUSED,
     COUNT_UPSTREAM_FAILED,
+    COUNT_HEALTH_PROBES,      /* of endpoints, by the watcher */
+    COUNT_HEALTH_TRANSITIONS, /* endpoints that were found dead, or alive again */
     COUNT_STORE_FULL,
     COUNT_KEY_FETCHES,
     COUNT_KEY_FETCHES_FAILED,
@@ -73,6 +78,8 @@ enum scoreboard_gauge {
     GAUGE_EXCHANGES,     /* requests in progress */
     GAUGE_STREAMS,       /* open SSE responses */
     GAUGE_BODY_BYTES,    /* request bodies held */
+    GAUGE_ENDPOINTS_PROBED,
+    GAUGE_ENDPOINTS_DEAD, /* of them */
     GAUGE_AUDIT_FAILING, /* 1: this worker cannot write the audit trail */
     GAUGES
 };

@@ -21,6 +21,7 @@ static void exchange_late(struct deadline *deadline)
     case EXCHANGE_HEAD:
         log_warning("upstream_timeout", "app %.*s: no response head in time",
                     (int)exchange->app->record.name.size, exchange->app->record.name.data);
+        exchange_endpoint_failed(exchange, ENDPOINT_MISBEHAVED);
         exchange_refuse(exchange, 504, "the app's server did not answer in time", 0, NULL);
         break;
     case EXCHANGE_STREAM:
@@ -54,6 +55,8 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
+    endpoint_end(exchange->seen);
+    exchange->seen = NULL;
     deadline_close(&exchange->deadline);
     catalog_app_release(exchange->app);
     exchange->app = NULL;

@@ -2,10 +2,10 @@
  *
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
- * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
- * server; exchange_response.c relays what comes back. Belongs to one
- * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
- * is taken before the token is accepted.
+ * the body and sends it to the server that exchange_endpoint.c found; exchange_mcp.c judges it in
+ * between, when the app is an MCP server; exchange_response.c relays what comes back. Belongs to
+ * one client; ends itself, and tells the client so (client_finished), or is aborted by it. No body
+ * byte is taken before the token is accepted.
  */
 #ifndef GATEHOUSE_WORKER_EXCHANGE_H
 #define GATEHOUSE_WORKER_EXCHANGE_H
@@ -14,6 +14,7 @@
 #include "shared/policy.h"
 #include "worker/client.h"
 #include "worker/deadline.h"
+#include "worker/endpoint.h"
 #include "worker/exchange_audit.h"
 #include "worker/http_chunk.h"
 #include "worker/mcp_method.h"
@@ -103,11 +104,13 @@ struct exchange {
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
     struct buffer upstream_head;
-    size_t sent;      /* bytes of head and body that were written */
-    unsigned start;   /* the endpoint tried first; pinned: the only one */
-    unsigned address; /* pinned: of that endpoint */
-    unsigned tried;   /* addresses tried */
-    bool fresh;       /* no pooled connection any more */
+    size_t sent;                   /* bytes of head and body that were written */
+    unsigned endpoint;             /* of the app's; pinned: the only one */
+    unsigned address;              /* pinned: of that endpoint */
+    unsigned tried;                /* addresses of the endpoint that were tried */
+    bool fresh;                    /* no pooled connection to the endpoint any more */
+    struct endpoint_trials trials; /* of an app of several endpoints */
+    struct endpoint_seen *seen;    /* the endpoint, as the worker remembers it; NULL: it does not */
 
     /* The response. */
     enum http_body response_body; /* as it comes */
@@ -179,6 +182,8 @@ void exchange_count_status(struct exchange *exchange, unsigned status);
 bool exchange_cors(struct exchange *exchange, const char *methods);
 /* The origin that answers are to name; empty: none. */
 struct slice exchange_origin(const struct exchange *exchange);
+/* The server did something that others must not be sent to meet: see endpoint.h. */
+void exchange_endpoint_failed(struct exchange *exchange, enum endpoint_failure failure);
 /* The request is admitted, its app held, and its head in worker.request: collects the body. */
 void exchange_collect(struct exchange *exchange);
 /* The request to an MCP server is in hand, its head in worker.request: false when it was refused
@@ -187,6 +192,9 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
 /* The caller was admitted: false when the MCP session that the head names is not theirs (the
  * exchange has ended then). `caller` is borrowed. */
 bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller);
+/* The server of the request's MCP session is lost, and there are others: the session has ended, and
+ * so has the exchange. */
+void exchange_mcp_orphaned(struct exchange *exchange);
 /* A response's head was parsed into worker.response, and `data` begins with it: false when the
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
@@ -208,6 +216,9 @@ struct slice exchange_part(const struct exchange *exchange, struct exchange_span
 void exchange_release_request(struct exchange *exchange);
 /* The upstream connection has something to say. */
 void exchange_upstream_ready(struct upstream *upstream, int events);
+/* The request may go: its head is in worker.request, its body in hand. Finds an endpoint, and sends
+ * it there. */
+void exchange_dispatch(struct exchange *exchange);
 /* Writes what is left of the request. */
 void exchange_send(struct exchange *exchange);
 void exchange_receive(struct exchange *exchange);

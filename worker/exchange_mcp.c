@@ -264,7 +264,7 @@ static bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_session
             if (!slice_equal(endpoint->addresses[j], record->address))
                 continue;
             exchange->pinned = true;
-            exchange->start = (unsigned)i;
+            exchange->endpoint = (unsigned)i;
             exchange->address = (unsigned)j;
             return true;
         }
@@ -342,6 +342,19 @@ static struct slice exchange_mcp_id(const struct exchange *exchange)
     if (exchange->mcp_id_size == 0)
         return slice_make(NULL, 0);
     return slice_make(head.data + exchange->mcp_id_at, exchange->mcp_id_size);
+}
+
+void exchange_mcp_orphaned(struct exchange *exchange)
+{
+    struct slice id = exchange_mcp_id(exchange);
+    struct store_key key;
+
+    mcp_session_key(&key, exchange->app->record.name, id);
+    exchange->audit.reason = "the MCP session's server cannot be reached";
+    exchange_mcp_tell(exchange, AUDIT_MCP_END, id, NULL, exchange->audit.reason);
+    /* Without memory it is found, and lost, again. */
+    mcp_sessions_queue(&exchange->worker->mcp_sessions, MCP_SESSION_DELETE, &key, NULL);
+    exchange_mcp_lost(exchange);
 }
 
 static void exchange_mcp_tell_write(struct exchange *exchange,

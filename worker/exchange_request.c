@@ -1,15 +1,10 @@
-/* The request's half of an exchange: collects the body, finds an endpoint, sends. */
+/* The request's half of an exchange: collects the body, and sends it to the endpoint that
+ * exchange_endpoint.c found. */
 #include "worker/exchange.h"
-
-#include "shared/log.h"
-#include "shared/uri.h"
-#include "worker/forward.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static void exchange_connect(struct exchange *exchange);
 
 void exchange_release_request(struct exchange *exchange)
 {
@@ -52,46 +47,12 @@ struct slice exchange_part(const struct exchange *exchange, struct exchange_span
     return slice_make(exchange_body(exchange).data + span.at, span.size);
 }
 
-/* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
+/* The head is in worker.request and the body in hand. */
 static void exchange_forward(struct exchange *exchange)
 {
-    struct worker *worker = exchange->worker;
-    struct client *client = exchange->client;
-    const struct app_record *app = &exchange->app->record;
-    struct forward_request forward = {
-        .request = &worker->request,
-        .app = app,
-        .mcp = exchange->route == ROUTE_MCP,
-        .client_address = slice_from(client->address),
-        .client_tls = client->connection.tls != NULL,
-        .body_size = exchange_body(exchange).size,
-        .has_body = exchange->request_body != HTTP_BODY_NONE,
-    };
-    int error;
-
-    deadline_clear(&client->deadline);
-    if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
-        return;
-    forward.sessionless = exchange->mcp_modern;
-    if (app->endpoint_count == 0) {
-        exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
-        return;
-    }
-    if (!exchange->pinned)
-        exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
-    forward.endpoint = &app->endpoints[exchange->start];
-    error = forward_request_head(&exchange->upstream_head, &forward);
-    if (error == -EBADMSG) {
-        log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
-                  (int)app->name.size, app->name.data);
-        exchange_refuse(exchange, 502, "the app cannot be reached as it is configured", 0, NULL);
-        return;
-    }
-    if (error != 0) {
-        client_close(client);
-        return;
-    }
-    exchange_connect(exchange);
+    deadline_clear(&exchange->client->deadline);
+    if (!exchange->mcp || exchange_mcp_admits(exchange, exchange_body(exchange)))
+        exchange_dispatch(exchange);
 }
 
 /* All of a body that did not come with its head is here. */
@@ -223,126 +184,6 @@ void exchange_collect(struct exchange *exchange)
     }
     if (exchange->state == EXCHANGE_BODY)
         exchange_input(exchange);
-}
-
-/* false: its certificates cannot be checked just now. */
-static bool exchange_address(const struct exchange *exchange, const struct app_endpoint *endpoint,
-                             unsigned n, struct upstream_target *target)
-{
-    const struct app_record *app = &exchange->app->record;
-
-    snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
-             endpoint->addresses[n].data);
-    target->port = endpoint->port;
-    target->tls = NULL;
-    target->host[0] = '\0';
-    if (!endpoint->tls)
-        return true;
-    snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
-             endpoint->host.data);
-    target->tls = tls_client_find(exchange->worker->trust, app->ca_pem, !app->insecure_skip_verify);
-    return target->tls != NULL;
-}
-
-/* The address that is tried n-th: those of the first endpoint, then of the others. */
-static bool exchange_target(const struct exchange *exchange, unsigned n,
-                            struct upstream_target *target)
-{
-    const struct app_record *app = &exchange->app->record;
-
-    if (exchange->pinned) {
-        if (n > 0)
-            return false;
-        return exchange_address(exchange, &app->endpoints[exchange->start], exchange->address,
-                                target);
-    }
-    for (size_t i = 0; i < app->endpoint_count; i++) {
-        const struct app_endpoint *endpoint =
-            &app->endpoints[(exchange->start + i) % app->endpoint_count];
-
-        if (n >= endpoint->address_count) {
-            n -= (unsigned)endpoint->address_count;
-            continue;
-        }
-        return exchange_address(exchange, endpoint, n, target);
-    }
-    return false;
-}
-
-static void exchange_unreachable(struct exchange *exchange, const struct upstream_target *target,
-                                 const char *failure)
-{
-    struct slice name = exchange->app->record.name;
-
-    log_warning("upstream_unreachable", "app %.*s, %s port %u: %s", (int)name.size, name.data,
-                target->address, target->port, failure);
-    worker_count(exchange->worker, COUNT_UPSTREAM_FAILED);
-    exchange->tried++;
-}
-
-static void exchange_opened(struct upstream *upstream, const char *failure)
-{
-    struct exchange *exchange = upstream->owner;
-
-    if (failure == NULL) {
-        exchange_send(exchange);
-        return;
-    }
-    exchange_unreachable(exchange, &upstream->target, failure);
-    upstream_close(upstream);
-    exchange->upstream = NULL;
-    exchange_connect(exchange);
-}
-
-static void exchange_connect(struct exchange *exchange)
-{
-    struct upstream_target target;
-
-    exchange->state = EXCHANGE_CONNECT;
-    exchange->sent = 0;
-    while (exchange_target(exchange, exchange->tried, &target)) {
-        struct upstream *upstream;
-        int error = upstream_take(exchange->worker, &target, exchange->fresh, &upstream);
-
-        if (error != 0) {
-            exchange_unreachable(exchange, &target, strerror(-error));
-            continue;
-        }
-        exchange->upstream = upstream;
-        upstream->owner = exchange;
-        upstream->opened = exchange_opened;
-        upstream->ready = exchange_upstream_ready;
-        if (upstream->state == UPSTREAM_BUSY)
-            exchange_send(exchange);
-        return;
-    }
-    if (exchange->tried == 0)
-        exchange_refuse(exchange, 503, "the app's server has no address just now",
-                        EXCHANGE_RETRY_AFTER, NULL);
-    else
-        exchange_refuse(exchange, 502, "the app's server cannot be reached", 0, NULL);
-}
-
-/* Before any byte of a response: another connection may be tried only if the request was not sent
- * in full (it cannot have run), or if its method is safe (RFC 9110, 9.2.1). */
-void exchange_lost(struct exchange *exchange, const char *reason)
-{
-    struct slice name = exchange->app->record.name;
-    size_t whole = buffer_size(&exchange->upstream_head) + exchange_body(exchange).size;
-    bool repeatable =
-        exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
-    bool reused = exchange->upstream->reused;
-
-    upstream_close(exchange->upstream);
-    exchange->upstream = NULL;
-    deadline_clear(&exchange->deadline);
-    if (repeatable && reused) {
-        exchange->fresh = true;
-        exchange_connect(exchange);
-        return;
-    }
-    log_warning("upstream_lost", "app %.*s: %s", (int)name.size, name.data, reason);
-    exchange_refuse(exchange, 502, "the app's server ended the connection", 0, NULL);
 }
 
 void exchange_send(struct exchange *exchange)

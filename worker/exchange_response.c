@@ -221,6 +221,7 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
         exchange_refuse(exchange, 502, "the app's server refused the gateway", 0, "upstream");
         return;
     }
+    endpoint_succeeded(exchange->seen);
     exchange_frame(exchange, response);
     forward.body = exchange->client_body;
     forward.body_room = rest.size;
@@ -290,6 +291,7 @@ static void exchange_response_head(struct exchange *exchange, struct slice data)
         log_warning("upstream_malformed", "app %.*s: %s", (int)exchange->app->record.name.size,
                     exchange->app->record.name.data,
                     size > 0 ? "an upgrade that was not asked for" : reason);
+        exchange_endpoint_failed(exchange, ENDPOINT_MISBEHAVED);
         exchange_refuse(exchange, 502, "the app's server sent no valid response", 0, NULL);
     }
     buffer_free(&held);
@@ -332,9 +334,10 @@ void exchange_receive(struct exchange *exchange)
         exchange_response_head(exchange, slice_make(worker->scratch, (size_t)count));
     else if (exchange->state == EXCHANGE_STREAM)
         exchange_stream_ended(exchange, count);
-    else if (buffer_size(&upstream->in) > 0)
+    else if (buffer_size(&upstream->in) > 0) {
+        exchange_endpoint_failed(exchange, ENDPOINT_MISBEHAVED);
         exchange_refuse(exchange, 502, "the app's server sent half a response", 0, NULL);
-    else
+    } else
         exchange_lost(exchange, "the connection ended without a response");
 }
 

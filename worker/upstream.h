@@ -31,6 +31,13 @@ enum upstream_state {
     UPSTREAM_CLOSED
 };
 
+/* How good a kept connection must be. */
+enum upstream_want {
+    UPSTREAM_WARM,   /* one that was used just now is not looked at: there is no other server */
+    UPSTREAM_FRESH,  /* none at all */
+    UPSTREAM_LOOKED, /* its end has not come when it is taken: another server could serve */
+};
+
 struct upstream {
     struct remains remains;
     struct worker *worker;
@@ -53,11 +60,12 @@ int upstream_pool_open(struct upstream_pool **out);
 void upstream_pool_clear(struct upstream_pool *pool);
 void upstream_pool_close(struct upstream_pool *pool);
 
-/* An idle connection (its state is UPSTREAM_BUSY, reused is true) unless `fresh`, or one that
- * connects: `opened` follows, later. *out is NULL with -errno when not even a socket could be had.
+/* An idle connection (its state is UPSTREAM_BUSY, reused is true) unless a fresh one is wanted, or
+ * one that connects: `opened` follows, later. *out is NULL with -errno when not even a socket could
+ * be had.
  */
-int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
-                  struct upstream **out);
+int upstream_take(struct worker *worker, const struct upstream_target *target,
+                  enum upstream_want want, struct upstream **out);
 /* The exchange is over and the connection stands at a message's begin: it may serve another, within
  * `idle` milliseconds. */
 void upstream_give_back(struct upstream *upstream, uint64_t idle);

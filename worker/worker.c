@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "worker/client.h"
+#include "worker/endpoint.h"
 #include "worker/exchange.h"
 #include "worker/listener.h"
 #include "worker/refusal_log.h"
@@ -417,6 +418,8 @@ static void worker_open(struct worker_process *process)
     if (error == 0)
         error = upstream_pool_open(&worker->upstreams);
     if (error == 0)
+        error = endpoint_memory_open(&worker->endpoints);
+    if (error == 0)
         error = listener_set_open(&process->listeners, worker);
     if (error != 0)
         worker_fail("set-up", error);
@@ -481,6 +484,7 @@ static void worker_close(struct worker_process *process)
         client_close(worker->clients);
     audit_close(&worker->audit);
     upstream_pool_close(worker->upstreams);
+    endpoint_memory_close(worker->endpoints);
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);
     mcp_sessions_clear(&worker->mcp_sessions);

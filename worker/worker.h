@@ -20,6 +20,7 @@
 enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
 
 struct client;
+struct endpoint_memory;
 struct upstream_pool;
 
 /* First member of objects that callbacks may still hold when they end: their memory is freed at the
@@ -40,6 +41,7 @@ struct worker {
     struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
+    struct endpoint_memory *endpoints;   /* what was seen of them */
     struct client *clients;              /* all, newest first */
     uint64_t connection_count;           /* since the process began */
     size_t client_count;                 /* of `clients` */

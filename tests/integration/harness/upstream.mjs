@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 
 export class Upstream {
-  static async start(handler) {
+  static async start(handler, port = 0) {
     const upstream = new Upstream();
     upstream.requests = [];
     upstream.handler = handler ?? upstream.echo;
@@ -23,7 +23,7 @@ export class Upstream {
       }
     });
     upstream.http.on('clientError', (_, socket) => socket.destroy());
-    await new Promise((resolve) => upstream.http.listen(0, '127.0.0.1', resolve));
+    await new Promise((resolve) => upstream.http.listen(port, '127.0.0.1', resolve));
     return upstream;
   }
 

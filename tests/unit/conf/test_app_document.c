@@ -82,6 +82,61 @@ static void test_uris(void **state)
     refused("public_addr: a.example", "spec.uri: is required");
 }
 
+static void test_endpoints(void **state)
+{
+    const struct app_record *record;
+
+    (void)state;
+    read_documents(HEAD "  endpoints: ['mcp+http://a:1/x', {uri: 'mcp+https://b', state: drain}]\n"
+                        "  health_check: {type: mcp, interval: 1s, fall: 3}\n");
+    record = &documents.documents[0].app.record;
+    assert_int_equal(record->transport, APP_MCP_HTTP);
+    assert_int_equal(record->endpoint_count, 2);
+    expect_slice(record->endpoints[0].host, "a");
+    assert_false(record->endpoints[0].draining);
+    expect_slice(record->endpoints[1].path, "/");
+    assert_true(record->endpoints[1].tls && record->endpoints[1].draining);
+    assert_int_equal(record->health.probe, APP_PROBE_MCP);
+    assert_int_equal(record->health.interval, 1000);
+    assert_int_equal(record->health.timeout, 1000);
+    assert_int_equal(record->health.rise, 1);
+    assert_int_equal(record->health.fall, 3);
+    finish("");
+    refused("{uri: mcp+http://a, endpoints: [mcp+http://b]}", "spec.endpoints: goes without `uri`");
+    refused("endpoints: []", "spec.endpoints: ");
+    refused("endpoints: [mcp+http://a, http://b]", "spec.endpoints[1]: the endpoints of an app");
+    refused("endpoints: [mcp+http://a/, mcp+http://a]", "spec.endpoints[1]: is listed twice");
+    refused("endpoints: [{uri: mcp+http://a, state: gone}]", "spec.endpoints[0].state: must be");
+    refused("endpoints: [[mcp+http://a]]", "spec.endpoints[0]");
+}
+
+/* Only what has another endpoint to turn to is probed without a word of it. */
+static void test_health_check(void **state)
+{
+    (void)state;
+    read_documents(HEAD "  uri: mcp+http://a\n");
+    assert_int_equal(documents.documents[0].app.record.health.probe, APP_PROBE_OFF);
+    finish("");
+    read_documents(HEAD "  {uri: mcp+http://a, health_check: {}}\n");
+    assert_int_equal(documents.documents[0].app.record.health.probe, APP_PROBE_TCP);
+    finish("");
+    read_documents(HEAD "  endpoints: [mcp+http://a, mcp+http://b]\n");
+    assert_int_equal(documents.documents[0].app.record.health.probe, APP_PROBE_TCP);
+    assert_int_equal(documents.documents[0].app.record.health.timeout, 2000);
+    finish("");
+    read_documents(HEAD "  {endpoints: [mcp+http://a, mcp+http://b], health_check: {type: off}}\n");
+    assert_int_equal(documents.documents[0].app.record.health.probe, APP_PROBE_OFF);
+    finish("");
+    refused("{uri: mcp+http://a, health_check: {type: ping}}", "spec.health_check.type: must be");
+    refused("{uri: mcp+http://a, health_check: {path: /}}", "spec.health_check.path: goes with");
+    refused("{uri: mcp+http://a, health_check: {type: http, path: x}}",
+            "spec.health_check.path: must begin with '/'");
+    refused("{uri: http://a, public_addr: a.example, health_check: {type: mcp}}",
+            "spec.health_check.type: mcp goes with an MCP server");
+    refused("{uri: mcp+http://a, health_check: {interval: 1s, timeout: 2s}}",
+            "spec.health_check.timeout: must not be longer than the interval");
+}
+
 static void test_public_addr(void **state)
 {
     (void)state;
@@ -164,6 +219,8 @@ int main(void)
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_internal_labels),
         cmocka_unit_test(test_uris),
+        cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_health_check),
         cmocka_unit_test(test_public_addr),
         cmocka_unit_test(test_allowed_methods),
         cmocka_unit_test(test_names),

@@ -1,0 +1,223 @@
+// Apps of several endpoints: what happens to requests when some of them are gone, or worse.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { test } from 'node:test';
+import { Gateway, authConfig } from './harness/gateway.mjs';
+import { open, post } from './harness/http.mjs';
+import { Issuer } from './harness/issuer.mjs';
+import { Load } from './harness/load.mjs';
+import { Upstream, body } from './harness/upstream.mjs';
+import { waitFor } from './harness/wait.mjs';
+
+const ISSUER = 'https://one.example.com';
+const INTERVAL = 400; // milliseconds between probes
+
+// A server that notes the id of each request that it received in full, and can be killed and come back.
+class Server {
+  static async start(received, port = 0) {
+    const server = new Server();
+    server.received = received;
+    await server.listen(port);
+    return server;
+  }
+
+  async listen(port) {
+    this.own = 0;
+    this.sockets = new Set();
+    this.upstream = await Upstream.start(async (request, response) => {
+      const text = await body(request);
+      const { id } = JSON.parse(text);
+      this.own += 1;
+      this.received.set(id, (this.received.get(id) ?? 0) + 1);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, result: { port: this.port } }));
+    }, port);
+    this.port = this.upstream.port;
+    this.uri = this.upstream.uri;
+    this.upstream.http.on('connection', (socket) => {
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+    });
+  }
+
+  // As kill -9 does: the port closes, and every connection with it.
+  async kill() {
+    const { http } = this.upstream;
+    const closed = new Promise((resolve) => http.close(resolve));
+    const connections = this.sockets.size;
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+    return connections;
+  }
+
+  revive() {
+    return this.listen(this.port);
+  }
+}
+
+// A server of raw connections: what it does with each is the test's.
+async function rawServer(t, handle) {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    handle(socket);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const sockets = new Set();
+  server.on('connection', (socket) => sockets.add(socket));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  server.uri = `mcp+http://127.0.0.1:${server.address().port}/mcp`;
+  return server;
+}
+
+async function setUp(t, apps, options = {}) {
+  const issuer = await Issuer.make(ISSUER);
+  const gate = await Gateway.start(t, { apps, resources: { 'issuer.yaml': [authConfig('issuer', issuer)] }, ...options });
+  const token = await issuer.token(gate.url('app'));
+  let ids = 0;
+  const ask = (more = {}) => {
+    ids += 1;
+    return post(gate.url('app'), token, { body: JSON.stringify({ jsonrpc: '2.0', id: ids, method: 'ping', params: more.params }), ...more });
+  };
+  return { gate, issuer, token, ask, url: gate.url('app') };
+}
+
+async function servers(t, count) {
+  const received = new Map();
+  const list = await Promise.all(Array.from({ length: count }, () => Server.start(received)));
+  t.after(() => Promise.all(list.map((server) => server.kill())));
+  return { list, received };
+}
+
+const several = (list, more = {}) => [{ name: 'app', endpoints: list.map(({ uri }) => uri), ...more }];
+const probed = { health_check: { interval: `${INTERVAL}ms` } };
+const ok = async (answer) => assert.equal((await answer).status, 200, (await answer).text);
+
+for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
+  test(`killing two of three under load, then the third: ${order}`, { concurrency: false }, async (t) => {
+    const { list, received } = await servers(t, 3);
+    const { url, token, gate } = await setUp(t, several(list, probed));
+    const lost = [];
+    let id = 0;
+    const load = new Load(64, async (agent) => {
+      id += 1;
+      const own = id;
+      const answer = await post(url, token, { agent, body: JSON.stringify({ jsonrpc: '2.0', id: own, method: 'ping' }) });
+      if (answer.status !== 200) lost.push({ id: own, status: answer.status, text: answer.text, headers: answer.headers });
+      return answer.status;
+    });
+    const progress = async (server) => {
+      const before = server.own;
+      await waitFor('the server to be used', () => server.own > before + 50);
+    };
+    await Promise.all(list.map(progress));
+    let connections = 0;
+    for (const index of order.slice(0, 2)) {
+      connections += await list[index].kill();
+      await progress(list[order[2]]);
+    }
+    // What was lost had been sent in full: the server may have run it, and so nobody else was sent it.
+    assert.ok(lost.length <= connections, `${lost.length} of ${connections}: ${JSON.stringify(lost[0])}`);
+    for (const { status, text, id: which } of lost) {
+      assert.equal(status, 502, text);
+      assert.match(text, /ended the connection/);
+      assert.equal(JSON.parse(text).id, which);
+    }
+    const known = lost.length;
+    await list[order[2]].kill();
+    await waitFor('503', () => lost.slice(known).some(({ status }) => status === 503));
+    const { headers, text, id: which } = lost.findLast(({ status }) => status === 503);
+    assert.ok(Number(headers['retry-after']) > 0);
+    assert.equal(headers['gatehouse-error-origin'], 'gateway');
+    assert.equal(JSON.parse(text).id, which);
+    const began = performance.now();
+    await list[order[0]].revive();
+    await progress(list[order[0]]);
+    assert.ok(performance.now() - began < 2 * INTERVAL + 500, 'two intervals');
+    await load.stop();
+    assert.ok([...received.values()].every((count) => count === 1), 'a request was sent twice');
+    assert.deepEqual(load.failures.filter(({ code }) => code), []);
+    assert.doesNotMatch(gate.log, /watcher_failed/);
+  });
+}
+
+test('a request that cannot have been sent in full goes on to the next endpoint', async (t) => {
+  const { list } = await servers(t, 1);
+  let resets = 0;
+  const broken = await rawServer(t, (socket) => {
+    socket.pause();
+    resets += 1;
+    setTimeout(() => socket.resetAndDestroy(), 20);
+  });
+  const { ask } = await setUp(t, several([broken, ...list], { health_check: { type: 'off' } }), { limits: { body_size: '32MiB' } });
+  await waitFor('both kinds', async () => {
+    await ok(ask({ params: { padding: 'x'.repeat(16 * 1024 * 1024) } }));
+    return resets > 0;
+  });
+});
+
+test('an endpoint that answers garbage, hangs or ends without an answer is left alone for a while', async (t) => {
+  const bad = {
+    garbage: [(socket) => socket.on('data', () => socket.end('SSH-2.0-OpenSSH_9.6\r\n\r\n')), 502],
+    silence: [(socket) => socket.resume(), 504],
+    end: [(socket) => socket.on('data', () => socket.destroy()), 502],
+  };
+  for (const [name, [handle, status]] of Object.entries(bad)) {
+    await t.test(name, async (t) => {
+      const { list } = await servers(t, 1);
+      const { ask } = await setUp(t, several([await rawServer(t, handle), ...list], { health_check: { type: 'off' } }),
+        { workers: 1, limits: { response_timeout: '300ms' } });
+      await waitFor('the bad one', async () => {
+        const answer = await ask();
+        if (answer.status === 200) return false;
+        assert.equal(answer.status, status);
+        assert.equal(answer.headers['gatehouse-error-origin'], 'gateway');
+        return true;
+      });
+      for (let i = 0; i < 30; i++) await ok(ask());
+    });
+  }
+});
+
+test('a GET goes on to the next endpoint, also when it was sent in full', async (t) => {
+  let ended = 0;
+  const broken = await rawServer(t, (socket) => socket.on('data', () => {
+    ended += 1;
+    socket.destroy();
+  }));
+  const stream = await Upstream.start(async (request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end('id: 1\ndata:\n\n');
+  });
+  t.after(() => stream.stop());
+  const { url, token } = await setUp(t, several([broken, stream], { health_check: { type: 'off' } }), { workers: 1 });
+  await waitFor('both', async () => {
+    const answer = await open(url, { headers: { accept: 'text/event-stream', authorization: `Bearer ${token}` } });
+    assert.equal(answer.status, 200);
+    await answer.text();
+    return ended > 0;
+  });
+});
+
+test('each endpoint is sent its own path and host', async (t) => {
+  const seen = [];
+  const two = await Promise.all(['a', 'b'].map((name) => Upstream.start(async (request, response) => {
+    await body(request);
+    seen.push([name, request.url, request.headers.host]);
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  })));
+  const [a, b] = two;
+  t.after(() => b.stop());
+  const { ask } = await setUp(t, [{ name: 'app', endpoints: [`mcp+http://127.0.0.1:${a.port}/a`, `mcp+http://localhost:${b.port}/b`] }], { workers: 1 });
+  await waitFor('both', async () => {
+    await ok(ask());
+    return new Set(seen.map(([name]) => name)).size === 2;
+  });
+  await a.stop();
+  seen.length = 0;
+  for (let i = 0; i < 8; i++) await ok(ask());
+  assert.deepEqual(seen, Array.from({ length: 8 }, () => ['b', '/b', `localhost:${b.port}`]));
+});
