@@ -160,12 +160,10 @@ static void app_read_health(struct app_reading *reading)
     struct app_record *record = &reading->out->record;
     const struct app_health_form *form = &reading->form.health;
     bool said = app_node(reading, "health_check") != reading->root;
-    uint64_t timeout = form->timeout > 0 ? form->timeout : APP_PROBE_TIMEOUT;
+    uint64_t timeout = form->interval < APP_PROBE_TIMEOUT ? form->interval : APP_PROBE_TIMEOUT;
 
     if (!said && record->endpoint_count < 2)
         return;
-    if (form->timeout > form->interval)
-        app_error(reading, "health_check.timeout", NULL, "must not be longer than the interval");
     if (form->type == APP_HEALTH_MCP && record->transport == APP_HTTP)
         app_error(reading, "health_check.type", "use tcp or http", "mcp goes with an MCP server");
     if (form->type != APP_HEALTH_HTTP && form->path.size > 0)
@@ -174,7 +172,7 @@ static void app_read_health(struct app_reading *reading)
         .probe = probes[form->type],
         .path = form->path.size > 0 ? form->path : slice_from("/"),
         .interval = (uint32_t)form->interval,
-        .timeout = (uint32_t)(timeout < form->interval ? timeout : form->interval),
+        .timeout = (uint32_t)(form->timeout > 0 ? form->timeout : timeout),
         .rise = (uint32_t)form->rise,
         .fall = (uint32_t)form->fall,
     };

@@ -1,5 +1,5 @@
-/* key_fetch.h: fetches of key sets over HTTP, a bounded number at a time. The only file that knows
- * <curl/curl.h>.
+/* key_fetch.h: fetches of key sets over HTTP, a bounded number at a time. Besides
+ * probe_http.c the only file that knows <curl/curl.h>.
  *
  * Called by key_refresh.c. Strict: https verified against the system's bundle, or http where the
  * caller allows it; only status 200, or 304 when asked

@@ -6,6 +6,7 @@
  */
 #include "conf/control.h"
 #include "conf/key_refresh.h"
+#include "conf/prober.h"
 #include "conf/publisher.h"
 #include "conf/resolver.h"
 #include "conf/revoker.h"
@@ -42,6 +43,7 @@ struct watcher {
     struct source *source;
     struct resolver *resolver;
     struct key_refresher *refresher;
+    struct prober *prober;
     struct control *control;
     struct store_key swept; /* where the sweep of revocations goes on */
     ev_io channel;
@@ -278,6 +280,15 @@ static void watcher_settle(struct watcher *watcher, bool impatient)
     child_ready(&watcher->child);
 }
 
+/* Probes the apps that are in force now. */
+static void watcher_probe(struct watcher *watcher)
+{
+    int status = prober_follow(watcher->prober, &watcher->publisher.registry.lists[DOCUMENT_APP]);
+
+    if (status < 0)
+        watcher_fail("health checks", status);
+}
+
 static void on_gather(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct watcher *watcher = timer->data;
@@ -294,8 +305,10 @@ static void on_gather(struct ev_loop *loop, ev_timer *timer, int events)
         changed = watcher_take_keys(watcher) || changed;
     if (watcher->addresses_wanted && !watcher->blocked)
         changed = watcher_take_addresses(watcher) || changed;
-    if (changed)
+    if (changed) {
+        watcher_probe(watcher);
         watcher_tell(watcher);
+    }
     if (watcher->full && !watcher->blocked) {
         log_info("config_store_room", "what waited for room in the store is published");
         watcher->full = false;
@@ -484,6 +497,15 @@ static void watcher_open_publisher(struct watcher *watcher)
     watcher_load(watcher);
 }
 
+static void watcher_open_prober(struct watcher *watcher)
+{
+    int status = prober_open(&watcher->prober, watcher->loop, &watcher->public->health,
+                             watcher->child.block);
+
+    if (status < 0)
+        watcher_fail("health checks", status);
+}
+
 static void watcher_open_followers(struct watcher *watcher)
 {
     const struct settings_limits *limits = &watcher->child.settings.limits;
@@ -530,6 +552,7 @@ static void watcher_end(struct watcher *watcher)
 {
     control_close(watcher->control);
     source_close(watcher->source);
+    prober_close(watcher->prober);
     key_refresher_close(watcher->refresher);
     resolver_close(watcher->resolver);
     publisher_close(&watcher->publisher);
@@ -551,11 +574,13 @@ int watcher_main(int argc, char **argv)
     watcher_begin(&watcher);
     watcher_open_followers(&watcher);
     watcher_open_publisher(&watcher);
+    watcher_open_prober(&watcher);
     watcher_open_source(&watcher);
     /* The first reading before the loop: a watcher that cannot publish never says READY. */
     watcher.settings_wanted = watcher.resources_wanted = true;
     if (watcher_read(&watcher))
         watcher_tell(&watcher);
+    watcher_probe(&watcher);
     watcher_open_control(&watcher);
     watcher_settle(&watcher, false);
     ev_run(watcher.loop, 0);

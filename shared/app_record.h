@@ -39,7 +39,7 @@ struct app_health {
     enum app_probe probe;
     struct slice path; /* of APP_PROBE_HTTP; begins with '/' */
     uint32_t interval; /* milliseconds between two probes of an endpoint */
-    uint32_t timeout;  /* milliseconds that one may take; at most `interval` */
+    uint32_t timeout;  /* milliseconds that a probe, or a message of one, may take */
     uint32_t rise;     /* good probes in a row after which a dead endpoint is alive */
     uint32_t fall;     /* failed probes in a row after which a live endpoint is dead */
 };

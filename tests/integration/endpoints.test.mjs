@@ -1,12 +1,14 @@
 // Apps of several endpoints: what happens to requests when some of them are gone, or worse.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
 import { open, post } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { Load } from './harness/load.mjs';
+import { startEverything } from './harness/mcp.mjs';
 import { Upstream, body } from './harness/upstream.mjs';
 import { waitFor } from './harness/wait.mjs';
 
@@ -220,4 +222,121 @@ test('each endpoint is sent its own path and host', async (t) => {
   seen.length = 0;
   for (let i = 0; i < 8; i++) await ok(ask());
   assert.deepEqual(seen, Array.from({ length: 8 }, () => ['b', '/b', `localhost:${b.port}`]));
+});
+
+test('probes find endpoints dead and alive, and requests turn away without a failure of their own', async (t) => {
+  const { list } = await servers(t, 3);
+  const { gate, ask } = await setUp(t, several(list, { health_check: { interval: '100ms', fall: 2 } }));
+  await waitFor('three probed', async () => await gate.metric('endpoints_probed') === 3 && await gate.metric('health_probes_total') > 6);
+  assert.equal(await gate.metric('endpoints_dead'), 0);
+  await list[0].kill();
+  await list[1].kill();
+  await waitFor('two dead', async () => await gate.metric('endpoints_dead') === 2);
+  assert.equal(gate.log.match(/endpoint_dead.*app app, 127\.0\.0\.1 port \d+: Connection refused/g).length, 2);
+  for (let i = 0; i < 20; i++) await ok(ask());
+  assert.equal(await gate.metric('upstream_failed_total'), 0);
+  // Another watcher knows what the first one found out.
+  process.kill(gate.children('watcher')[0].pid, 'SIGKILL');
+  await waitFor('another watcher', async () => await gate.metric('endpoints_dead') === 2 && gate.log.match(/endpoint_dead/g).length === 2);
+  await list[0].revive();
+  await waitFor('one is back', async () => await gate.metric('endpoints_dead') === 1);
+  assert.match(gate.log, new RegExp(`endpoint_alive.*app app, 127\\.0\\.0\\.1 port ${list[0].port}`));
+  await waitFor('it is used', async () => {
+    await ok(ask());
+    return list[0].own > 0;
+  });
+  assert.equal(await gate.metric('upstream_failed_total'), 0);
+});
+
+test('HTTP probes tell a server that answers from one that fails', async (t) => {
+  const states = [200, 200];
+  const seen = [];
+  const two = await Promise.all(states.map((_, i) => Upstream.start(async (request, response) => {
+    await body(request);
+    if (request.method === 'GET') {
+      seen.push(request.url, request.headers['x-key']);
+      return response.writeHead(states[i]).end();
+    }
+    response.writeHead(200, { 'content-type': 'application/json', 'x-server': `${i}` });
+    return response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  })));
+  t.after(() => Promise.all(two.map((upstream) => upstream.stop())));
+  const { gate, ask } = await setUp(t, several(two, {
+    health_check: { type: 'http', path: '/alive?x', interval: '100ms' },
+    rewrite: { headers: ['X-Key: secret'] },
+  }));
+  states[0] = 500;
+  await waitFor('one dead', async () => await gate.metric('endpoints_dead') === 1);
+  assert.match(gate.log, /endpoint_dead.*: status 500/);
+  for (let i = 0; i < 10; i++) assert.equal((await ask()).headers['x-server'], '1');
+  states[0] = 302;
+  await waitFor('none dead', async () => await gate.metric('endpoints_dead') === 0);
+  assert.deepEqual(new Set(seen), new Set(['/alive?x', 'secret']));
+  // When the probes alone call every one dead, requests are not refused: they are what counts.
+  states.fill(404);
+  await waitFor('both dead', async () => await gate.metric('endpoints_dead') === 2);
+  await ok(ask());
+});
+
+// Connections that are open from this machine to a port of 127.0.0.1, as their openers have them.
+function connectionsTo(port) {
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => {
+    const [, , address, state] = line.trim().split(/\s+/);
+    return address === remote && ['01', '02'].includes(state);
+  }).length;
+}
+
+// Relays to a server, and counts MCP sessions on the way.
+async function counting(t, target) {
+  const counts = { began: new Set(), ended: new Set() };
+  const upstream = await Upstream.start(async (request, response) => {
+    const text = await body(request);
+    const headers = { ...request.headers };
+    delete headers['content-length'];
+    const answer = await open(target, { method: request.method, headers, body: text.length > 0 ? text : undefined });
+    const session = answer.headers['mcp-session-id'];
+    if (request.method === 'POST' && session) counts.began.add(session);
+    if (request.method === 'DELETE' && answer.status === 200) counts.ended.add(request.headers['mcp-session-id']);
+    response.writeHead(answer.status, answer.headers);
+    response.end(await answer.text());
+  });
+  t.after(() => upstream.stop());
+  return { uri: upstream.uri, port: upstream.port, counts };
+}
+
+test('1000 MCP probes leave no session, and never have more than one connection', async (t) => {
+  const everything = await startEverything(t);
+  const { uri, port, counts } = await counting(t, everything.uri.replace('mcp+', ''));
+  const { gate } = await setUp(t, [{ name: 'app', uri, health_check: { type: 'mcp', interval: '10ms', timeout: '10s' } }], { workers: 1 });
+  let most = 0;
+  await waitFor('1000 probes', async () => {
+    most = Math.max(most, connectionsTo(port));
+    return await gate.metric('health_probes_total') > 1000;
+  }, { deadline: 60_000 });
+  assert.equal(await gate.metric('endpoints_dead'), 0);
+  assert.equal(await gate.metric('health_transitions_total'), 0);
+  gate.settings.app_service.apps = [{ name: 'app', uri }];
+  gate.writeSettings();
+  gate.signal('SIGHUP');
+  await waitFor('no more probes', async () => await gate.metric('endpoints_probed') === 0);
+  assert.ok(counts.began.size > 990, `${counts.began.size} sessions`);
+  // The one that was under way when the probes ended may be left.
+  assert.ok(counts.began.size - counts.ended.size <= 1, `${counts.began.size} began, ${counts.ended.size} ended`);
+  assert.equal(most, 1);
+});
+
+test('MCP probes ask a modern server for no session', async (t) => {
+  const methods = new Set();
+  const modern = await Upstream.start(async (request, response) => {
+    methods.add(`${request.method} ${JSON.parse(await body(request)).method}`);
+    assert.equal(request.headers['mcp-method'], 'server/discover');
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end('{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{}}}');
+  });
+  t.after(() => modern.stop());
+  const { gate } = await setUp(t, several([modern], { health_check: { type: 'mcp', interval: '50ms' } }), { workers: 1 });
+  await waitFor('probes', async () => await gate.metric('health_probes_total') > 3);
+  assert.equal(await gate.metric('endpoints_dead'), 0);
+  assert.deepEqual([...methods], ['POST server/discover']);
 });
