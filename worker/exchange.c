@@ -326,8 +326,10 @@ bool exchange_review(struct exchange *exchange)
                                   exchange->app->record.name, &session, &description);
     if (reason == AUTH_STORE || (reason == AUTH_OK && !exchange_find_policy(exchange, &session)))
         return false;
-    if (reason == AUTH_OK && policy_set_admits(exchange->policy))
+    if (reason == AUTH_OK && policy_set_admits(exchange->policy)) {
+        exchange_reading_review(exchange);
         return true;
+    }
     if (reason == AUTH_OK)
         description = "your roles do not open this app any more";
     /* A stream that has not begun yet ends as soon as it does. */
