@@ -128,6 +128,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
                         NULL);
     } else if (exchange->app->record.transport != APP_MCP_HTTP &&
                !policy_set_admits(exchange->policy)) {
+        worker_count(exchange->worker, COUNT_POLICY_REFUSED);
         exchange_refuse(exchange, 403, "your roles do not open this app", 0, NULL);
     } else if (exchange->app->record.transport == APP_DEBUG) {
         exchange_debug(exchange, &attempt->session);
