@@ -54,8 +54,8 @@ const message = (method, params = {}, id = 7) => JSON.stringify({ jsonrpc: '2.0'
 function serving(answer) {
   return async (incoming, response, seen) => {
     seen.body = await body(incoming);
-    const { text, type = 'application/json', headers = {}, step } = await answer(seen);
-    response.writeHead(200, { 'content-type': type, ...headers });
+    const { text, type = 'application/json', headers = {}, step, status = 200 } = await answer(seen);
+    response.writeHead(status, { 'content-type': type, ...headers });
     const all = Buffer.from(text);
     response.socket.setNoDelay(true);
     for (let at = 0; step && at < all.length; at += step) {
@@ -255,6 +255,13 @@ test('lists that cannot be judged are errors', async (t) => {
     const answer = await post(url, tokens.three, { body: message('tools/call', { name: 'echo' }) });
     assert.equal(answer.text, how.text);
   });
+  await t.test('what accepts a message is not read', async () => {
+    how = { text: 'Accepted', status: 202 };
+    const answer = await post(url, tokens.three, { body: '{"jsonrpc":"2.0","id":3,"result":{}}' });
+    assert.deepEqual([answer.status, answer.text], [202, 'Accepted']);
+    how = { text: '', step: 1 };
+    assert.deepEqual((await post(url, tokens.three, { body: '{"jsonrpc":"2.0","id":3,"result":{}}' })).status, 200);
+  });
   await t.test('and the log says why', () => assert.match(gate.log, /answer_refused.*a member appears twice/));
 });
 
@@ -419,12 +426,10 @@ test('a stream that is not taken holds the server back', async (t) => {
   const stream = await listen(tokens.some);
   stream.response.stream.pause();
   const event = `data: {"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${'x'.repeat(100_000)}"}}\n\n`;
-  let sent = 0;
   const most = 2000;
-  while (sent < most && stream.upstream.write(event)) sent++;
-  while (sent < most && stream.upstream.writableLength < 4_000_000) {
+  let sent = 0;
+  for (; sent < most && stream.upstream.writableLength < 4_000_000; sent++) {
     stream.upstream.write(event);
-    sent++;
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.ok(sent < most, 'the gate took all of it');
