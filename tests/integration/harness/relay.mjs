@@ -1,9 +1,9 @@
-// TCP on loopback, passed on as it comes, until a test cuts it.
+// TCP on loopback, passed on as it comes, until a test shuts it.
 
 import { connect, createServer } from 'node:net';
 
 export class Relay {
-  // To `port` of 127.0.0.1; it may be given later, before the first connection.
+  // To `port` of 127.0.0.1, which may be set later: relay.to.
   static async start(t, port) {
     const relay = new Relay();
     relay.to = port;
@@ -19,6 +19,10 @@ export class Relay {
   }
 
   pass(socket) {
+    if (this.isShut) {
+      socket.resetAndDestroy();
+      return;
+    }
     const other = connect({ port: this.to, host: '127.0.0.1', noDelay: true });
     for (const [from, to] of [[socket, other], [other, socket]]) {
       this.sockets.add(from);
@@ -31,13 +35,18 @@ export class Relay {
     }
   }
 
-  // Resets every connection, both ways.
-  cut() {
+  // Resets every connection, both ways, and each new one until open().
+  shut() {
+    this.isShut = true;
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  open() {
+    this.isShut = false;
+  }
+
   async stop() {
-    this.cut();
+    this.shut();
     await new Promise((resolve) => this.server.close(resolve));
   }
 }

@@ -7,12 +7,11 @@
 // says by itself. harness/mcp.mjs makes them.
 
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResultSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { makeClient } from './mcp.mjs';
-import { patience, waitFor } from './wait.mjs';
+import { waitFor } from './wait.mjs';
 
 const requestSchemas = {
   'sampling/createMessage': CreateMessageRequestSchema,
@@ -66,9 +65,10 @@ export class Normaliser {
 }
 
 class Scenario {
-  constructor(t, subject) {
+  constructor(t, subject, server) {
     this.t = t;
     this.subject = subject;
+    this.server = subject.deaf ? { tasks: server.tasks } : server;
     this.v1 = subject.kind === 'v1';
     this.normaliser = new Normaliser();
     this.record = [];
@@ -123,6 +123,11 @@ class Scenario {
   // The server says nothing by itself in this era, but where it is asked to.
   get modern() {
     return !this.v1 && this.client.getNegotiatedProtocolVersion() === '2026-07-28';
+  }
+
+  // The last progress comes with the result, and the SDK drops it when a pipe brings both at once.
+  sure(progress) {
+    return this.subject.stdio || this.server.piped ? progress.filter((event) => event.progress < event.total) : progress;
   }
 
   request(method, params) {
@@ -188,8 +193,7 @@ async function longCalls(scenario) {
   await scenario.step('progress', async () => ({
     result: await scenario.call('trigger-long-running-operation', { duration: 0.2, steps: 4 },
       { onprogress: (event) => progress.push(event) }),
-    // The last one comes with the result, and the SDK drops it when a pipe brings both at once.
-    progress: scenario.subject.stdio ? progress.filter((event) => event.progress < 4) : progress,
+    progress: scenario.sure(progress),
   }));
   await scenario.step('cancellation', async () => {
     const controller = new AbortController();
@@ -287,10 +291,9 @@ async function tasks(scenario) {
 }
 
 // A full life. `server`: { asks: it sends requests of its own, tells: it sends notifications of its
-// own, tasks: it knows tasks }.
+// own, tasks: it knows tasks, piped: there is a pipe within it }.
 export async function recordScenario(t, subject, server) {
-  const scenario = new Scenario(t, subject);
-  scenario.server = subject.deaf ? { tasks: server.tasks } : server;
+  const scenario = new Scenario(t, subject, server);
   if (await connect(scenario)) {
     for (const part of [tools, longCalls, questions, resources, prompts, logging]) await part(scenario);
     if (server.tasks) await tasks(scenario);
@@ -300,28 +303,27 @@ export async function recordScenario(t, subject, server) {
   return scenario.record;
 }
 
-// A call during which connections are cut, again and again until its result has come by resumption
-// (Last-Event-ID). `cut()` cuts what is open now.
-export async function recordResumption(t, subject, cut) {
-  const scenario = new Scenario(t, subject);
+const cutCall = { name: 'trigger-long-running-operation', arguments: { duration: 0.3, steps: 6 } };
+
+// A call whose stream is cut after its first event, and whose other events and result come by
+// resumption (Last-Event-ID). `relay`: what the subject connects through. `other`: a client of the
+// same server that does not; when its call, begun later, is over, so is the one whose stream was
+// cut: all of it is stored, and none of it was sent. `server`: as for recordScenario.
+export async function recordResumption(t, subject, server, relay, other) {
+  const scenario = new Scenario(t, subject, server);
   await scenario.open({ capabilities: {} });
   const progress = [];
-  let over = false;
-  const called = scenario.step('a call whose stream is cut', async () => ({
-    result: await scenario.call('trigger-long-running-operation', { duration: 0.6, steps: 6 }, {
-      onprogress: (event) => progress.push(event.progress),
-    }).finally(() => (over = true)),
-    progress,
-  }));
-  await waitFor('progress', () => progress.length > 0 || over);
-  assert.ok(!over, 'the call was over before its stream could be cut');
-  let cuts = 0;
-  // The rest is stored while nobody listens; each new stream brings what is stored by then.
-  while (!over && cuts < 40) {
-    cut();
-    cuts++;
-    await Promise.race([called, delay(300 * patience)]);
-  }
+  const called = scenario.step('a call whose stream is cut', async () => {
+    const onprogress = (event) => {
+      progress.push(event);
+      if (progress.length === 1) relay.shut();
+    };
+    return { result: await scenario.call(cutCall.name, cutCall.arguments, { onprogress }), progress: scenario.sure(progress) };
+  });
+  await waitFor('the cut', () => relay.isShut);
+  await other.callTool(cutCall);
+  assert.ok(progress.length < 6, 'the call was over before its stream could be cut');
+  relay.open();
   await called;
   await scenario.client.close();
   return scenario.record;
