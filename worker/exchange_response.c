@@ -222,6 +222,7 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
     }
     exchange_frame(exchange, response);
     forward.body = exchange->client_body;
+    forward.body_room = rest.size;
     forward.close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
     if (exchange->method == HTTP_HEAD)
         forward.body = response->body;
