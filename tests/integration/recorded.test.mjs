@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
 import { Issuer } from './harness/issuer.mjs';
-import { connectClient, inspector, overHttp, overMcpRemote, overSupergateway, startEverything, startMcpProxy } from './harness/mcp.mjs';
+import { connectClient, inspector, noResumption, overHttp, overMcpRemote, overSupergateway, startEverything, startMcpProxy } from './harness/mcp.mjs';
 import { Relay } from './harness/relay.mjs';
 import { Normaliser, assertSame, recordResumption, recordScenario } from './harness/scenario.mjs';
 
@@ -22,7 +22,7 @@ const everything = { asks: true, tells: true, tasks: true };
 const proxy = { tells: true, piped: true };
 
 const clients = {
-  'SDK v1': (t, url, options) => overHttp('v1', url, options),
+  'SDK v1': (t, url, options) => overHttp('v1', url, { ...options, ...noResumption }),
   'SDK v2, legacy': (t, url, options) => overHttp('legacy', url, options),
   'SDK v2, auto': (t, url, options) => overHttp('auto', url, options),
   'SDK v2, modern': (t, url, options) => overHttp('modern', url, options),
@@ -52,7 +52,7 @@ test('server-everything', async (t) => {
 test('mcp-proxy', async (t) => {
   const server = await startMcpProxy(t);
   // Its clients share one server, where the first one leaves a resource behind.
-  await recordScenario(t, overHttp('v1', direct(server)), proxy);
+  await recordScenario(t, overHttp('v1', direct(server), noResumption), proxy);
   await compare(t, server, proxy);
 });
 

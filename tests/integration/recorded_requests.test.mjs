@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
 import { Issuer } from './harness/issuer.mjs';
-import { overHttp, startEverything, startMcpProxy } from './harness/mcp.mjs';
+import { noResumption, overHttp, startEverything, startMcpProxy } from './harness/mcp.mjs';
 import { Recorder } from './harness/recorder.mjs';
 import { Normaliser, recordScenario } from './harness/scenario.mjs';
 
@@ -45,9 +45,9 @@ async function compare(t, server, kind, facts) {
   });
   const url = gate.url('app');
   const token = await issuer.token(url);
-  await recordScenario(t, overHttp(kind, `${recorder.origin}/mcp`, { token }), facts);
+  await recordScenario(t, overHttp(kind, `${recorder.origin}/mcp`, { ...noResumption, token }), facts);
   const sent = comparable(recorder.take());
-  await recordScenario(t, overHttp(kind, url, { token }), facts);
+  await recordScenario(t, overHttp(kind, url, { ...noResumption, token }), facts);
   const received = comparable(recorder.take());
 
   assert.ok(sent.length > 40, `${sent.length} requests`);

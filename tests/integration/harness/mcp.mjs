@@ -78,6 +78,10 @@ export function overHttp(kind, url, { token, ...options } = {}) {
   return { kind, transport: () => new Transport(new URL(url), { requestInit, ...options }) };
 }
 
+// For a v1 client whose streams may end with an error: a second later it takes them for cut and asks
+// for the rest, and server-everything then sends again what it sent on any stream since.
+export const noResumption = { reconnectionOptions: { initialReconnectionDelay: 1000, maxReconnectionDelay: 1000, reconnectionDelayGrowFactor: 1, maxRetries: 0 } };
+
 // `command` speaks MCP on its standard input and output.
 export function overStdio(kind, command, args, env = {}) {
   const Transport = kind === 'v1' ? StdioV1 : StdioV2;

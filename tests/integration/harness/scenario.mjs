@@ -188,19 +188,13 @@ async function tools(scenario) {
   await scenario.step('a method of no one', () => scenario.request('no/such', {}));
 }
 
-async function longCalls(scenario) {
-  const progress = [];
+async function progress(scenario) {
+  const events = [];
   await scenario.step('progress', async () => ({
     result: await scenario.call('trigger-long-running-operation', { duration: 0.2, steps: 4 },
-      { onprogress: (event) => progress.push(event) }),
-    progress: scenario.sure(progress),
+      { onprogress: (event) => events.push(event) }),
+    progress: scenario.sure(events),
   }));
-  await scenario.step('cancellation', async () => {
-    const controller = new AbortController();
-    await scenario.call('trigger-long-running-operation', { duration: 1, steps: 10 },
-      { signal: controller.signal, onprogress: () => controller.abort('enough') });
-  });
-  await scenario.step('ping after it', () => scenario.client.ping());
 }
 
 async function questions(scenario) {
@@ -290,13 +284,24 @@ async function tasks(scenario) {
   for (const entry of scenario.record.slice(-4)) entry.heard = entry.heard.filter(({ notification }) => notification !== 'notifications/tasks/status');
 }
 
+// The last: its stream ends without a result, which a client may take for a cut.
+async function cancellation(scenario) {
+  await scenario.step('cancellation', async () => {
+    const controller = new AbortController();
+    await scenario.call('trigger-long-running-operation', { duration: 1, steps: 10 },
+      { signal: controller.signal, onprogress: () => controller.abort('enough') });
+  });
+  await scenario.step('ping after it', () => scenario.client.ping());
+}
+
 // A full life. `server`: { asks: it sends requests of its own, tells: it sends notifications of its
 // own, tasks: it knows tasks, piped: there is a pipe within it }.
 export async function recordScenario(t, subject, server) {
   const scenario = new Scenario(t, subject, server);
   if (await connect(scenario)) {
-    for (const part of [tools, longCalls, questions, resources, prompts, logging]) await part(scenario);
+    for (const part of [tools, progress, questions, resources, prompts, logging]) await part(scenario);
     if (server.tasks) await tasks(scenario);
+    await cancellation(scenario);
     await scenario.step('the end', () => scenario.transport.terminateSession?.());
     await scenario.client.close();
   }
