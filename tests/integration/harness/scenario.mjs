@@ -64,7 +64,7 @@ export class Normaliser {
   }
 }
 
-class Scenario {
+export class Scenario {
   constructor(t, subject, server) {
     this.t = t;
     this.subject = subject;
@@ -140,7 +140,7 @@ function isListChanged(message) {
 }
 
 // The pages of a list, as they came.
-async function pages(list) {
+export async function pages(list) {
   const all = [];
   let cursor;
   do {
