@@ -55,25 +55,6 @@ void buffer_commit(struct buffer *buffer, size_t size)
     buffer->end += size < room ? size : room;
 }
 
-int buffer_append(struct buffer *buffer, const void *data, size_t size)
-{
-    int error;
-
-    if (size == 0)
-        return 0;
-    error = buffer_reserve(buffer, size);
-    if (error != 0)
-        return error;
-    memcpy(buffer->memory + buffer->end, data, size);
-    buffer->end += size;
-    return 0;
-}
-
-int buffer_append_slice(struct buffer *buffer, struct slice data)
-{
-    return buffer_append(buffer, data.data, data.size);
-}
-
 int buffer_append_text(struct buffer *buffer, const char *text)
 {
     return buffer_append(buffer, text, strlen(text));

@@ -45,8 +45,23 @@ char *buffer_space(struct buffer *buffer, size_t *size);
 void buffer_commit(struct buffer *buffer, size_t size);
 
 /* 0 or -ENOMEM; on an error nothing is appended. */
-int buffer_append(struct buffer *buffer, const void *data, size_t size);
-int buffer_append_slice(struct buffer *buffer, struct slice data);
+static inline int buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    if (size > buffer->capacity - buffer->end) {
+        int error = buffer_reserve(buffer, size);
+
+        if (error != 0)
+            return error;
+    }
+    if (size > 0)
+        memcpy(buffer->memory + buffer->end, data, size);
+    buffer->end += size;
+    return 0;
+}
+static inline int buffer_append_slice(struct buffer *buffer, struct slice data)
+{
+    return buffer_append(buffer, data.data, data.size);
+}
 int buffer_append_text(struct buffer *buffer, const char *text);
 int buffer_append_number(struct buffer *buffer, uint64_t number); /* in decimal */
 int buffer_append_format(struct buffer *buffer, const char *format, ...)

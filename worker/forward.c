@@ -132,15 +132,19 @@ static bool forward_is_ours(enum http_field field)
 static bool forward_drops(const struct forward_request *forward, const struct http_header *header)
 {
     char room[FORWARD_NAME_MAX];
-    struct slice name = forward_dashes(header->name, room);
+    struct slice name = header->name;
     enum http_field field = header->field;
 
+    /* No known name has a '_'. */
+    if (field == HTTP_OTHER)
+        name = forward_dashes(name, room);
     if (name.data == room)
         field = http_field_of(name);
     /* A server that knows no such revision must not take it for a request of some session. */
     if (forward->sessionless && (field == HTTP_MCP_SESSION_ID || field == HTTP_LAST_EVENT_ID))
         return true;
-    return forward_is_hop(field) || forward_is_ours(field) || forward_has_prefix(name, "proxy-") ||
+    return forward_is_hop(field) || forward_is_ours(field) ||
+           ((name.data[0] | 0x20) == 'p' && forward_has_prefix(name, "proxy-")) ||
            forward_rule(forward->app, name) != NULL;
 }
 

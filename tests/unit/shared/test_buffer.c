@@ -1,8 +1,11 @@
 #include "shared/buffer.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 static void test_numbers(void **state)
 {
