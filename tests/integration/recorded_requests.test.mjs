@@ -46,7 +46,8 @@ async function compare(t, server, kind, facts) {
   const url = gate.url('app');
   const token = await issuer.token(url);
   await recordScenario(t, overHttp(kind, `${recorder.origin}/mcp`, { ...noResumption, token }), facts);
-  const sent = comparable(recorder.take());
+  // A method that nobody knows is answered by the gate.
+  const sent = comparable(recorder.take()).filter(({ body }) => !body.includes('"method":"no/such"'));
   await recordScenario(t, overHttp(kind, url, { ...noResumption, token }), facts);
   const received = comparable(recorder.take());
 

@@ -31,7 +31,8 @@ const answers = {
     : { action: 'accept', content: { name: 'Ann "the \u{1F510}" Öl', check: true, integer: 42, email: 'ann@example.com' } }),
 };
 
-// Takes out what chance and the clock decide: ids in the order of their first appearance.
+// Takes out what chance and the clock decide: ids in the order of their first appearance. And the
+// order of members in an error that the gate answers itself, where a client shows its bytes.
 export class Normaliser {
   constructor() {
     this.ids = new Map();
@@ -43,6 +44,7 @@ export class Normaliser {
       .replace(/\b[0-9a-f]{32}\b/g, (id) => this.id(id))
       .replace(/\b\d{1,2}:\d{2}:\d{2}(?:\u202f| )[AP]M\b/g, '<time>')
       .replace(/\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z\b/g, '<date>')
+      .replace(/\{"jsonrpc":"2\.0","error":(\{[^{}]*\}),"id":(\d+)\}/g, '{"jsonrpc":"2.0","id":$2,"error":$1}')
       .replace(/\bhttps?:\/\/127\.0\.0\.1:\d+\/(?:mcp\/apps\/[a-z-]+|mcp)\b/g, '<url>');
   }
 
