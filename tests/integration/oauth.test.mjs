@@ -11,6 +11,7 @@ import { Gateway, makeCertificate } from './harness/gateway.mjs';
 import { post, request } from './harness/http.mjs';
 import { startDemoServer } from './harness/mcp.mjs';
 import { run } from './harness/process.mjs';
+import { waitFor } from './harness/wait.mjs';
 
 const login = (authorization, jwt) => ({
   version: 'v1', kind: 'app_auth_config', metadata: { name: 'login' },
@@ -68,6 +69,32 @@ test('scopes that an app asks for are told, asked for and given', async (t) => {
       const credentials = new Credentials();
       await logIn(t, kind, url, credentials);
       assert.equal(credentials.asked[0].searchParams.get('scope'), 'mcp tools:call');
+      assert.equal(credentials.saved.scope, 'mcp tools:call');
+      const { client, connect } = openClient(t, kind, url, credentials);
+      await connect();
+      assert.ok((await client.listTools()).tools.length > 0);
+    });
+  }
+});
+
+test('a token that lacks a scope is stepped up', async (t) => {
+  const scopes = ['mcp', 'tools:call'];
+  for (const kind of ['v1', 'modern']) {
+    await t.test(`SDK client ${kind}`, async (t) => {
+      const { authorization, gate, url } = await setUp(t, { scopes, jwt: { required_scopes: ['mcp'] } });
+      const credentials = new Credentials();
+      await logIn(t, kind, url, credentials);
+      assert.equal(credentials.saved.scope, 'mcp');
+      gate.writeResource('login.yaml', login(authorization, { jwks_url: `${authorization.issuer}/jwks`, required_scopes: scopes }));
+      const refused = await waitFor('403', async () => {
+        const answer = await post(url, credentials.saved.access_token);
+        return answer.status === 403 && answer;
+      });
+      assert.match(refused.headers['www-authenticate'], /error="insufficient_scope".*scope="mcp tools:call"/);
+      // It was registered for the first scope alone; and v1 would rather refresh, for no more than that.
+      credentials.information = undefined;
+      delete credentials.saved.refresh_token;
+      await logIn(t, kind, url, credentials);
       assert.equal(credentials.saved.scope, 'mcp tools:call');
       const { client, connect } = openClient(t, kind, url, credentials);
       await connect();
