@@ -6,6 +6,7 @@
 #include "worker/forward.h"
 #include "worker/issuer_list.h"
 #include "worker/page.h"
+#include "worker/refusal_log.h"
 
 #include <errno.h>
 
@@ -13,6 +14,7 @@ void exchange_count_status(struct exchange *exchange, unsigned status)
 {
     if (exchange->client->admin)
         return;
+    exchange->audit.status = (uint16_t)status;
     if (status >= 500)
         worker_count(exchange->worker, COUNT_RESPONSES_5XX);
     else if (status >= 400)
@@ -35,6 +37,7 @@ static bool exchange_is_whole(const struct exchange *exchange)
 /* Consumes the request; false when another cannot follow it. */
 static bool exchange_skip_request(struct exchange *exchange)
 {
+    exchange_audit_note(exchange);
     if (!exchange_is_whole(exchange))
         return false;
     if (exchange->in_place)
@@ -55,6 +58,9 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
 
 void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
+    exchange->audit.refused = true;
+    if (exchange->audit.reason == NULL)
+        exchange->audit.reason = error->message;
     error->json_rpc = exchange->mcp;
     if (exchange->rpc.id.size <= EXCHANGE_ID_MAX)
         error->id = exchange_part(exchange, exchange->rpc.id);
@@ -117,8 +123,9 @@ bool exchange_cors(struct exchange *exchange, const char *methods)
     case CORS_NONE:
         return true;
     case CORS_REFUSED:
-        log_info("origin_refused", "client %s: Origin %.*s", exchange->client->address,
-                 (int)origin.size, origin.data);
+        refusal_log(&exchange->worker->refusals, LOG_INFO, "origin_refused",
+                    "client %s: Origin %.*s", exchange->client->address, (int)origin.size,
+                    origin.data);
         exchange_refuse(exchange, 403, "this origin is not allowed here", 0, NULL);
         return false;
     case CORS_ALLOWED:
