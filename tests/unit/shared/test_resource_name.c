@@ -37,6 +37,8 @@ static void test_plain(void **state)
         "a%2",
         "a%zz",
         "a/..#b",
+        " a:b",
+        "a:b ",
     };
 
     (void)state;
