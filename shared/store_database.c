@@ -17,6 +17,7 @@ static const struct {
     [STORE_SESSIONS_BY_USER] = {"sessions_by_user", {false, true}},
     [STORE_SESSIONS_BY_EXPIRY] = {"sessions_by_expiry", {false, true}},
     [STORE_MCP_SESSIONS] = {"mcp_sessions", {false, true}},
+    [STORE_MCP_TASKS] = {"mcp_tasks", {false, true}},
 };
 
 const char *store_database_name(enum store_database database)

@@ -12,6 +12,15 @@ static void write_free(struct mcp_session_write *write)
     free(write);
 }
 
+static void write_enqueue(struct mcp_sessions *sessions, struct mcp_session_write *write,
+                          const struct store_key *key)
+{
+    write->now = clock_wall_seconds();
+    write->key = *key;
+    write->next = sessions->writes;
+    sessions->writes = write;
+}
+
 struct mcp_session_write *mcp_sessions_queue(struct mcp_sessions *sessions,
                                              enum mcp_session_change change,
                                              const struct store_key *key,
@@ -26,28 +35,58 @@ struct mcp_session_write *mcp_sessions_queue(struct mcp_sessions *sessions,
         return NULL;
     }
     write->change = change;
-    write->now = clock_wall_seconds();
-    write->key = *key;
-    write->next = sessions->writes;
-    sessions->writes = write;
+    write_enqueue(sessions, write, key);
+    return write;
+}
+
+struct mcp_session_write *mcp_sessions_queue_task(struct mcp_sessions *sessions,
+                                                  const struct store_key *key,
+                                                  const struct mcp_task_record *record)
+{
+    struct mcp_session_write *write = calloc(1, sizeof(*write));
+
+    if (write == NULL)
+        return NULL;
+    if (record != NULL && mcp_task_record_encode(record, &write->record) != 0) {
+        write_free(write);
+        return NULL;
+    }
+    write->change = record != NULL ? MCP_TASK_PUT : MCP_TASK_TOUCH;
+    write_enqueue(sessions, write, key);
     return write;
 }
 
 /* An error that ends the transaction; that of this write alone stands in write->error. */
+static int write_put(struct mcp_sessions *sessions, struct mcp_session_write *write)
+{
+    struct slice bytes = buffer_slice(&write->record);
+    struct mcp_session_record session;
+    struct mcp_task_record task;
+    int error = 0;
+
+    if (write->change == MCP_TASK_PUT) {
+        error = mcp_task_record_decode(bytes, &task);
+        if (error == 0)
+            error = mcp_task_put(sessions->store, &write->key, &task);
+    } else {
+        error = mcp_session_record_decode(bytes, &session);
+        if (error == 0)
+            error = mcp_session_put(sessions->store, &write->key, &session, sessions->idle);
+    }
+    if (error != -EEXIST && error != -EBADMSG)
+        return error;
+    write->error = error;
+    return 0;
+}
+
 static int write_apply(struct mcp_sessions *sessions, struct mcp_session_write *write)
 {
-    struct mcp_session_record record;
-    int error;
-
     switch (write->change) {
     case MCP_SESSION_PUT:
-        error = mcp_session_record_decode(buffer_slice(&write->record), &record);
-        if (error == 0)
-            error = mcp_session_put(sessions->store, &write->key, &record, sessions->idle);
-        if (error != -EEXIST && error != -EBADMSG)
-            return error;
-        write->error = error;
-        return 0;
+    case MCP_TASK_PUT:
+        return write_put(sessions, write);
+    case MCP_TASK_TOUCH:
+        return mcp_task_touch(sessions->store, &write->key, write->now);
     case MCP_SESSION_TOUCH:
         return mcp_session_touch(sessions->store, &write->key, write->now);
     case MCP_SESSION_DELETE:
