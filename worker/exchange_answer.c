@@ -20,21 +20,24 @@ void exchange_count_status(struct exchange *exchange, unsigned status)
         worker_count(exchange->worker, COUNT_RESPONSES_2XX);
 }
 
-/* Consumes the request when all of it is here: only then can another follow it. */
-static bool exchange_skip_request(struct exchange *exchange)
+/* Whether all of the request is here: only then can another follow it. */
+static bool exchange_is_whole(const struct exchange *exchange)
 {
-    uint64_t size = exchange->head_size;
-
     if (!exchange->in_place)
         return exchange->state != EXCHANGE_BODY;
     if (exchange->request_body == HTTP_BODY_CHUNKED)
         return false;
-    if (exchange->request_body == HTTP_BODY_LENGTH) {
-        if (exchange->body_size > buffer_size(&exchange->client->in) - exchange->head_size)
-            return false;
-        size += exchange->body_size;
-    }
-    buffer_consume(&exchange->client->in, size);
+    return exchange->request_body != HTTP_BODY_LENGTH ||
+           exchange->body_size <= buffer_size(&exchange->client->in) - exchange->head_size;
+}
+
+/* Consumes the request; false when another cannot follow it. */
+static bool exchange_skip_request(struct exchange *exchange)
+{
+    if (!exchange_is_whole(exchange))
+        return false;
+    if (exchange->in_place)
+        buffer_consume(&exchange->client->in, exchange->head_size + (size_t)exchange->body_size);
     exchange->in_place = false;
     return true;
 }
@@ -51,17 +54,17 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
 
 void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
-    bool can_follow = exchange_skip_request(exchange);
-
     error->json_rpc = exchange->mcp;
-    error->id = slice_make(exchange->rpc_id, exchange->rpc_id_size);
+    error->id = exchange_part(exchange, exchange->rpc.id);
     error->cors = exchange_origin(exchange);
     error->head_only = exchange->method == HTTP_HEAD;
-    error->close = !can_follow || !exchange->keep_alive || exchange->worker->draining;
+    error->close =
+        !exchange_is_whole(exchange) || !exchange->keep_alive || exchange->worker->draining;
     if (reply_error(&exchange->client->out, error) != 0) {
         client_close(exchange->client);
         return;
     }
+    exchange_skip_request(exchange);
     exchange_answered(exchange, error->status, error->close);
 }
 

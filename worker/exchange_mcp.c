@@ -54,6 +54,33 @@ static void exchange_mcp_refuse(struct exchange *exchange, const struct mcp_gate
     buffer_free(&data);
 }
 
+/* Where a part of the body stands; bodies are below 4 GiB (settings' body_size). */
+static struct exchange_span exchange_mcp_span(struct slice body, struct slice part)
+{
+    if (part.size == 0)
+        return (struct exchange_span){0};
+    return (struct exchange_span){(uint32_t)(part.data - body.data), (uint32_t)part.size};
+}
+
+/* What the response's readers and the records need of the request. */
+static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *gate)
+{
+    const struct json_value *target = mcp_gate_target(&gate->message);
+    struct exchange_rpc *rpc = &exchange->rpc;
+
+    rpc->batch = gate->batch;
+    rpc->refusal = gate->reason;
+    exchange->version = exchange_mcp_span(gate->body, gate->version);
+    if (gate->batch)
+        return;
+    rpc->method = gate->message.known;
+    rpc->name = exchange_mcp_span(gate->body, gate->message.method.text);
+    if (gate->id.size <= EXCHANGE_ID_MAX)
+        rpc->id = exchange_mcp_span(gate->body, gate->id);
+    if (target != NULL)
+        rpc->target = exchange_mcp_span(gate->body, target->text);
+}
+
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
 {
     struct mcp_gate gate = {.request = &exchange->worker->request,
@@ -62,14 +89,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
     bool admitted = mcp_gate_admits(&gate);
 
     exchange->mcp_modern = gate.revision == MCP_2026_07_28;
-    if (gate.id.size > 0 && gate.id.size <= sizeof(exchange->rpc_id)) {
-        memcpy(exchange->rpc_id, gate.id.data, gate.id.size);
-        exchange->rpc_id_size = gate.id.size;
-    }
-    if (gate.version.size > 0) {
-        exchange->version_at = (size_t)(gate.version.data - body.data);
-        exchange->version_size = gate.version.size;
-    }
+    exchange_mcp_note(exchange, &gate);
     if (!admitted)
         exchange_mcp_refuse(exchange, &gate);
     return admitted;
@@ -229,7 +249,6 @@ static bool exchange_mcp_hold(struct exchange *exchange, struct slice data,
 static bool exchange_mcp_record(struct exchange *exchange, struct slice data, struct slice id)
 {
     const struct upstream_target *target = &exchange->upstream->target;
-    struct slice version = slice_make(NULL, 0);
     struct session_record caller;
     struct mcp_session_record record;
     struct store_key key;
@@ -242,16 +261,13 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
         exchange_refuse(exchange, 503, "the caller's session is over", EXCHANGE_RETRY_AFTER, NULL);
         return false;
     }
-    if (exchange->version_size > 0)
-        version =
-            slice_make(exchange_body(exchange).data + exchange->version_at, exchange->version_size);
     record = (struct mcp_session_record){.id = id,
                                          .issuer = caller.issuer,
                                          .subject = caller.subject,
                                          .user = caller.user,
                                          .address = slice_from(target->address),
                                          .port = target->port,
-                                         .version = version,
+                                         .version = exchange_part(exchange, exchange->version),
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
@@ -303,8 +319,19 @@ void exchange_mcp_touch(struct exchange *exchange)
     exchange->use->used = now;
 }
 
+void exchange_mcp_forget(struct exchange *exchange)
+{
+    struct exchange_rpc *rpc = &exchange->rpc;
+
+    rpc->name = rpc->id = rpc->target = exchange->version = (struct exchange_span){0};
+    free(rpc->lists);
+    rpc->lists = NULL;
+    rpc->list_count = 0;
+}
+
 void exchange_mcp_dispose(struct exchange *exchange)
 {
+    exchange_mcp_forget(exchange);
     if (exchange->write != NULL)
         exchange->write->done = NULL;
     exchange->write = NULL;

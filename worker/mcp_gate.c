@@ -54,8 +54,7 @@ static bool gate_media(struct mcp_gate *gate)
     return true;
 }
 
-/* What the method acts on: JSON_INVALID when params do not say it; NULL when it acts on nothing. */
-static const struct json_value *gate_target(const struct mcp_message *message)
+const struct json_value *mcp_gate_target(const struct mcp_message *message)
 {
     static const struct json_value unknown = {.kind = JSON_INVALID};
 
@@ -74,6 +73,7 @@ static const struct json_value *gate_target(const struct mcp_message *message)
         if (json_string_is(&message->ref_type, slice_from("ref/resource")))
             return &message->ref_uri;
         return &unknown;
+    case MCP_TARGET_LISTEN:
     case MCP_TARGET_NONE:
         break;
     }
@@ -94,7 +94,7 @@ static bool gate_headers(struct mcp_gate *gate, const struct mcp_message *messag
         return true;
     if (name == NULL)
         return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Name is missing");
-    if (!mcp_header_is(name->value, gate_target(message)))
+    if (!mcp_header_is(name->value, mcp_gate_target(message)))
         return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Name is not what the body names");
     return true;
 }
@@ -127,7 +127,7 @@ static bool gate_modern(struct mcp_gate *gate, const struct mcp_message *message
 
 static bool gate_message(struct mcp_gate *gate, const struct mcp_message *message)
 {
-    const struct json_value *target = gate_target(message);
+    const struct json_value *target = mcp_gate_target(message);
 
     if (gate->revision == MCP_VERSION_UNKNOWN)
         return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
@@ -142,32 +142,40 @@ static bool gate_message(struct mcp_gate *gate, const struct mcp_message *messag
     return true;
 }
 
+/* The answer needs its id, and the session that it may begin needs its version. */
+static bool gate_note(struct mcp_gate *gate)
+{
+    const struct mcp_message *message = &gate->message;
+
+    if (!gate->batch && message->kind == MCP_REQUEST)
+        gate->id = message->id;
+    if (message->known == NULL || !message->known->initialize)
+        return true;
+    /* 2025-03-26, basic/lifecycle: never part of a batch. */
+    if (gate->batch)
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "initialize stands alone");
+    gate->initialize = true;
+    if (message->protocol_version.kind == JSON_STRING)
+        gate->version = slice_make(message->protocol_version.text.data + 1,
+                                   message->protocol_version.text.size - 2);
+    return true;
+}
+
 static bool gate_body(struct mcp_gate *gate)
 {
     bool batches = gate->revision == MCP_2025_03_26 ||
                    (gate->revision == MCP_VERSION_NONE && gate->batch_session);
-    struct mcp_message message;
     struct mcp_reader reader;
     int next;
 
     mcp_reader_begin(&reader, gate->body, batches);
-    while ((next = mcp_reader_next(&reader, &message)) != 0) {
-        bool single = !reader.batch;
+    gate->batch = reader.batch;
+    while ((next = mcp_reader_next(&reader, &gate->message)) != 0) {
+        bool noted = gate_note(gate);
 
-        if (single && message.kind == MCP_REQUEST)
-            gate->id = message.id;
         if (next < 0)
             return gate_refuse(gate, 400, reader.code, reader.reason);
-        if (message.known != NULL && message.known->initialize) {
-            /* 2025-03-26, basic/lifecycle: never part of a batch. */
-            if (!single)
-                return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "initialize stands alone");
-            gate->initialize = true;
-            if (message.protocol_version.kind == JSON_STRING)
-                gate->version = slice_make(message.protocol_version.text.data + 1,
-                                           message.protocol_version.text.size - 2);
-        }
-        if (!gate_message(gate, &message))
+        if (!noted || !gate_message(gate, &gate->message))
             return false;
     }
     return true;
@@ -181,6 +189,9 @@ bool mcp_gate_admits(struct mcp_gate *gate)
     gate->id = slice_make(NULL, 0);
     gate->version = gate->id;
     gate->initialize = false;
+    gate->batch = false;
+    gate->reason = NULL;
+    gate->message = (struct mcp_message){0};
     if (mcp_header_disguised(request))
         return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "a header is spelled with '_' for '-'");
     if (request->method == HTTP_POST)

@@ -36,16 +36,22 @@ struct mcp_gate {
     bool batch_session; /* the request's MCP session was begun with 2025-03-26 */
     /* result; slices are borrowed from the request and the body */
     enum mcp_revision revision;
-    struct slice id;      /* JSON text of the request's id; empty: none, or not to be told */
-    bool initialize;      /* it asks for an MCP session */
-    struct slice version; /* that it asks for, inside its quotes; empty: none */
-    unsigned status;      /* of the refusal */
-    int code;             /* of the refusal: JSON-RPC's */
-    const char *reason;   /* of the refusal: a literal for the client */
+    bool batch;
+    struct mcp_message message; /* the one message; of a batch: the last that was read */
+    struct slice id;            /* JSON text of the request's id; empty: none, or not to be told */
+    bool initialize;            /* it asks for an MCP session */
+    struct slice version;       /* that it asks for, inside its quotes; empty: none */
+    unsigned status;            /* of the refusal */
+    int code;                   /* of the refusal: JSON-RPC's */
+    const char *reason;         /* of the refusal: a literal for the client; NULL: admitted */
 };
 
 /* True: forward it. */
 bool mcp_gate_admits(struct mcp_gate *gate);
+
+/* What the message acts on: JSON_INVALID when params do not say it; NULL: nothing that has one
+ * name. */
+const struct json_value *mcp_gate_target(const struct mcp_message *message);
 
 /* What MCP-Protocol-Version says. */
 enum mcp_revision mcp_gate_revision(const struct http_request *request);
