@@ -28,6 +28,14 @@ static const char *app_public_addr_check(struct slice host)
     return "must be a host name, not an IP address or anything else";
 }
 
+static const char *app_method_check(struct slice name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] <= 0x20 || name.data[i] >= 0x7f || name.data[i] == '*')
+            return "must be the exact name of a method, without blanks or wildcards";
+    return name.size <= APP_METHOD_NAME_MAX ? NULL : "is longer than 128 bytes";
+}
+
 #define APP(field) .offset = offsetof(struct app_form, field)
 #define LATER "it comes with a later release"
 
@@ -56,8 +64,13 @@ static const char *app_public_addr_check(struct slice host)
         {.path = at "dynamic_labels", .type = SCHEMA_REFUSED, .hint = LATER},                \
         {.path = at "required_apps", .type = SCHEMA_REFUSED, .hint = LATER},                 \
         {.path = at "cors", .type = SCHEMA_REFUSED, .hint = LATER},                          \
+        {.path = at "mcp", .type = SCHEMA_MAPPING},                                          \
+        {.path = at "mcp.command", .type = SCHEMA_REFUSED, .hint = LATER},                   \
+        {.path = at "mcp.args", .type = SCHEMA_REFUSED, .hint = LATER},                      \
+        {.path = at "mcp.run_as_host_user", .type = SCHEMA_REFUSED, .hint = LATER},          \
     {                                                                                        \
-        .path = at "mcp", .type = SCHEMA_REFUSED, .hint = LATER                              \
+        .path = at "mcp.allowed_methods", .type = SCHEMA_STRINGS, APP(methods), .low = 0,    \
+        .high = APP_METHODS_MAX, .check = app_method_check                                   \
     }
 
 /* What names an app, under the mapping `at`. */

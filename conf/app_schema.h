@@ -12,6 +12,7 @@ struct app_form {
     bool insecure_skip_verify;
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
+    const struct yaml_node *methods; /* a string or a list of strings, or NULL */
 };
 
 /* An app's header as {name, value}. */

@@ -113,6 +113,7 @@ static void authenticator_count_reason(struct authenticator *authenticator, enum
         [AUTH_KID] = COUNT_TOKEN_REFUSED_KID,
         [AUTH_SIGNATURE] = COUNT_TOKEN_REFUSED_SIGNATURE,
         [AUTH_CLAIM] = COUNT_TOKEN_REFUSED_CLAIM,
+        [AUTH_SCOPE] = COUNT_TOKEN_REFUSED_CLAIM,
         [AUTH_NO_KEYS] = COUNT_TOKEN_UNAVAILABLE,
         [AUTH_STORE] = COUNTERS,
         [AUTH_REVOKED] = COUNT_TOKEN_REFUSED_REVOKED,
@@ -311,6 +312,7 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
             attempt_store_failed(authenticator, attempt, catalog_error(authenticator->catalog));
     else
         verdict = attempt_refuse(authenticator, attempt, reason, verification.description);
+    attempt->config = reason == AUTH_SCOPE ? &verification.binding->config : NULL;
     verification_free(&verification);
     return verdict;
 }

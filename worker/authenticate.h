@@ -16,7 +16,7 @@
 enum auth_verdict {
     AUTH_PENDING, /* `done` will be called: after the commit, or when a key arrived */
     AUTH_ACCEPTED,
-    AUTH_REFUSED,     /* 401 */
+    AUTH_REFUSED,     /* 401; 403 for AUTH_SCOPE */
     AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
 };
 
@@ -32,6 +32,8 @@ struct auth_attempt {
     enum auth_verdict verdict;
     enum auth_reason reason;
     const char *description; /* for error_description; a literal that tells nothing internal */
+    /* AUTH_SCOPE: whose required scopes the token lacks; borrowed until `done` returns. */
+    const struct auth_config_record *config;
     struct session_id id;
     /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. */
     struct session_record session;

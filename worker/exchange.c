@@ -127,7 +127,10 @@ static void exchange_judged(struct exchange *exchange)
     case AUTH_REFUSED:
         log_info("token_refused", "app %.*s, client %s: %s", (int)attempt->app.size,
                  attempt->app.data, exchange->client->address, attempt->description);
-        exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
+        if (attempt->reason == AUTH_SCOPE)
+            exchange_ask_scopes(exchange, attempt->app, attempt->config, NULL, 0);
+        else
+            exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
         break;
     case AUTH_UNAVAILABLE:
     case AUTH_PENDING:

@@ -151,6 +151,11 @@ void exchange_refuse_method(struct exchange *exchange, const char *allow);
  * `error_code` NULL: no token was sent. */
 void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
                         const char *description);
+/* 403: the token lacks a scope that the operation needs. Names those that the config requires of
+ * every token, and `more`, so that one new token is enough. */
+void exchange_ask_scopes(struct exchange *exchange, struct slice app,
+                         const struct auth_config_record *config, const struct slice *more,
+                         size_t more_count);
 /* An app was not found: true, and 503 was answered, when the store could not be read. */
 bool exchange_store_failed(struct exchange *exchange);
 void exchange_metadata(struct exchange *exchange, struct slice app);

@@ -6,6 +6,8 @@
 #include "worker/forward.h"
 #include "worker/page.h"
 
+#include <errno.h>
+
 enum { EXCHANGE_ISSUERS_MAX = 16 /* that metadata names */ };
 
 void exchange_count_status(struct exchange *exchange, unsigned status)
@@ -145,6 +147,50 @@ void exchange_challenge(struct exchange *exchange, struct slice app, const char 
     }
     error.challenge = buffer_slice(&challenge);
     exchange_error(exchange, &error);
+    buffer_free(&challenge);
+}
+
+/* Appends a scope that is not there yet; scopes are separated by a space (RFC 6749, 3.3). */
+static int exchange_add_scope(struct buffer *scopes, struct slice scope)
+{
+    struct slice rest = buffer_slice(scopes);
+
+    while (rest.size > 0) {
+        const char *space = memchr(rest.data, ' ', rest.size);
+        size_t size = space == NULL ? rest.size : (size_t)(space - rest.data);
+
+        if (slice_equal(slice_make(rest.data, size), scope))
+            return 0;
+        rest = slice_skip(rest, size + 1);
+    }
+    if (buffer_size(scopes) > 0 && buffer_append_text(scopes, " ") != 0)
+        return -ENOMEM;
+    return buffer_append_slice(scopes, scope);
+}
+
+void exchange_ask_scopes(struct exchange *exchange, struct slice app,
+                         const struct auth_config_record *config, const struct slice *more,
+                         size_t more_count)
+{
+    static const char message[] = "the token lacks a scope that is needed here";
+    struct reply_error error = {.status = 403, .message = message};
+    struct buffer scopes = {0};
+    struct buffer challenge = {0};
+    int failure = 0;
+
+    for (size_t i = 0; config != NULL && failure == 0 && i < config->required_scope_count; i++)
+        failure = exchange_add_scope(&scopes, config->required_scopes[i]);
+    for (size_t i = 0; failure == 0 && i < more_count; i++)
+        failure = exchange_add_scope(&scopes, more[i]);
+    if (failure == 0)
+        failure = reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app,
+                                  "insufficient_scope", message, buffer_slice(&scopes));
+    error.challenge = buffer_slice(&challenge);
+    if (failure == 0)
+        exchange_error(exchange, &error);
+    else
+        client_close(exchange->client);
+    buffer_free(&scopes);
     buffer_free(&challenge);
 }
 
