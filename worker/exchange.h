@@ -15,7 +15,7 @@
 #include "worker/client.h"
 #include "worker/deadline.h"
 #include "worker/http_chunk.h"
-#include "worker/mcp_method.h"
+#include "worker/mcp_gate.h"
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
@@ -85,9 +85,8 @@ struct exchange {
     struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
     struct exchange_rpc rpc;         /* of an MCP server's request */
     bool pinned;                     /* to the server that made its MCP session: see start */
-    bool batch_session;              /* that session's revision has batches */
+    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
     bool recorded;                   /* what the response says of an MCP session is on record */
-    struct exchange_span version;    /* protocolVersion of `initialize`, inside its quotes */
     size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */

@@ -70,7 +70,6 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
 
     rpc->batch = gate->batch;
     rpc->refusal = gate->reason;
-    exchange->version = exchange_mcp_span(gate->body, gate->version);
     if (gate->batch)
         return;
     rpc->method = gate->message.known;
@@ -85,7 +84,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
 {
     struct mcp_gate gate = {.request = &exchange->worker->request,
                             .body = body,
-                            .batch_session = exchange->batch_session};
+                            .negotiated = exchange->negotiated};
     bool admitted = mcp_gate_admits(&gate);
 
     exchange->mcp_modern = gate.revision == MCP_2026_07_28;
@@ -151,7 +150,7 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
     }
     if (!exchange_mcp_pin(exchange, record))
         return false;
-    exchange->batch_session = slice_is(record->version, "2025-03-26");
+    exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
         mcp_sessions_queue(sessions, MCP_SESSION_TOUCH, key, NULL);
@@ -267,7 +266,6 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .user = caller.user,
                                          .address = slice_from(target->address),
                                          .port = target->port,
-                                         .version = exchange_part(exchange, exchange->version),
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
@@ -323,7 +321,7 @@ void exchange_mcp_forget(struct exchange *exchange)
 {
     struct exchange_rpc *rpc = &exchange->rpc;
 
-    rpc->name = rpc->id = rpc->target = exchange->version = (struct exchange_span){0};
+    rpc->name = rpc->id = rpc->target = (struct exchange_span){0};
     free(rpc->lists);
     rpc->lists = NULL;
     rpc->list_count = 0;

@@ -13,6 +13,7 @@
 /* Codes of MCP 2026-07-28, of JSON-RPC 2.0, and of what SDK servers answer for a lost session. */
 enum {
     MCP_HEADER_MISMATCH = -32020,
+    MCP_CAPABILITY_MISSING = -32021,
     MCP_VERSION_UNSUPPORTED = -32022,
     MCP_METHOD_NOT_FOUND = -32601,
     MCP_INVALID_PARAMS = -32602,
@@ -33,14 +34,15 @@ struct mcp_gate {
     /* given */
     const struct http_request *request;
     struct slice body;
-    bool batch_session; /* the request's MCP session was begun with 2025-03-26 */
+    /* Of the request's MCP session. MCP_VERSION_NONE: it has none. MCP_VERSION_UNKNOWN: the session
+     * has not said yet. */
+    enum mcp_revision negotiated;
     /* result; slices are borrowed from the request and the body */
     enum mcp_revision revision;
     bool batch;
     struct mcp_message message; /* the one message; of a batch: the last that was read */
     struct slice id;            /* JSON text of the request's id; empty: none, or not to be told */
     bool initialize;            /* it asks for an MCP session */
-    struct slice version;       /* that it asks for, inside its quotes; empty: none */
     unsigned status;            /* of the refusal */
     int code;                   /* of the refusal: JSON-RPC's */
     const char *reason;         /* of the refusal: a literal for the client; NULL: admitted */
@@ -53,6 +55,8 @@ bool mcp_gate_admits(struct mcp_gate *gate);
  * name. */
 const struct json_value *mcp_gate_target(const struct mcp_message *message);
 
+/* The revision of that name. */
+enum mcp_revision mcp_gate_revision_of(struct slice name);
 /* What MCP-Protocol-Version says. */
 enum mcp_revision mcp_gate_revision(const struct http_request *request);
 
