@@ -1,8 +1,8 @@
 /* json_splice.h: JSON text with parts cut out or put in, and every other byte as it was. Pure.
  *
  * For what passes on a document that another wrote and must change a little of it: spans come from
- * json_scan.h, so nothing is rebuilt, and order, white space, numbers and escapes stay the author's.
- * Nothing is copied until the first change. Calls go forward through the text.
+ * json_scan.h, so nothing is rebuilt, and order, white space, numbers and escapes stay the
+ * author's. Nothing is copied until the first change. Calls go forward through the text.
  */
 #ifndef GATEHOUSE_SHARED_JSON_SPLICE_H
 #define GATEHOUSE_SHARED_JSON_SPLICE_H

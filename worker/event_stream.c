@@ -143,8 +143,7 @@ static int stream_join(struct event_stream *stream, struct event *event)
 /* What was scanned is an event: `bytes`. */
 static int stream_give(struct event_stream *stream, struct slice bytes, struct event *out)
 {
-    *out = (struct event){
-        .bytes = bytes, .has_data = stream->data_lines > 0, .skip = stream->skip};
+    *out = (struct event){.bytes = bytes, .has_data = stream->data_lines > 0, .skip = stream->skip};
     if (stream->data_lines == 1)
         out->data = slice_make(bytes.data + stream->data_at, stream->data_size);
     else if (stream->data_lines > 1 && stream_join(stream, out) != 0)
@@ -217,7 +216,8 @@ void event_stream_free(struct event_stream *stream)
 static int event_append_data(struct buffer *out, struct slice data, struct slice line_end)
 {
     do {
-        const char *end = data.data == NULL ? NULL : event_line_end(data.data, data.data + data.size);
+        const char *end =
+            data.data == NULL ? NULL : event_line_end(data.data, data.data + data.size);
         struct slice line = slice_make(data.data, end == NULL ? 0 : (size_t)(end - data.data));
         int error = buffer_append_text(out, "data: ");
 
@@ -248,8 +248,8 @@ int event_replace(struct buffer *out, const struct event *event, struct slice da
         if (event_data_at(rest.data, size) == 0)
             error = buffer_append(out, rest.data, size + end_size);
         else if (!replaced)
-            error = event_append_data(
-                out, data, end_size == 0 ? slice_from("\n") : slice_make(end, end_size));
+            error = event_append_data(out, data,
+                                      end_size == 0 ? slice_from("\n") : slice_make(end, end_size));
         replaced = replaced || event_data_at(rest.data, size) > 0;
         rest = slice_skip(rest, size + end_size);
     }

@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "worker/exchange_reading.h"
 
 #include <stdlib.h>
 
@@ -43,6 +44,7 @@ static void exchange_dispose(struct exchange *exchange)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
     exchange_mcp_dispose(exchange);
+    exchange_reading_stop(exchange);
     free(exchange->cors_origin);
     exchange->cors_origin = NULL;
     if (exchange->attempt != NULL)

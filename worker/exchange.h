@@ -3,7 +3,8 @@
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
  * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
- * server; exchange_response.c relays what comes back. Belongs to one
+ * server; exchange_response.c relays what comes back, which exchange_reading.c reads when somebody
+ * wants to know what it says. Belongs to one
  * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
  * is taken before the token is accepted.
  */
@@ -74,21 +75,22 @@ struct exchange {
     int minor_version;
     bool keep_alive; /* the client wants, and we can, go on after this one */
     bool expect_continue;
-    struct auth_attempt *attempt;    /* owned; NULL once it was judged */
-    struct catalog_app *app;         /* held; NULL until it is known */
-    struct session_id session;       /* once it was accepted */
-    ev_tstamp ends;                  /* wall time at which a stream ends; 0: no such time */
-    const char *end_reason;          /* what its last event says; a literal */
-    char *cors_origin;               /* of a page that may read the answer; owned; NULL: none */
-    bool mcp;                        /* of an MCP server: errors are JSON-RPC's */
-    bool mcp_modern;                 /* of a revision without sessions */
-    struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
-    struct exchange_rpc rpc;         /* of an MCP server's request */
-    bool pinned;                     /* to the server that made its MCP session: see start */
-    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
-    bool recorded;                   /* what the response says of an MCP session is on record */
-    size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
-    enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
+    struct auth_attempt *attempt;  /* owned; NULL once it was judged */
+    struct catalog_app *app;       /* held; NULL until it is known */
+    struct session_id session;     /* once it was accepted */
+    ev_tstamp ends;                /* wall time at which a stream ends; 0: no such time */
+    const char *end_reason;        /* what its last event says; a literal */
+    char *cors_origin;             /* of a page that may read the answer; owned; NULL: none */
+    bool mcp;                      /* of an MCP server: errors are JSON-RPC's */
+    bool mcp_modern;               /* of a revision without sessions */
+    struct policy_set *policy;     /* of the caller at the app, as it is now; held; NULL before */
+    struct exchange_rpc rpc;       /* of an MCP server's request */
+    unsigned looks;                /* of the request: who reads the response; exchange_reading.h */
+    bool pinned;                   /* to the server that made its MCP session: see start */
+    enum mcp_revision negotiated;  /* of that session, as in struct mcp_gate */
+    bool recorded;                 /* what the response says of an MCP session is on record */
+    size_t mcp_id_at, mcp_id_size; /* Mcp-Session-Id, in the head; 0: none */
+    enum exchange_state held_in;   /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
     struct mcp_use *use;             /* of an event stream; owned; NULL: of no session */
     struct deadline deadline;        /* response head, silence, keep-alive, end */
@@ -120,6 +122,7 @@ struct exchange {
     bool upstream_keep;     /* the upstream connection may serve on */
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_reading *reading; /* owned; NULL: the body passes unread */
 };
 
 /* A head of `head_size` bytes stands at the begin of the client's input, and is parsed in
@@ -215,5 +218,11 @@ void exchange_lost(struct exchange *exchange, const char *reason);
 void exchange_stream_late(struct exchange *exchange);
 /* Ends an event stream with a last event that says why: end_reason. */
 void exchange_stream_end(struct exchange *exchange);
+/* Ends it with an error in the place of the request's answer, when the request's id is known. */
+void exchange_stream_fail(struct exchange *exchange, const char *reason);
+/* Appends body bytes in the client's framing. 0 or -ENOMEM. */
+int exchange_append(struct exchange *exchange, struct slice data);
+/* Whether the stream stands between two events: there, another can be put in. */
+bool exchange_between_events(const struct exchange *exchange);
 
 #endif
