@@ -358,26 +358,25 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
 
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
-                                      const char **description)
+                                      struct session_record *session, const char **description)
 {
-    struct session_record session;
     bool locked;
-    int error = session_store_find(authenticator->sessions, id, &session);
+    int error = session_store_find(authenticator->sessions, id, session);
 
-    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session.app, app))) {
+    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session->app, app))) {
         *description = "the session is over";
         return AUTH_EXPIRED;
     }
     if (error != 0)
         return AUTH_STORE;
-    error = catalog_shut_out(authenticator->catalog, id, &session, &locked);
+    error = catalog_shut_out(authenticator->catalog, id, session, &locked);
     if (error == 1) {
         *description = locked ? "access is locked" : "the token was revoked";
         return AUTH_REVOKED;
     }
     if (error != 0)
         return AUTH_STORE;
-    return review_session(authenticator->catalog, &session, clock_wall_seconds(), description);
+    return review_session(authenticator->catalog, session, clock_wall_seconds(), description);
 }
 
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)

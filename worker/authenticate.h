@@ -57,11 +57,12 @@ void authenticator_close(struct authenticator *authenticator);
  * very moment would turn into an acceptance is pending, too, until authenticator_commit. */
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt);
 /* Whether a session that was accepted stands under what is configured and revoked now: for open
- * streams, without their token. AUTH_OK, AUTH_STORE when that cannot be said now, or the reason
- * that ends it, with *description (a literal for the client). */
+ * streams, without their token. AUTH_OK with its record (borrowed as that of an attempt),
+ * AUTH_STORE when that cannot be said now, or the reason that ends it, with *description (a literal
+ * for the client). */
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
-                                      const char **description);
+                                      struct session_record *session, const char **description);
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
 

@@ -59,7 +59,7 @@ struct exchange_rpc {
     const char *refusal;            /* why it was refused: a literal; NULL: it was not */
     enum policy_outcome outcome;    /* of a batch: of the message that decided */
     const struct policy_rule *rule; /* that decided; NULL: none. Borrowed from `policy` */
-    struct slice role;              /* of the rule; borrowed from `policy` */
+    struct slice role, place;       /* of what decided; empty: nothing did. Borrowed likewise */
     struct policy_set *policy;      /* that judged; held; NULL: nothing was judged */
     struct exchange_list *lists;    /* of a batch that asks for lists which the policy narrows */
     size_t list_count;
@@ -154,10 +154,11 @@ void exchange_refuse_method(struct exchange *exchange, const char *allow);
 void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
                         const char *description);
 /* 403: the token lacks a scope that the operation needs. Names those that the config requires of
- * every token, and `more`, so that one new token is enough. */
+ * every token, and those of the decision (NULL: none), so that one new token is enough. `body`: see
+ * reply_error. */
 void exchange_ask_scopes(struct exchange *exchange, struct slice app,
-                         const struct auth_config_record *config, const struct slice *more,
-                         size_t more_count);
+                         const struct auth_config_record *config,
+                         const struct policy_decision *decision, struct slice body);
 /* An app was not found: true, and 503 was answered, when the store could not be read. */
 bool exchange_store_failed(struct exchange *exchange);
 void exchange_metadata(struct exchange *exchange, struct slice app);

@@ -57,7 +57,8 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
 void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
     error->json_rpc = exchange->mcp;
-    error->id = exchange_part(exchange, exchange->rpc.id);
+    if (exchange->rpc.id.size <= EXCHANGE_ID_MAX)
+        error->id = exchange_part(exchange, exchange->rpc.id);
     error->cors = exchange_origin(exchange);
     error->head_only = exchange->method == HTTP_HEAD;
     error->close =
@@ -169,19 +170,19 @@ static int exchange_add_scope(struct buffer *scopes, struct slice scope)
 }
 
 void exchange_ask_scopes(struct exchange *exchange, struct slice app,
-                         const struct auth_config_record *config, const struct slice *more,
-                         size_t more_count)
+                         const struct auth_config_record *config,
+                         const struct policy_decision *decision, struct slice body)
 {
     static const char message[] = "the token lacks a scope that is needed here";
-    struct reply_error error = {.status = 403, .message = message};
+    struct reply_error error = {.status = 403, .message = message, .body = body};
     struct buffer scopes = {0};
     struct buffer challenge = {0};
     int failure = 0;
 
     for (size_t i = 0; config != NULL && failure == 0 && i < config->required_scope_count; i++)
         failure = exchange_add_scope(&scopes, config->required_scopes[i]);
-    for (size_t i = 0; failure == 0 && i < more_count; i++)
-        failure = exchange_add_scope(&scopes, more[i]);
+    for (size_t i = 0; decision != NULL && failure == 0 && i < decision->scope_count; i++)
+        failure = exchange_add_scope(&scopes, decision->scopes[i]);
     if (failure == 0)
         failure = reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app,
                                   "insufficient_scope", message, buffer_slice(&scopes));

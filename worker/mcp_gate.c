@@ -7,9 +7,7 @@ const char mcp_gate_revisions[] =
 
 static bool gate_refuse(struct mcp_gate *gate, unsigned status, int code, const char *reason)
 {
-    gate->status = status;
-    gate->code = code;
-    gate->reason = reason;
+    gate->refusal = (struct mcp_refusal){.status = status, .code = code, .reason = reason};
     return false;
 }
 
@@ -155,12 +153,84 @@ static bool gate_message(struct mcp_gate *gate, const struct mcp_message *messag
     return true;
 }
 
+static bool gate_is_allowed(const struct mcp_gate *gate, const struct json_value *method)
+{
+    for (size_t i = 0; i < gate->method_count; i++)
+        if (json_string_is(method, gate->methods[i]))
+            return true;
+    return false;
+}
+
+/* What we do not know we cannot judge. */
+static bool gate_known(struct mcp_gate *gate)
+{
+    const struct mcp_message *message = &gate->message;
+
+    if (message->kind == MCP_RESPONSE || message->known != NULL ||
+        gate_is_allowed(gate, &message->method))
+        return true;
+    if (message->kind == MCP_NOTIFICATION)
+        return gate_refuse(gate, 403, MCP_INVALID_REQUEST, "this notification is not known here");
+    /* 2026-07-28 wants the status; earlier clients end a session on anything but 200. */
+    return gate_refuse(gate, gate->revision == MCP_2026_07_28 ? 404 : 200, MCP_METHOD_NOT_FOUND,
+                       "Method not found");
+}
+
+/* Only a request can be told no in the way of JSON-RPC. */
+static bool gate_shut(struct mcp_gate *gate)
+{
+    static const char reason[] = "Access denied: your roles do not open this app";
+
+    if (gate->message.kind == MCP_REQUEST)
+        return gate_refuse(gate, 200, MCP_INVALID_PARAMS, reason);
+    return gate_refuse(gate, 403, MCP_INVALID_REQUEST, reason);
+}
+
+/* As a server says it that has no such thing. */
+static bool gate_deny(struct mcp_gate *gate)
+{
+    static const char *const reasons[POLICY_KINDS] = {[POLICY_TOOL] = "Unknown tool",
+                                                      [POLICY_PROMPT] = "Unknown prompt",
+                                                      [POLICY_RESOURCE] = "Resource not found"};
+    struct slice name = gate->ruling.name.text;
+
+    gate_refuse(gate, 200, MCP_INVALID_PARAMS, reasons[gate->ruling.thing]);
+    if (name.size > 2 && name.size <= MCP_GATE_DETAIL_MAX)
+        gate->refusal.detail = slice_make(name.data + 1, name.size - 2);
+    return false;
+}
+
+/* The policy's word on the message. */
+static bool gate_judge(struct mcp_gate *gate)
+{
+    mcp_policy_judge(gate->policy, &gate->message, &gate->ruling);
+    switch (gate->ruling.kind) {
+    case MCP_RULING_PASS:
+        break;
+    case MCP_RULING_SHUT:
+        return gate_shut(gate);
+    case MCP_RULING_DENIED:
+        return gate_deny(gate);
+    case MCP_RULING_SCOPE:
+        return gate_refuse(gate, 403, MCP_INVALID_REQUEST,
+                           "the token lacks a scope that is needed here");
+    case MCP_RULING_UNDECIDED:
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST,
+                           "the arguments can be read in more than one way");
+    case MCP_RULING_FAILED:
+        return gate_refuse(gate, 503, MCP_INTERNAL_ERROR, "the caller's scopes are not known now");
+    }
+    return gate_known(gate);
+}
+
 /* The answer needs its id. */
 static bool gate_note(struct mcp_gate *gate)
 {
     const struct mcp_message *message = &gate->message;
 
-    if (!gate->batch && message->kind == MCP_REQUEST)
+    if (gate->batch && message->kind == MCP_REQUEST)
+        gate->requests++;
+    else if (message->kind == MCP_REQUEST)
         gate->id = message->id;
     /* 2025-03-26, basic/lifecycle, says so of initialize; tasks came when batches had gone. */
     if (gate->batch && message->known != NULL && message->known->alone)
@@ -169,11 +239,30 @@ static bool gate_note(struct mcp_gate *gate)
     return true;
 }
 
+/* A message of a batch was refused: the first such counts, but what a new token would not mend
+ * counts before what it would. False: none of the batch can be answered. */
+static bool gate_keep(const struct mcp_gate *gate, struct mcp_refusal *kept,
+                      struct mcp_ruling *ruling)
+{
+    if (!gate->batch || (gate->refusal.status != 200 && gate->refusal.status != 403))
+        return false;
+    if (kept->status != 0 &&
+        (ruling->kind != MCP_RULING_SCOPE || gate->ruling.kind == MCP_RULING_SCOPE))
+        return true;
+    *kept = gate->refusal;
+    *ruling = gate->ruling;
+    if (gate->message.kind == MCP_REQUEST)
+        kept->id = gate->message.id;
+    return true;
+}
+
 static bool gate_body(struct mcp_gate *gate)
 {
     /* What the server said when the session began counts, whatever a header says later. */
     bool batches = gate->negotiated == MCP_2025_03_26 ||
                    (gate->negotiated == MCP_VERSION_NONE && gate->revision == MCP_2025_03_26);
+    struct mcp_refusal kept = {0};
+    struct mcp_ruling ruling;
     struct mcp_reader reader;
     int next;
 
@@ -184,10 +273,16 @@ static bool gate_body(struct mcp_gate *gate)
 
         if (next < 0)
             return gate_refuse(gate, 400, reader.code, reader.reason);
-        if (!noted || !gate_message(gate, &gate->message))
+        if (noted && gate_message(gate, &gate->message) && gate_judge(gate))
+            continue;
+        if (!gate_keep(gate, &kept, &ruling))
             return false;
     }
-    return true;
+    if (kept.status == 0)
+        return true;
+    gate->refusal = kept;
+    gate->ruling = ruling;
+    return false;
 }
 
 bool mcp_gate_admits(struct mcp_gate *gate)
@@ -198,7 +293,9 @@ bool mcp_gate_admits(struct mcp_gate *gate)
     gate->id = slice_make(NULL, 0);
     gate->initialize = false;
     gate->batch = false;
-    gate->reason = NULL;
+    gate->requests = 0;
+    gate->refusal = (struct mcp_refusal){0};
+    gate->ruling = (struct mcp_ruling){.kind = MCP_RULING_PASS};
     gate->message = (struct mcp_message){0};
     if (mcp_header_disguised(request))
         return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "a header is spelled with '_' for '-'");
@@ -210,5 +307,5 @@ bool mcp_gate_admits(struct mcp_gate *gate)
         return gate_refuse(gate, 405, MCP_INVALID_REQUEST, "this revision has POST alone");
     if (gate->revision == MCP_VERSION_UNKNOWN)
         return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
-    return true;
+    return policy_set_admits(gate->policy->set) || gate_shut(gate);
 }
