@@ -70,6 +70,18 @@ int mcp_session_put(struct store *store, const struct store_key *key,
     return mcp_session_write(store, key, record);
 }
 
+int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version)
+{
+    struct mcp_session_record record;
+    struct slice value;
+    int error = store_get(store, STORE_MCP_SESSIONS, key, &value);
+
+    if (error != 0 || mcp_session_record_decode(value, &record) != 0)
+        return error == -ENOENT ? 0 : error;
+    record.version = version;
+    return mcp_session_write(store, key, &record);
+}
+
 int mcp_session_touch(struct store *store, const struct store_key *key, int64_t now)
 {
     struct mcp_session_record record;

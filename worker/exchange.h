@@ -17,6 +17,7 @@
 #include "worker/deadline.h"
 #include "worker/http_chunk.h"
 #include "worker/mcp_gate.h"
+#include "worker/mcp_response.h"
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
@@ -92,8 +93,11 @@ struct exchange {
     size_t mcp_id_at, mcp_id_size; /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;   /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
-    struct mcp_use *use;             /* of an event stream; owned; NULL: of no session */
-    struct deadline deadline;        /* response head, silence, keep-alive, end */
+    struct exchange_task
+        *task;                /* that makes the tasks which the response tells of; owned; or NULL */
+    struct store_key *begun;  /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
+    struct deadline deadline; /* response head, silence, keep-alive, end */
 
     /* The request. While `in_place`, head and body stand at the begin of the client's input. */
     bool in_place;
@@ -193,6 +197,11 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
 /* A response's head was parsed into worker.response, and `data` begins with it: false when the
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
+/* Pins the exchange to that server of the app; false: the app has it no longer. */
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port);
+/* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out);
 /* The request's head goes away, and an event stream begins: remembers its session. */
 void exchange_mcp_stream(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */

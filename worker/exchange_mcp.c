@@ -6,10 +6,15 @@
 #include "shared/json.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
-#include "worker/mcp_gate.h"
+#include "worker/exchange_reading.h"
+#include "worker/exchange_task.h"
+#include "worker/exchange_tool.h"
+#include "worker/mcp_result.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { EXCHANGE_VERSION_MAX = 32 }; /* bytes of a protocol version that is kept: they are dates */
 
 /* The MCP session that an event stream belongs to: open streams keep it alive. */
 struct mcp_use {
@@ -97,6 +102,8 @@ static int exchange_mcp_more(const struct mcp_gate *gate, struct buffer *data, s
 {
     if (gate->refusal.code == MCP_VERSION_UNSUPPORTED)
         return exchange_mcp_versions(gate, data);
+    if (gate->refusal.code == MCP_CAPABILITY_MISSING)
+        return buffer_append_text(data, mcp_gate_capabilities);
     if (gate->requests > 0 && (gate->refusal.status == 200 || gate->refusal.status == 403))
         return exchange_mcp_batch(gate, body);
     return 0;
@@ -210,10 +217,11 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
         exchange_mcp_refuse(exchange, &gate);
         return false;
     }
-    if (exchange_mcp_lists(exchange, &gate))
-        return true;
-    client_close(exchange->client);
-    return false;
+    if (!exchange_mcp_lists(exchange, &gate)) {
+        client_close(exchange->client);
+        return false;
+    }
+    return exchange_tool_admits(exchange, &gate) && exchange_task_admits(exchange, &gate);
 }
 
 /* Alike for a session that never was, that is over, and that is another caller's. */
@@ -237,16 +245,15 @@ static int exchange_mcp_find(struct exchange *exchange, const struct store_key *
     return error;
 }
 
-/* The server that made the session, when the app still has it. */
-static bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_session_record *record)
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port)
 {
     const struct app_record *app = &exchange->app->record;
 
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
-        for (size_t j = 0; endpoint->port == record->port && j < endpoint->address_count; j++) {
-            if (!slice_equal(endpoint->addresses[j], record->address))
+        for (size_t j = 0; endpoint->port == port && j < endpoint->address_count; j++) {
+            if (!slice_equal(endpoint->addresses[j], address))
                 continue;
             exchange->pinned = true;
             exchange->start = (unsigned)i;
@@ -270,7 +277,7 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
                     caller->user.data, (int)record->user.size, record->user.data);
         return false;
     }
-    if (!exchange_mcp_pin(exchange, record))
+    if (!exchange_mcp_pin(exchange, record->address, record->port))
         return false;
     exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
@@ -391,6 +398,13 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
+    exchange->begun = malloc(sizeof(*exchange->begun));
+    if (exchange->begun == NULL) {
+        client_close(exchange->client);
+        return false;
+    }
+    *exchange->begun = key;
+    exchange->looks |= EXCHANGE_LOOKS_VERSION;
     return exchange_mcp_hold(exchange, data, MCP_SESSION_PUT, &key, &record);
 }
 
@@ -413,6 +427,31 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
     if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id))
         return true;
     return exchange_mcp_record(exchange, data, header->value);
+}
+
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out)
+{
+    struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
+    struct mcp_result result;
+    struct json_value value;
+    char version[EXCHANGE_VERSION_MAX];
+    long size;
+    int error;
+
+    (void)out;
+    if (!mcp_result_read(text, &result))
+        return MCP_PASSES;
+    value = mcp_result_version(&result);
+    size = json_string(&value, version, sizeof(version));
+    /* Of a session without a version, nothing is allowed that one would have to allow. */
+    if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
+        return MCP_PASSES;
+    error = mcp_sessions_set_version(sessions, exchange->begun, slice_make(version, (size_t)size));
+    if (error != 0)
+        log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
+                  strerror(-error));
+    return MCP_PASSES;
 }
 
 void exchange_mcp_stream(struct exchange *exchange)
@@ -459,4 +498,7 @@ void exchange_mcp_dispose(struct exchange *exchange)
     exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
+    free(exchange->begun);
+    exchange->begun = NULL;
+    exchange_task_dispose(exchange);
 }

@@ -5,6 +5,9 @@
 const char mcp_gate_revisions[] =
     "[\"2026-07-28\",\"2025-11-25\",\"2025-06-18\",\"2025-03-26\",\"2024-11-05\"]";
 
+const char mcp_gate_capabilities[] =
+    "{\"requiredCapabilities\":{\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}}";
+
 static bool gate_refuse(struct mcp_gate *gate, unsigned status, int code, const char *reason)
 {
     gate->refusal = (struct mcp_refusal){.status = status, .code = code, .reason = reason};

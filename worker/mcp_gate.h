@@ -81,5 +81,7 @@ enum mcp_revision mcp_gate_revision(const struct http_request *request);
 
 /* The revisions that are served, as a JSON array. */
 extern const char mcp_gate_revisions[];
+/* What MCP_CAPABILITY_MISSING tells: the only capability that the gate can miss. */
+extern const char mcp_gate_capabilities[];
 
 #endif

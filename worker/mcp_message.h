@@ -37,7 +37,7 @@ struct mcp_message {
     struct json_value protocol_version; /* of `initialize`; a string */
     struct json_value meta_version;     /* of params._meta; a string */
     bool meta_capabilities;             /* params._meta names an object of them */
-    bool meta_tasks; /* among them the extension io.modelcontextprotocol/tasks */
+    bool meta_tasks;                    /* among them the extension io.modelcontextprotocol/tasks */
 };
 
 struct mcp_reader {

@@ -6,7 +6,7 @@
 #define METHOD(text) .name = {.data = (text), .size = sizeof(text) - 1}
 
 static const struct mcp_method mcp_methods[] = {
-    {METHOD("tools/call"), .target = MCP_TARGET_NAME, .named = true, .judged = true,
+    {METHOD("tools/call"), .target = MCP_TARGET_NAME, .calls = true, .named = true, .judged = true,
      .kind = POLICY_TOOL},
     {METHOD("tools/list"), .lists = true, .kind = POLICY_TOOL},
     {METHOD("initialize"), .initialize = true, .alone = true, .legacy_only = true},
@@ -32,7 +32,7 @@ static const struct mcp_method mcp_methods[] = {
     {METHOD("tasks/update"), .target = MCP_TARGET_TASK, .alone = true, .named = true},
     {METHOD("tasks/cancel"), .target = MCP_TARGET_TASK, .alone = true, .named = true},
     {METHOD("tasks/result"), .target = MCP_TARGET_TASK, .alone = true, .legacy_only = true},
-    {METHOD("tasks/list"), .alone = true, .legacy_only = true},
+    {METHOD("tasks/list"), .task_list = true, .alone = true, .legacy_only = true},
     {METHOD("notifications/cancelled"), .target = MCP_TARGET_REQUEST},
     {METHOD("notifications/progress")},
     {METHOD("notifications/roots/list_changed")},

@@ -12,15 +12,6 @@ static void write_free(struct mcp_session_write *write)
     free(write);
 }
 
-static void write_enqueue(struct mcp_sessions *sessions, struct mcp_session_write *write,
-                          const struct store_key *key)
-{
-    write->now = clock_wall_seconds();
-    write->key = *key;
-    write->next = sessions->writes;
-    sessions->writes = write;
-}
-
 struct mcp_session_write *mcp_sessions_queue(struct mcp_sessions *sessions,
                                              enum mcp_session_change change,
                                              const struct store_key *key,
@@ -35,62 +26,34 @@ struct mcp_session_write *mcp_sessions_queue(struct mcp_sessions *sessions,
         return NULL;
     }
     write->change = change;
-    write_enqueue(sessions, write, key);
-    return write;
-}
-
-struct mcp_session_write *mcp_sessions_queue_task(struct mcp_sessions *sessions,
-                                                  const struct store_key *key,
-                                                  const struct mcp_task_record *record)
-{
-    struct mcp_session_write *write = calloc(1, sizeof(*write));
-
-    if (write == NULL)
-        return NULL;
-    if (record != NULL && mcp_task_record_encode(record, &write->record) != 0) {
-        write_free(write);
-        return NULL;
-    }
-    write->change = record != NULL ? MCP_TASK_PUT : MCP_TASK_TOUCH;
-    write_enqueue(sessions, write, key);
+    write->now = clock_wall_seconds();
+    write->key = *key;
+    write->next = sessions->writes;
+    sessions->writes = write;
     return write;
 }
 
 /* An error that ends the transaction; that of this write alone stands in write->error. */
-static int write_put(struct mcp_sessions *sessions, struct mcp_session_write *write)
-{
-    struct slice bytes = buffer_slice(&write->record);
-    struct mcp_session_record session;
-    struct mcp_task_record task;
-    int error = 0;
-
-    if (write->change == MCP_TASK_PUT) {
-        error = mcp_task_record_decode(bytes, &task);
-        if (error == 0)
-            error = mcp_task_put(sessions->store, &write->key, &task);
-    } else {
-        error = mcp_session_record_decode(bytes, &session);
-        if (error == 0)
-            error = mcp_session_put(sessions->store, &write->key, &session, sessions->idle);
-    }
-    if (error != -EEXIST && error != -EBADMSG)
-        return error;
-    write->error = error;
-    return 0;
-}
-
 static int write_apply(struct mcp_sessions *sessions, struct mcp_session_write *write)
 {
+    struct mcp_session_record record;
+    int error;
+
     switch (write->change) {
     case MCP_SESSION_PUT:
-    case MCP_TASK_PUT:
-        return write_put(sessions, write);
-    case MCP_TASK_TOUCH:
-        return mcp_task_touch(sessions->store, &write->key, write->now);
+        error = mcp_session_record_decode(buffer_slice(&write->record), &record);
+        if (error == 0)
+            error = mcp_session_put(sessions->store, &write->key, &record, sessions->idle);
+        if (error != -EEXIST && error != -EBADMSG)
+            return error;
+        write->error = error;
+        return 0;
     case MCP_SESSION_TOUCH:
         return mcp_session_touch(sessions->store, &write->key, write->now);
     case MCP_SESSION_DELETE:
         return mcp_session_delete(sessions->store, &write->key);
+    case MCP_TASK_TOUCH:
+        return mcp_task_touch(sessions->store, &write->key, write->now);
     }
     return 0;
 }
@@ -110,13 +73,45 @@ static int writes_apply(struct mcp_sessions *sessions, struct mcp_session_write 
     return store_commit(sessions->store);
 }
 
+/* The end of a transaction of one write. */
+static int sessions_finish(struct mcp_sessions *sessions, int error)
+{
+    if (error == 0)
+        error = store_commit(sessions->store);
+    else
+        store_abort(sessions->store);
+    if (error == -EUCLEAN)
+        sessions->error = error;
+    return error;
+}
+
+int mcp_sessions_put_task(struct mcp_sessions *sessions, const struct store_key *key,
+                          const struct mcp_task_record *record)
+{
+    int error = store_write_begin(sessions->store);
+
+    if (error != 0)
+        return error;
+    return sessions_finish(sessions, mcp_task_put(sessions->store, key, record));
+}
+
+int mcp_sessions_set_version(struct mcp_sessions *sessions, const struct store_key *key,
+                             struct slice version)
+{
+    int error = store_write_begin(sessions->store);
+
+    if (error != 0)
+        return error;
+    return sessions_finish(sessions, mcp_session_set_version(sessions->store, key, version));
+}
+
 int mcp_sessions_commit(struct mcp_sessions *sessions)
 {
     struct mcp_session_write *writes = sessions->writes;
     int error;
 
-    if (writes == NULL)
-        return 0;
+    if (writes == NULL || sessions->error != 0)
+        return sessions->error;
     sessions->writes = NULL; /* what `done` queues is the next turn's */
     error = writes_apply(sessions, writes);
     if (error != 0)

@@ -13,6 +13,7 @@
 #include "worker/http_head.h"
 #include "worker/mcp_session.h"
 #include "worker/tls.h"
+#include "worker/tool_table.h"
 
 #include <ev.h>
 
@@ -35,6 +36,7 @@ struct worker {
     struct catalog *catalog;
     struct authenticator *authenticator;
     struct mcp_sessions mcp_sessions; /* what this turn writes of them */
+    struct tool_table *tools;         /* that are known to repeat arguments in headers */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
     struct client *clients;              /* all, newest first */
