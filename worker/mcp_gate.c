@@ -261,9 +261,11 @@ static bool gate_keep(const struct mcp_gate *gate, struct mcp_refusal *kept,
 
 static bool gate_body(struct mcp_gate *gate)
 {
-    /* What the server said when the session began counts, whatever a header says later. */
-    bool batches = gate->negotiated == MCP_2025_03_26 ||
-                   (gate->negotiated == MCP_VERSION_NONE && gate->revision == MCP_2025_03_26);
+    /* What the server said when the session began counts; a header cannot widen it. */
+    bool batches = gate->negotiated == MCP_VERSION_NONE
+                       ? gate->revision == MCP_2025_03_26
+                       : gate->negotiated == MCP_2025_03_26 && (gate->revision == MCP_2025_03_26 ||
+                                                                gate->revision == MCP_VERSION_NONE);
     struct mcp_refusal kept = {0};
     struct mcp_ruling ruling;
     struct mcp_reader reader;
