@@ -4,9 +4,8 @@
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
  * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
  * server; exchange_response.c relays what comes back, which exchange_reading.c reads when somebody
- * wants to know what it says. Belongs to one
- * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
- * is taken before the token is accepted.
+ * wants to know what it says. Belongs to one client; ends itself, and tells the client so
+ * (client_finished), or is aborted by it. No body byte is taken before the token is accepted.
  */
 #ifndef GATEHOUSE_WORKER_EXCHANGE_H
 #define GATEHOUSE_WORKER_EXCHANGE_H
@@ -76,25 +75,24 @@ struct exchange {
     int minor_version;
     bool keep_alive; /* the client wants, and we can, go on after this one */
     bool expect_continue;
-    struct auth_attempt *attempt;  /* owned; NULL once it was judged */
-    struct catalog_app *app;       /* held; NULL until it is known */
-    struct session_id session;     /* once it was accepted */
-    ev_tstamp ends;                /* wall time at which a stream ends; 0: no such time */
-    const char *end_reason;        /* what its last event says; a literal */
-    char *cors_origin;             /* of a page that may read the answer; owned; NULL: none */
-    bool mcp;                      /* of an MCP server: errors are JSON-RPC's */
-    bool mcp_modern;               /* of a revision without sessions */
-    struct policy_set *policy;     /* of the caller at the app, as it is now; held; NULL before */
-    struct exchange_rpc rpc;       /* of an MCP server's request */
-    unsigned looks;                /* of the request: who reads the response; exchange_reading.h */
-    bool pinned;                   /* to the server that made its MCP session: see start */
-    enum mcp_revision negotiated;  /* of that session, as in struct mcp_gate */
-    bool recorded;                 /* what the response says of an MCP session is on record */
-    size_t mcp_id_at, mcp_id_size; /* Mcp-Session-Id, in the head; 0: none */
-    enum exchange_state held_in;   /* the state before EXCHANGE_RECORD */
+    struct auth_attempt *attempt;    /* owned; NULL once it was judged */
+    struct catalog_app *app;         /* held; NULL until it is known */
+    struct session_id session;       /* once it was accepted */
+    ev_tstamp ends;                  /* wall time at which a stream ends; 0: no such time */
+    const char *end_reason;          /* what its last event says; a literal */
+    char *cors_origin;               /* of a page that may read the answer; owned; NULL: none */
+    bool mcp;                        /* of an MCP server: errors are JSON-RPC's */
+    bool mcp_modern;                 /* of a revision without sessions */
+    struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
+    struct exchange_rpc rpc;         /* of an MCP server's request */
+    unsigned looks;                  /* who reads the response: bits of exchange_look */
+    bool pinned;                     /* to the server that made its MCP session: see start */
+    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
+    bool recorded;                   /* what the response says of an MCP session is on record */
+    size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
+    enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
-    struct exchange_task
-        *task;                /* that makes the tasks which the response tells of; owned; or NULL */
+    struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
     struct store_key *begun;  /* the MCP session that the response begins; owned; NULL: none */
     struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
     struct deadline deadline; /* response head, silence, keep-alive, end */

@@ -123,9 +123,10 @@ static struct exchange_reading *reading_make(struct exchange *exchange, unsigned
         .put = reading_put,
     };
     reading->looks = looks;
-    if (id.size > 0)
+    if (id.size > 0 && id.size <= sizeof(reading->id)) {
         memcpy(reading->id, id.data, id.size);
-    reading->id_size = id.size;
+        reading->id_size = id.size;
+    }
     exchange->reading = reading;
     return reading;
 }

@@ -43,7 +43,7 @@ struct exchange_reading {
     struct buffer head;       /* of a document's response, as it came; owned */
     struct buffer spare;      /* between two observers; owned */
     uint64_t charged;         /* bytes counted in worker.body_bytes */
-    size_t id_size;           /* 0: there is none, or it is a batch */
+    size_t id_size;           /* 0: there is none, it is a batch, or too long */
     char id[EXCHANGE_ID_MAX]; /* JSON text of the request's id: the body does not live as long */
 };
 
