@@ -25,6 +25,11 @@ const char *store_database_name(enum store_database database)
     return store_databases[database].name;
 }
 
+bool store_database_is_late(enum store_database database)
+{
+    return database == STORE_MCP_TASKS;
+}
+
 bool store_database_in(enum store_database database, enum store_environment environment)
 {
     return store_databases[database].in[environment];
