@@ -39,6 +39,7 @@ struct exchange_reading {
     struct remains remains;
     struct mcp_response response;
     unsigned looks;           /* of this response */
+    bool logged;              /* that a message was refused */
     bool document;            /* else events */
     struct buffer head;       /* of a document's response, as it came; owned */
     struct buffer spare;      /* between two observers; owned */
