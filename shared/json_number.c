@@ -3,6 +3,7 @@
 #include <errno.h>
 
 static const int64_t json_number_date_end = INT64_C(1) << 53;
+static const int64_t json_number_exponent_limit = INT64_C(1) << 40;
 
 static const char *json_number_skip_digits(const char *at, const char *end)
 {
@@ -64,7 +65,7 @@ int json_number_integer(struct slice text, int64_t *out)
 /* The exponent after an 'e', or 0 without one; held within what no text's length can outweigh. */
 static int64_t json_number_exponent(const char *at, const char *end)
 {
-    const int64_t limit = INT64_C(1) << 40;
+    const int64_t limit = json_number_exponent_limit;
     bool negative;
     int64_t value = 0;
 
@@ -185,6 +186,9 @@ bool json_number_equal(struct slice a, struct slice b)
         return x.first == y.first;
     if (x.negative != y.negative || x.exponent != y.exponent)
         return false;
+    /* Beyond it, exponents were not read to their end. */
+    if (x.exponent > json_number_exponent_limit / 2 || x.exponent < -json_number_exponent_limit / 2)
+        return slice_equal(a, b);
     while (x.first <= x.last && y.first <= y.last) {
         if (*x.first == '.')
             x.first++;

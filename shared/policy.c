@@ -7,6 +7,7 @@ struct judge {
     const struct policy_set *set;
     const struct policy_query *query;
     struct slice name, folded; /* folded: of resources */
+    struct slice bare;         /* folded, without query and fragment */
     unsigned given_up;
     size_t walked; /* bytes of arguments that were looked through */
     struct {
@@ -52,6 +53,13 @@ static bool judge_begin(struct judge *judge, const struct policy_set *set,
     if (query->name.size > sizeof(judge->room) || !resource_name_is_plain(query->name))
         return false;
     judge->folded = slice_make(judge->room, resource_name_fold(query->name, judge->room));
+    judge->bare = judge->folded;
+    for (size_t i = 0; i < judge->folded.size; i++) {
+        if (judge->room[i] == '?' || judge->room[i] == '#') {
+            judge->bare.size = i;
+            break;
+        }
+    }
     return true;
 }
 
@@ -63,6 +71,8 @@ static bool judge_names(struct judge *judge, const struct set_rule *rule)
 
     if (answer == PATTERN_NO && rule->folds)
         answer = pattern_match(&rule->folded, judge->folded, &judge->given_up);
+    if (answer == PATTERN_NO && rule->folds && judge->bare.size < judge->folded.size)
+        answer = pattern_match(&rule->folded, judge->bare, &judge->given_up);
     return answer == PATTERN_YES || (deny && answer == PATTERN_GAVE_UP);
 }
 

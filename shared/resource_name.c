@@ -38,6 +38,8 @@ bool resource_name_is_plain(struct slice uri)
 
     if (uri.size == 0)
         return true;
+    if (uri.data[0] == ' ' || uri.data[uri.size - 1] == ' ')
+        return false;
     for (size_t i = 0; i <= uri.size; i++) {
         if (i == uri.size || ends_segment(uri.data[i])) {
             struct slice segment = slice_make(uri.data + begin, i - begin);
