@@ -65,6 +65,7 @@ static bool task_lost(struct exchange *exchange)
                                 .code = MCP_INVALID_PARAMS,
                                 .message = "Failed to retrieve task: Task not found"};
 
+    exchange->rpc.refusal = error.message;
     exchange_error(exchange, &error);
     return false;
 }
