@@ -49,7 +49,9 @@ static char stream_byte(const struct event_stream *stream, struct slice input, s
 {
     size_t held = buffer_size(&stream->held);
 
-    return at < held ? buffer_data(&stream->held)[at] : input.data[at - held];
+    if (at < held)
+        return buffer_data(&stream->held)[at];
+    return at - held < input.size ? input.data[at - held] : '\0';
 }
 
 /* A line is complete; it ends before `end` (of the event). Whether it is empty. */

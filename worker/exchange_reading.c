@@ -8,6 +8,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool reading_narrows(const struct policy_set *policy)
+{
+    return policy != NULL &&
+           !(policy_set_is_open(policy, POLICY_TOOL) && policy_set_is_open(policy, POLICY_PROMPT) &&
+             policy_set_is_open(policy, POLICY_RESOURCE));
+}
+
 /* Once for each response: a server may go on for long. */
 static void reading_log(struct exchange *exchange, const char *reason)
 {
@@ -27,8 +34,12 @@ static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice t
     struct list_filter filter = {.policy = exchange->policy,
                                  .modern = exchange->mcp_modern,
                                  .id = slice_make(reading->id, reading->id_size)};
-    enum mcp_verdict verdict = list_filter_message(&filter, text, out);
+    enum mcp_verdict verdict;
 
+    /* No more: the stream began under another policy. */
+    if (!reading_narrows(exchange->policy))
+        return MCP_PASSES;
+    verdict = list_filter_message(&filter, text, out);
     if (filter.refusal != NULL)
         reading_log(exchange, filter.refusal);
     return verdict;
@@ -81,9 +92,7 @@ static bool reading_is_narrowed(const struct exchange *exchange)
     const struct policy_set *policy = exchange->policy;
     const struct mcp_method *method = exchange->rpc.method;
 
-    if (policy == NULL ||
-        (policy_set_is_open(policy, POLICY_TOOL) && policy_set_is_open(policy, POLICY_PROMPT) &&
-         policy_set_is_open(policy, POLICY_RESOURCE)))
+    if (!reading_narrows(policy))
         return false;
     /* Any stream may tell of changes to resources. */
     if (exchange->event_stream && !policy_set_is_open(policy, POLICY_RESOURCE))
