@@ -60,7 +60,7 @@ const struct settings *supervisor_settings(const struct supervisor *supervisor);
 
 struct generation *supervisor_generation(struct supervisor *supervisor, unsigned number);
 
-/* The log as the settings say, for master and all others. */
-void supervisor_reopen_log(struct supervisor *supervisor);
+/* The log and the audit trail as the settings say, for master and all others. */
+void supervisor_reopen_logs(struct supervisor *supervisor);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "shared/child.h"
 #include "shared/session_record.h"
+#include "worker/audit.h"
 #include "worker/auth_memo.h"
 #include "worker/catalog.h"
 #include "worker/judgement.h"
@@ -48,9 +49,10 @@ struct auth_attempt {
 
 struct authenticator;
 
-/* `sessions` is writable, `catalog` and `child` are borrowed for the authenticator's life. */
+/* `sessions` is writable; all are borrowed for the authenticator's life. `audit` is told of
+ * sessions that begin, and of those that are found to be over. */
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
-                       struct child *child);
+                       struct child *child, struct audit *audit);
 void authenticator_close(struct authenticator *authenticator);
 
 /* The verdict at once, or AUTH_PENDING. A refusal that a session made by another worker in this

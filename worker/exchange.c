@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "worker/exchange_reading.h"
+#include "worker/refusal_log.h"
 
 #include <stdlib.h>
 
@@ -43,6 +44,7 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
     exchange_reading_stop(exchange);
     free(exchange->cors_origin);
@@ -112,8 +114,11 @@ static bool exchange_find_policy(struct exchange *exchange, const struct session
 static void exchange_admitted(struct exchange *exchange, struct auth_attempt *attempt)
 {
     struct worker *worker = exchange->worker;
+    struct client *client = exchange->client;
 
     exchange->session = attempt->id;
+    if (exchange->audit.begun != 0)
+        client->caller = audit_caller_keep(client->caller, &attempt->id, &attempt->session);
     exchange->ends = exchange_stream_limit(exchange, &attempt->session);
     exchange->end_reason = "the access token expired";
     if (exchange->app == NULL)
@@ -153,8 +158,9 @@ static void exchange_judged(struct exchange *exchange)
             exchange_refuse(exchange, 400, "the Authorization header is malformed", 0, NULL);
             break;
         }
-        log_info("token_refused", "app %.*s, client %s: %s", (int)attempt->app.size,
-                 attempt->app.data, exchange->client->address, attempt->description);
+        refusal_log(&exchange->worker->refusals, LOG_INFO, "token_refused",
+                    "app %.*s, client %s: %s", (int)attempt->app.size, attempt->app.data,
+                    exchange->client->address, attempt->description);
         if (attempt->reason == AUTH_SCOPE)
             exchange_ask_scopes(exchange, attempt->app, attempt->config, NULL, slice_make(NULL, 0));
         else
@@ -162,8 +168,8 @@ static void exchange_judged(struct exchange *exchange)
         break;
     case AUTH_UNAVAILABLE:
     case AUTH_PENDING:
-        log_warning("token_unjudged", "app %.*s: %s", (int)attempt->app.size, attempt->app.data,
-                    attempt->description);
+        refusal_log(&exchange->worker->refusals, LOG_WARNING, "token_unjudged", "app %.*s: %s",
+                    (int)attempt->app.size, attempt->app.data, attempt->description);
         exchange_refuse(exchange, 503, "the token cannot be judged just now", EXCHANGE_RETRY_AFTER,
                         NULL);
         break;
@@ -192,6 +198,12 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
     struct slice token;
     int found = http_bearer(&exchange->worker->request, &token);
 
+    exchange_audit_app(exchange, app);
+    if (exchange_audit_refuses(exchange)) {
+        exchange_refuse(exchange, 503, "the gateway cannot record this just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
+        return;
+    }
     if (found < 0) {
         exchange_refuse(exchange, 400, "the Authorization header is malformed", 0, NULL);
         return;
@@ -301,6 +313,7 @@ void exchange_start(struct client *client, size_t head_size)
     client->exchange = exchange;
     if (!client->admin)
         worker->exchange_count++;
+    exchange_audit_begin(exchange);
     route_find(&route, request, &hosts, client->admin);
     exchange->route = route.kind;
     if (client->admin)

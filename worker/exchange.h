@@ -14,6 +14,7 @@
 #include "shared/policy.h"
 #include "worker/client.h"
 #include "worker/deadline.h"
+#include "worker/exchange_audit.h"
 #include "worker/http_chunk.h"
 #include "worker/mcp_gate.h"
 #include "worker/mcp_response.h"
@@ -36,11 +37,6 @@ enum exchange_state {
 
 enum { EXCHANGE_ID_MAX = 256 }; /* bytes of a JSON-RPC id that errors repeat */
 
-/* A part of the request's body. */
-struct exchange_span {
-    uint32_t at, size; /* size 0: there is none */
-};
-
 /* A request in a batch whose result is a list. */
 struct exchange_list {
     const struct mcp_method *method;
@@ -55,6 +51,7 @@ struct exchange_rpc {
     struct exchange_span name;       /* the one message's method, as JSON text with its quotes */
     struct exchange_span id;         /* the one request's id, as JSON text */
     struct exchange_span target;     /* what it acts on (mcp_gate_target), as JSON text */
+    struct exchange_span arguments;  /* of a tool or prompt, as JSON text */
     bool batch;
     const char *refusal;            /* why it was refused: a literal; NULL: it was not */
     enum policy_outcome outcome;    /* of a batch: of the message that decided */
@@ -125,6 +122,8 @@ struct exchange {
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
     struct exchange_reading *reading; /* owned; NULL: the body passes unread */
+
+    struct exchange_audit audit;
 };
 
 /* A head of `head_size` bytes stands at the begin of the client's input, and is parsed in

@@ -4,16 +4,17 @@
 #include "shared/log.h"
 #include "worker/cors.h"
 #include "worker/forward.h"
+#include "worker/issuer_list.h"
 #include "worker/page.h"
+#include "worker/refusal_log.h"
 
 #include <errno.h>
-
-enum { EXCHANGE_ISSUERS_MAX = 16 /* that metadata names */ };
 
 void exchange_count_status(struct exchange *exchange, unsigned status)
 {
     if (exchange->client->admin)
         return;
+    exchange->audit.status = (uint16_t)status;
     if (status >= 500)
         worker_count(exchange->worker, COUNT_RESPONSES_5XX);
     else if (status >= 400)
@@ -36,6 +37,7 @@ static bool exchange_is_whole(const struct exchange *exchange)
 /* Consumes the request; false when another cannot follow it. */
 static bool exchange_skip_request(struct exchange *exchange)
 {
+    exchange_audit_note(exchange);
     if (!exchange_is_whole(exchange))
         return false;
     if (exchange->in_place)
@@ -56,6 +58,9 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
 
 void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
+    exchange->audit.refused = true;
+    if (exchange->audit.reason == NULL)
+        exchange->audit.reason = error->message;
     error->json_rpc = exchange->mcp;
     if (exchange->rpc.id.size <= EXCHANGE_ID_MAX)
         error->id = exchange_part(exchange, exchange->rpc.id);
@@ -118,8 +123,9 @@ bool exchange_cors(struct exchange *exchange, const char *methods)
     case CORS_NONE:
         return true;
     case CORS_REFUSED:
-        log_info("origin_refused", "client %s: Origin %.*s", exchange->client->address,
-                 (int)origin.size, origin.data);
+        refusal_log(&exchange->worker->refusals, LOG_INFO, "origin_refused",
+                    "client %s: Origin %.*s", exchange->client->address, (int)origin.size,
+                    origin.data);
         exchange_refuse(exchange, 403, "this origin is not allowed here", 0, NULL);
         return false;
     case CORS_ALLOWED:
@@ -137,11 +143,13 @@ bool exchange_cors(struct exchange *exchange, const char *methods)
 void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
                         const char *description)
 {
+    const struct issuer_list *issuers = catalog_issuers(exchange->worker->catalog, app);
     struct reply_error error = {.status = 401, .message = description};
     struct buffer challenge = {0};
 
     if (reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app, error_code,
-                        error_code == NULL ? NULL : description, slice_make(NULL, 0)) != 0) {
+                        error_code == NULL ? NULL : description,
+                        issuers == NULL ? slice_make(NULL, 0) : issuers->scope) != 0) {
         buffer_free(&challenge);
         client_close(exchange->client);
         return;
@@ -221,9 +229,8 @@ static void exchange_content(struct exchange *exchange, const char *media_type, 
 
 void exchange_metadata(struct exchange *exchange, struct slice app)
 {
-    struct slice issuers[EXCHANGE_ISSUERS_MAX];
+    const struct issuer_list *issuers;
     struct buffer body = {0};
-    size_t count;
 
     /* Public: a page of any origin may read it, to find out where to log in. */
     if (cors_is_preflight(&exchange->worker->request)) {
@@ -234,11 +241,13 @@ void exchange_metadata(struct exchange *exchange, struct slice app)
         exchange_refuse_method(exchange, "GET, HEAD");
         return;
     }
-    count = catalog_issuers(exchange->worker->catalog, app, issuers, EXCHANGE_ISSUERS_MAX);
-    if (count == 0 && exchange_store_failed(exchange))
+    issuers = catalog_issuers(exchange->worker->catalog, app);
+    if (issuers == NULL) {
+        exchange_store_failed(exchange);
         return;
-    if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers, count,
-                       NULL, 0) != 0) {
+    }
+    if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers->issuers,
+                       issuers->count, issuers->scopes, issuers->scope_count) != 0) {
         buffer_free(&body);
         client_close(exchange->client);
         return;

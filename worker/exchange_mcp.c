@@ -172,6 +172,7 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
     rpc->id = exchange_mcp_span(gate->body, gate->id);
     if (target != NULL)
         rpc->target = exchange_mcp_span(gate->body, target->text);
+    rpc->arguments = exchange_mcp_span(gate->body, gate->message.arguments.text);
 }
 
 /* The lists that a batch asks for and that the policy narrows. false: out of memory. */
@@ -236,14 +237,25 @@ static bool exchange_mcp_lost(struct exchange *exchange)
     return false;
 }
 
+/* `session`: as it is on record, or NULL. */
+static void exchange_mcp_tell(struct exchange *exchange, enum audit_mcp_change change,
+                              struct slice id, const struct mcp_session_record *session,
+                              const char *reason)
+{
+    audit_mcp_session(&exchange->worker->audit, change, exchange->app->record.name, id,
+                      exchange->client->caller, session, reason);
+}
+
 static int exchange_mcp_find(struct exchange *exchange, const struct store_key *key,
                              struct slice id, struct mcp_session_record *record)
 {
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
     int error = mcp_session_find(sessions->store, key, id, record);
 
-    if (error == 0 && mcp_session_is_idle(record, clock_wall_seconds(), sessions->idle))
+    if (error == 0 && mcp_session_is_idle(record, clock_wall_seconds(), sessions->idle)) {
+        exchange_mcp_tell(exchange, AUDIT_MCP_END, id, record, "nobody used it");
         error = -ENOENT;
+    }
     return error;
 }
 
@@ -277,10 +289,15 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
         log_warning("mcp_session_foreign", "app %.*s, client %s: user %.*s named a session of %.*s",
                     (int)app.size, app.data, exchange->client->address, (int)caller->user.size,
                     caller->user.data, (int)record->user.size, record->user.data);
+        exchange->audit.reason = "the MCP session is another caller's";
+        exchange_mcp_tell(exchange, AUDIT_MCP_FOREIGN, record->id, record, exchange->audit.reason);
         return false;
     }
-    if (!exchange_mcp_pin(exchange, record->address, record->port))
+    if (!exchange_mcp_pin(exchange, record->address, record->port)) {
+        exchange->audit.reason = "the app has the MCP session's server no longer";
+        exchange_mcp_tell(exchange, AUDIT_MCP_END, record->id, record, exchange->audit.reason);
         return false;
+    }
     exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
@@ -300,6 +317,8 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
 
     if (header == NULL || mcp_gate_revision(&worker->request) == MCP_2026_07_28)
         return true;
+    exchange->mcp_id_at = (size_t)(header->value.data - buffer_data(&exchange->client->in));
+    exchange->mcp_id_size = header->value.size;
     mcp_session_key(&key, exchange->app->record.name, header->value);
     error = exchange_mcp_find(exchange, &key, header->value, &record);
     if (error == -ENOENT) {
@@ -318,8 +337,6 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     }
     if (error == -ENOENT || !exchange_mcp_owns(exchange, &key, &record, caller))
         return exchange_mcp_lost(exchange);
-    exchange->mcp_id_at = (size_t)(header->value.data - buffer_data(&exchange->client->in));
-    exchange->mcp_id_size = header->value.size;
     return true;
 }
 
@@ -333,12 +350,26 @@ static struct slice exchange_mcp_id(const struct exchange *exchange)
     return slice_make(head.data + exchange->mcp_id_at, exchange->mcp_id_size);
 }
 
+static void exchange_mcp_tell_write(struct exchange *exchange,
+                                    const struct mcp_session_write *write)
+{
+    struct mcp_session_record record;
+
+    if (write->change == MCP_SESSION_DELETE)
+        exchange_mcp_tell(exchange, AUDIT_MCP_END, exchange_mcp_id(exchange), NULL,
+                          "the client deleted it");
+    else if (mcp_session_record_decode(buffer_slice(&write->record), &record) == 0)
+        exchange_mcp_tell(exchange, AUDIT_MCP_START, record.id, &record, NULL);
+}
+
 static void exchange_mcp_written(void *context, int error)
 {
     struct exchange *exchange = context;
     struct client *client = exchange->client;
     struct slice app = exchange->app->record.name;
 
+    if (error == 0)
+        exchange_mcp_tell_write(exchange, exchange->write);
     exchange->write = NULL;
     exchange->recorded = true;
     if (error == 0) {
@@ -484,7 +515,7 @@ void exchange_mcp_forget(struct exchange *exchange)
 {
     struct exchange_rpc *rpc = &exchange->rpc;
 
-    rpc->name = rpc->id = rpc->target = (struct exchange_span){0};
+    rpc->name = rpc->id = rpc->target = rpc->arguments = (struct exchange_span){0};
     free(rpc->lists);
     rpc->lists = NULL;
     rpc->list_count = 0;

@@ -18,6 +18,8 @@ static bool reading_narrows(const struct policy_set *policy)
 /* Once for each response: a server may go on for long. */
 static void reading_log(struct exchange *exchange, const char *reason)
 {
+    if (exchange->audit.reason == NULL)
+        exchange->audit.reason = reason;
     if (exchange->reading != NULL && exchange->reading->logged)
         return;
     log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,

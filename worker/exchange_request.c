@@ -15,6 +15,7 @@ void exchange_release_request(struct exchange *exchange)
 {
     struct client *client = exchange->client;
 
+    exchange_audit_note(exchange);
     exchange_mcp_forget(exchange);
     if (exchange->in_place) {
         buffer_consume(&client->in, exchange->head_size + (size_t)exchange->body_size);
@@ -352,6 +353,7 @@ void exchange_send(struct exchange *exchange)
     struct slice body = exchange_body(exchange);
 
     exchange->state = EXCHANGE_SEND;
+    exchange_audit_sent(exchange);
     if (exchange->deadline.at == 0)
         deadline_set(&exchange->deadline, worker_limits(exchange->worker)->response_timeout);
     while (exchange->sent < head.size + body.size) {

@@ -125,6 +125,7 @@ static bool exchange_begin(struct exchange *exchange, size_t room)
         return false;
     }
     exchange_count_status(exchange, response->status);
+    exchange_audit_head(exchange);
     if (exchange->event_stream) {
         exchange_mcp_stream(exchange);
         /* Streams last, and are most of a worker's memory: a token is half of what one would take.
@@ -196,6 +197,7 @@ static bool exchange_data_chunked(struct exchange *exchange, struct slice data)
         enum http_chunk_result result = http_chunk_decode(&exchange->decoder, data, &used, &piece);
 
         if (result == HTTP_CHUNK_ERROR) {
+            exchange->audit.reason = "the server's answer is malformed";
             exchange_cut_off(exchange, "the app's server sent no valid response");
             return true;
         }
@@ -303,6 +305,8 @@ static void exchange_response(struct exchange *exchange, struct slice head, stru
         exchange_complete(exchange, rest.size);
     else
         exchange_data(exchange, rest);
+    if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
+        exchange_audit_stream(exchange);
 }
 
 /* Parses heads, over interim ones (RFC 9110, 15.2), until the final. */
@@ -364,6 +368,7 @@ static void exchange_stream_ended(struct exchange *exchange, ssize_t result)
     }
     log_warning("upstream_lost", "app %.*s: the response was cut off",
                 (int)exchange->app->record.name.size, exchange->app->record.name.data);
+    exchange->audit.reason = "the server cut its answer off";
     exchange_cut_off(exchange, "the app's server ended the connection");
 }
 
@@ -416,6 +421,7 @@ static void exchange_stream_last(struct exchange *exchange, int code, const char
                         id.size > 0 ? "\"id\":" : "", (int)id.size, id.size > 0 ? id.data : "",
                         id.size > 0 ? "," : "", code, prefix, reason);
 
+    exchange->audit.reason = exchange->end_reason;
     /* Behind half an event, or within a declared length, there is no place for it. */
     if (!exchange_between_events(exchange) || exchange->client_body == HTTP_BODY_LENGTH ||
         exchange_append(exchange, slice_make(event, (size_t)size)) != 0) {
@@ -454,6 +460,7 @@ void exchange_stream_late(struct exchange *exchange)
             return; /* the client is slow, not the server: its own deadline runs */
         log_warning("upstream_timeout", "app %.*s: the response stalled",
                     (int)exchange->app->record.name.size, exchange->app->record.name.data);
+        exchange->audit.reason = "the server's answer stalled";
         if (exchange_reading_waits(exchange))
             exchange_refuse(exchange, 504, "the app's server did not answer in time", 0, NULL);
         else

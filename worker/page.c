@@ -39,6 +39,10 @@ static const char *const counter_help[COUNTERS] = {
     [COUNT_PUBLISHED] = "Config transactions committed.",
     [COUNT_DOCUMENTS_REFUSED] = "Documents refused.",
     [COUNT_SESSIONS_EXPIRED] = "Sessions removed after their end.",
+    [COUNT_AUDIT_LINES] = "Lines of the audit trail written.",
+    [COUNT_AUDIT_LOST] = "Lines of the audit trail lost.",
+    [COUNT_AUDIT_FAILURES] = "Writes of the audit trail that failed.",
+    [COUNT_LOG_LOST] = "Lines of the log that nobody took.",
     [COUNT_PROCESSES_KILLED] = "Processes killed by the watchdog.",
     [COUNT_RESPAWNS] = "Processes started again.",
 };
@@ -48,6 +52,7 @@ static const char *const gauge_help[GAUGES] = {
     [GAUGE_EXCHANGES] = "Requests in progress.",
     [GAUGE_STREAMS] = "Open server-sent event streams.",
     [GAUGE_BODY_BYTES] = "Bytes of request bodies held.",
+    [GAUGE_AUDIT_FAILING] = "Workers that cannot write the audit trail.",
 };
 
 static int metric_head(struct buffer *out, const char *name, const char *type, const char *help)
