@@ -45,7 +45,7 @@ static bool task_is_allowed(const struct exchange *exchange, const struct mcp_ta
     return record->tool.size > 0 && policy_lists(exchange->policy, POLICY_TOOL, record->tool);
 }
 
-static bool task_is_of(const struct exchange *exchange, const struct mcp_task_record *record,
+static bool task_is_of(struct exchange *exchange, const struct mcp_task_record *record,
                        const struct session_record *caller)
 {
     struct slice app = exchange->app->record.name;
@@ -55,6 +55,7 @@ static bool task_is_of(const struct exchange *exchange, const struct mcp_task_re
     log_warning("mcp_task_foreign", "app %.*s, client %s: user %.*s named a task of %.*s",
                 (int)app.size, app.data, exchange->client->address, (int)caller->user.size,
                 caller->user.data, (int)record->user.size, record->user.data);
+    exchange->audit.reason = "the task is another caller's";
     return false;
 }
 
