@@ -57,6 +57,7 @@ struct settings_limits {
     uint64_t body_size;         /* bytes of a request's body */
     uint64_t body_timeout;      /* between two bytes of a request's body */
     uint64_t body_memory;       /* bytes of all bodies that a worker holds */
+    uint64_t event_size;        /* bytes of an MCP server's message that is read */
     uint64_t idle_timeout;      /* a client connection without a request */
     uint64_t write_timeout;     /* a client that takes no byte of what waits for it */
     uint64_t tls_timeout;       /* a handshake */
@@ -74,6 +75,7 @@ struct settings_limits {
     uint64_t max_stale;         /* age at which a key set that cannot be fetched is given up */
     uint64_t sessions_per_user;
     uint64_t mcp_session_idle; /* an MCP session that nobody uses */
+    uint64_t mcp_task_ttl;     /* that a task of an MCP server is remembered after its last use */
 };
 
 struct settings {

@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "worker/exchange_reading.h"
 #include "worker/refusal_log.h"
 
 #include <stdlib.h>
@@ -46,11 +47,10 @@ static void exchange_dispose(struct exchange *exchange)
     exchange->state = EXCHANGE_OVER;
     exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
+    exchange_reading_stop(exchange);
     free(exchange->cors_origin);
     exchange->cors_origin = NULL;
-    if (exchange->attempt != NULL)
-        authenticate_cancel(worker->authenticator, exchange->attempt);
-    free(exchange->attempt);
+    auth_attempt_free(worker->authenticator, exchange->attempt);
     exchange->attempt = NULL;
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
@@ -64,6 +64,7 @@ static void exchange_dispose(struct exchange *exchange)
     exchange->policy = NULL;
     worker->body_bytes -= exchange->body_charged;
     exchange->body_charged = 0;
+    free(exchange->kept);
     buffer_wipe(&exchange->head);
     buffer_free(&exchange->body);
     buffer_free(&exchange->upstream_head);
@@ -147,6 +148,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
 
 static void exchange_judged(struct exchange *exchange)
 {
+    struct authenticator *authenticator = exchange->worker->authenticator;
     struct auth_attempt *attempt = exchange->attempt;
 
     exchange->attempt = NULL;
@@ -175,7 +177,7 @@ static void exchange_judged(struct exchange *exchange)
                         NULL);
         break;
     }
-    free(attempt);
+    auth_attempt_free(authenticator, attempt);
 }
 
 /* The verdict came later: the head still stands at the begin of the input. */
@@ -214,7 +216,7 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
         exchange_challenge(exchange, app, NULL, "a bearer token is required");
         return;
     }
-    attempt = calloc(1, sizeof(*attempt));
+    attempt = auth_attempt_make(exchange->worker->authenticator);
     if (attempt == NULL) {
         client_close(client);
         return;
@@ -345,8 +347,10 @@ bool exchange_review(struct exchange *exchange)
                                   exchange->app->record.name, &session, &description);
     if (reason == AUTH_STORE || (reason == AUTH_OK && !exchange_find_policy(exchange, &session)))
         return false;
-    if (reason == AUTH_OK && policy_set_admits(exchange->policy))
+    if (reason == AUTH_OK && policy_set_admits(exchange->policy)) {
+        exchange_reading_review(exchange);
         return true;
+    }
     if (reason == AUTH_OK)
         description = "your roles do not open this app any more";
     /* A stream that has not begun yet ends as soon as it does. */

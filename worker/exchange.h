@@ -3,9 +3,10 @@
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
  * the body and sends it to the server that exchange_endpoint.c found; exchange_mcp.c judges it in
- * between, when the app is an MCP server; exchange_response.c relays what comes back. Belongs to
- * one client; ends itself, and tells the client so (client_finished), or is aborted by it. No body
- * byte is taken before the token is accepted.
+ * between, when the app is an MCP server; exchange_response.c relays what comes back, which
+ * exchange_reading.c reads when somebody wants to know what it says. Belongs to one client; ends
+ * itself, and tells the client so (client_finished), or is aborted by it. No body byte is taken
+ * before the token is accepted.
  */
 #ifndef GATEHOUSE_WORKER_EXCHANGE_H
 #define GATEHOUSE_WORKER_EXCHANGE_H
@@ -17,7 +18,8 @@
 #include "worker/endpoint.h"
 #include "worker/exchange_audit.h"
 #include "worker/http_chunk.h"
-#include "worker/mcp_method.h"
+#include "worker/mcp_gate.h"
+#include "worker/mcp_response.h"
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
@@ -82,15 +84,17 @@ struct exchange {
     bool mcp_modern;                 /* of a revision without sessions */
     struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
     struct exchange_rpc rpc;         /* of an MCP server's request */
+    unsigned looks;                  /* who reads the response: bits of exchange_look */
     bool pinned;                     /* to the server that made its MCP session: see start */
-    bool batch_session;              /* that session's revision has batches */
+    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
     bool recorded;                   /* what the response says of an MCP session is on record */
-    struct exchange_span version;    /* protocolVersion of `initialize`, inside its quotes */
     size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
-    struct mcp_use *use;             /* of an event stream; owned; NULL: of no session */
-    struct deadline deadline;        /* response head, silence, keep-alive, end */
+    struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
+    struct mcp_begun *begun; /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
+    struct deadline deadline; /* response head, silence, keep-alive, end */
 
     /* The request. While `in_place`, head and body stand at the begin of the client's input. */
     bool in_place;
@@ -100,6 +104,7 @@ struct exchange {
     struct buffer head;    /* a copy, when not in place */
     struct buffer body;    /* when not in place */
     uint64_t body_charged; /* bytes counted in worker.body_bytes */
+    char *kept; /* owned; what spans lie in, and Mcp-Session-Id, once a call was sent; else NULL */
 
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
@@ -121,6 +126,7 @@ struct exchange {
     bool upstream_keep;     /* the upstream connection may serve on */
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_reading *reading; /* owned; NULL: the body passes unread */
 
     struct exchange_audit audit;
 };
@@ -198,6 +204,11 @@ void exchange_mcp_orphaned(struct exchange *exchange);
 /* A response's head was parsed into worker.response, and `data` begins with it: false when the
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
+/* Pins the exchange to that server of the app; false: the app has it no longer. */
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port);
+/* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out);
 /* The request's head goes away, and an event stream begins: remembers its session. */
 void exchange_mcp_stream(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */
@@ -212,6 +223,8 @@ void exchange_response_resume(struct exchange *exchange);
 struct slice exchange_head(const struct exchange *exchange);
 struct slice exchange_body(const struct exchange *exchange);
 struct slice exchange_part(const struct exchange *exchange, struct exchange_span span);
+/* The Mcp-Session-Id of the request; empty: none. */
+struct slice exchange_mcp_id(const struct exchange *exchange);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
 /* The upstream connection has something to say. */
@@ -227,5 +240,11 @@ void exchange_lost(struct exchange *exchange, const char *reason);
 void exchange_stream_late(struct exchange *exchange);
 /* Ends an event stream with a last event that says why: end_reason. */
 void exchange_stream_end(struct exchange *exchange);
+/* Ends it with an error in the place of the request's answer, when the request's id is known. */
+void exchange_stream_fail(struct exchange *exchange, const char *reason);
+/* Appends body bytes in the client's framing. 0 or -ENOMEM. */
+int exchange_append(struct exchange *exchange, struct slice data);
+/* Whether the stream stands between two events: there, another can be put in. */
+bool exchange_between_events(const struct exchange *exchange);
 
 #endif

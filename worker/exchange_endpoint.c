@@ -29,6 +29,7 @@ static bool exchange_aim(struct exchange *exchange)
         .app = app,
         .endpoint = &app->endpoints[exchange->endpoint],
         .mcp = exchange->route == ROUTE_MCP,
+        .identity = exchange->mcp,
         .sessionless = exchange->mcp_modern,
         .client_address = slice_from(exchange->client->address),
         .client_tls = exchange->client->connection.tls != NULL,

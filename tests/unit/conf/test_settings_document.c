@@ -72,6 +72,7 @@ static void test_default_limits(void **state)
         .body_size = 10485760,
         .body_timeout = 30000,
         .body_memory = 268435456,
+        .event_size = 10485760,
         .idle_timeout = 75000,
         .write_timeout = 60000,
         .tls_timeout = 10000,
@@ -89,6 +90,7 @@ static void test_default_limits(void **state)
         .max_stale = 86400000,
         .sessions_per_user = 1000,
         .mcp_session_idle = 1800000,
+        .mcp_task_ttl = 86400000,
     };
 
     (void)state;
