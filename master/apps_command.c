@@ -1,6 +1,7 @@
 #include "master/apps_command.h"
 
 #include "master/inspection.h"
+#include "master/running.h"
 #include "master/table.h"
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
@@ -19,6 +20,7 @@ static const char *const apps_headings[] = {"NAME",    "TRANSPORT", "ENDPOINT",
 struct apps {
     const struct inspection *inspection;
     struct store *store;
+    const struct health_board *health; /* NULL: nobody runs, or we may not look */
     struct table table;
     struct json_writer json;
     struct buffer text; /* one cell */
@@ -29,14 +31,30 @@ static const char *apps_transport(enum app_transport transport)
     return transport == APP_HTTP ? "http" : transport == APP_MCP_HTTP ? "mcp+http" : "debug";
 }
 
-static void apps_put_endpoint_json(struct json_writer *json, const struct app_endpoint *endpoint)
+/* What the probes say; NULL: they do not, or it cannot be seen. */
+static const char *apps_health(const struct apps *apps, const struct app_record *app,
+                               const struct app_endpoint *endpoint)
 {
+    if (apps->health == NULL || app->health.probe == APP_PROBE_OFF)
+        return NULL;
+    return health_board_is_dead(apps->health, endpoint->id) ? "dead" : "alive";
+}
+
+static void apps_put_endpoint_json(struct apps *apps, const struct app_record *app,
+                                   const struct app_endpoint *endpoint)
+{
+    struct json_writer *json = &apps->json;
+    const char *health = apps_health(apps, app, endpoint);
+
     json_writer_open(json, NULL, '{');
     json_writer_string(json, "host", endpoint->host);
     json_writer_number(json, "port", endpoint->port);
     json_writer_boolean(json, "tls", endpoint->tls);
     json_writer_string(json, "path", endpoint->path);
     json_writer_strings(json, "addresses", endpoint->addresses, endpoint->address_count);
+    json_writer_string(json, "state", slice_from(endpoint->draining ? "drain" : "active"));
+    if (health != NULL)
+        json_writer_string(json, "health", slice_from(health));
     json_writer_close(json, '}');
 }
 
@@ -127,7 +145,7 @@ static int apps_visit_json(void *context, struct slice key, struct slice value)
     json_writer_optional(json, "public_addr", app.public_addr);
     json_writer_open(json, "endpoints", '[');
     for (size_t i = 0; i < app.endpoint_count; i++)
-        apps_put_endpoint_json(json, &app.endpoints[i]);
+        apps_put_endpoint_json(apps, &app, &app.endpoints[i]);
     json_writer_close(json, ']');
     json_writer_open(json, "labels", '[');
     for (size_t i = 0; i < app.label_count; i++) {
@@ -144,27 +162,36 @@ static int apps_visit_json(void *context, struct slice key, struct slice value)
     return error;
 }
 
+static int apps_append_endpoint(struct apps *apps, const struct app_record *app,
+                                const struct app_endpoint *endpoint)
+{
+    bool v6 = memchr(endpoint->host.data, ':', endpoint->host.size) != NULL;
+    const char *health = apps_health(apps, app, endpoint);
+    int error = buffer_append_format(&apps->text, "%s%s://%s%.*s%s:%u%.*s [",
+                                     buffer_size(&apps->text) == 0 ? "" : ", ",
+                                     endpoint->tls ? "https" : "http", v6 ? "[" : "",
+                                     (int)endpoint->host.size, endpoint->host.data, v6 ? "]" : "",
+                                     endpoint->port, (int)endpoint->path.size, endpoint->path.data);
+
+    for (size_t j = 0; j < endpoint->address_count && error == 0; j++)
+        error = buffer_append_format(&apps->text, "%s%.*s", j == 0 ? "" : " ",
+                                     (int)endpoint->addresses[j].size, endpoint->addresses[j].data);
+    if (error == 0)
+        error = buffer_append_text(&apps->text, endpoint->address_count == 0 ? "unresolved]" : "]");
+    if (error == 0 && health != NULL)
+        error = buffer_append_format(&apps->text, " %s", health);
+    if (error == 0 && endpoint->draining)
+        error = buffer_append_text(&apps->text, " draining");
+    return error;
+}
+
 static int apps_cell_endpoints(struct apps *apps, const struct app_record *app)
 {
     int error = 0;
 
     buffer_clear(&apps->text);
-    for (size_t i = 0; i < app->endpoint_count && error == 0; i++) {
-        const struct app_endpoint *endpoint = &app->endpoints[i];
-        bool v6 = memchr(endpoint->host.data, ':', endpoint->host.size) != NULL;
-
-        error = buffer_append_format(&apps->text, "%s%s://%s%.*s%s:%u%.*s [", i == 0 ? "" : ", ",
-                                     endpoint->tls ? "https" : "http", v6 ? "[" : "",
-                                     (int)endpoint->host.size, endpoint->host.data, v6 ? "]" : "",
-                                     endpoint->port, (int)endpoint->path.size, endpoint->path.data);
-        for (size_t j = 0; j < endpoint->address_count && error == 0; j++)
-            error =
-                buffer_append_format(&apps->text, "%s%.*s", j == 0 ? "" : " ",
-                                     (int)endpoint->addresses[j].size, endpoint->addresses[j].data);
-        if (error == 0)
-            error =
-                buffer_append_text(&apps->text, endpoint->address_count == 0 ? "unresolved]" : "]");
-    }
+    for (size_t i = 0; i < app->endpoint_count && error == 0; i++)
+        error = apps_append_endpoint(apps, app, &app->endpoints[i]);
     table_cell(&apps->table, buffer_slice(&apps->text));
     return error;
 }
@@ -236,11 +263,14 @@ static int apps_print_json(struct apps *apps)
 int apps_command(int argc, char **argv)
 {
     struct inspection inspection;
+    struct running running;
     struct apps apps = {.inspection = &inspection};
     int status;
 
     if (!inspection_begin(&inspection, &apps_usage, argc, argv, &status))
         return status;
+    running_find(inspection.state_dir, &running); /* before we become who may not look */
+    apps.health = running.health;
     apps.store = inspection_use(&inspection, STORE_CONFIG, &status);
     if (apps.store == NULL)
         return status;

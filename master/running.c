@@ -10,15 +10,28 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool running_is_board(int directory, const char *name)
+static bool running_is_board(int directory, const char *name, const char *link)
 {
-    static const char link[] = "/memfd:" SCOREBOARD_WORK_NAME;
-    char target[sizeof(link)];
+    char target[64];
     ssize_t size = readlinkat(directory, name, target, sizeof(target));
+    ssize_t wanted = (ssize_t)strlen(link);
 
     /* The kernel adds " (deleted)". */
-    return size >= (ssize_t)sizeof(link) - 1 && memcmp(target, link, sizeof(link) - 1) == 0 &&
-           (size == (ssize_t)sizeof(link) - 1 || target[sizeof(link) - 1] == ' ');
+    return size >= wanted && memcmp(target, link, (size_t)wanted) == 0 &&
+           (size == wanted || target[wanted] == ' ');
+}
+
+static const struct health_board *running_map_health(int directory, const char *name)
+{
+    struct scoreboard_public *public = NULL;
+    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return NULL;
+    if (scoreboard_map_public(fd, 0, &public) < 0)
+    public = NULL;
+    close(fd);
+    return public == NULL ? NULL : &public->health;
 }
 
 static const struct scoreboard_work *running_map(int directory, const char *name)
@@ -47,9 +60,14 @@ void running_find(const char *state_dir, struct running *out)
     directory = opendir(path);
     if (directory == NULL)
         return;
-    while (out->work == NULL && (entry = readdir(directory)) != NULL)
-        if (running_is_board(dirfd(directory), entry->d_name))
+    while ((entry = readdir(directory)) != NULL) {
+        if (out->work == NULL &&
+            running_is_board(dirfd(directory), entry->d_name, "/memfd:" SCOREBOARD_WORK_NAME))
             out->work = running_map(dirfd(directory), entry->d_name);
+        if (out->health == NULL &&
+            running_is_board(dirfd(directory), entry->d_name, "/memfd:" SCOREBOARD_PUBLIC_NAME))
+            out->health = running_map_health(dirfd(directory), entry->d_name);
+    }
     closedir(directory);
 }
 

@@ -1,7 +1,7 @@
 /* running.h: the gateway that runs from a state directory, as another process sees it.
  *
- * Used by `gatehouse status`: finds master by the pid file's lock and maps its work board, read
- * only, through /proc/PID/fd; only root and master's own user may. Sends nothing to anybody.
+ * Used by `gatehouse status` and `apps`: finds master by the pid file's lock and maps its boards,
+ * read only, through /proc/PID/fd; only root and master's own user may. Sends nothing to anybody.
  */
 #ifndef GATEHOUSE_MASTER_RUNNING_H
 #define GATEHOUSE_MASTER_RUNNING_H
@@ -12,8 +12,10 @@
 #include <sys/types.h>
 
 struct running {
-    pid_t pid;                          /* of master; 0: none runs; -errno: it cannot be told */
-    const struct scoreboard_work *work; /* mapped until the process ends; NULL: not to be had */
+    pid_t pid; /* of master; 0: none runs; -errno: it cannot be told */
+    /* Both mapped until the process ends; NULL: not to be had. */
+    const struct scoreboard_work *work;
+    const struct health_board *health;
 };
 
 void running_find(const char *state_dir, struct running *out);

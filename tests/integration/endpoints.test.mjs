@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
+import { createServer as createTlsServer } from 'node:tls';
+import { Gateway, authConfig, gatehouse, makeCertificate } from './harness/gateway.mjs';
 import { open, post } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { Load } from './harness/load.mjs';
@@ -235,6 +236,8 @@ test('probes find endpoints dead and alive, and requests turn away without a fai
   assert.equal(gate.log.match(/endpoint_dead.*app app, 127\.0\.0\.1 port \d+: Connection refused/g).length, 2);
   for (let i = 0; i < 20; i++) await ok(ask());
   assert.equal(await gate.metric('upstream_failed_total'), 0);
+  const shown = JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout);
+  assert.deepEqual(shown.apps[0].endpoints.map(({ health, state }) => [health, state]), [['dead', 'active'], ['dead', 'active'], ['alive', 'active']]);
   // Another watcher knows what the first one found out.
   process.kill(gate.children('watcher')[0].pid, 'SIGKILL');
   await waitFor('another watcher', async () => await gate.metric('endpoints_dead') === 2 && gate.log.match(/endpoint_dead/g).length === 2);
@@ -339,4 +342,109 @@ test('MCP probes ask a modern server for no session', async (t) => {
   await waitFor('probes', async () => await gate.metric('health_probes_total') > 3);
   assert.equal(await gate.metric('endpoints_dead'), 0);
   assert.deepEqual([...methods], ['POST server/discover']);
+});
+
+// A server that begins a session with each initialize, and says its name in every answer.
+async function sessionServer(t, name) {
+  const server = new Set();
+  const upstream = await Upstream.start(async (request, response, seen) => {
+    seen.body = await body(request);
+    const session = request.headers['mcp-session-id'];
+    const { id, method } = JSON.parse(seen.body);
+    const headers = { 'content-type': 'application/json', 'x-server': name };
+    if (method === 'initialize') {
+      headers['mcp-session-id'] = `${name}-${server.size}`;
+      server.add(headers['mcp-session-id']);
+    } else if (session && !server.has(session)) {
+      return response.writeHead(404).end();
+    }
+    if (id === undefined) return response.writeHead(202).end();
+    response.writeHead(200, headers);
+    const result = method === 'initialize'
+      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'server', version: '1' } } : {};
+    return response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+  });
+  t.after(() => upstream.stop().catch(() => {}));
+  upstream.name = name;
+  return upstream;
+}
+
+const initialize = JSON.stringify({
+  jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+});
+
+// Sessions until each server has one: a map of the server's name to a session.
+async function sessionsOnEach(ask, list) {
+  const sessions = new Map();
+  await waitFor('a session on each', async () => {
+    const answer = await ask({ body: initialize });
+    assert.equal(answer.status, 200, answer.text);
+    sessions.set(answer.headers['x-server'], answer.headers['mcp-session-id']);
+    return sessions.size === list.length;
+  });
+  return sessions;
+}
+
+test('an MCP session stays with its server; when that is lost it is 404, and begins anew elsewhere', async (t) => {
+  const list = await Promise.all(['a', 'b', 'c'].map((name) => sessionServer(t, name)));
+  const { ask } = await setUp(t, several(list, probed));
+  const sessions = await sessionsOnEach(ask, list);
+  const call = (session) => ask({ headers: { 'mcp-session-id': session } });
+  for (let i = 0; i < 5; i++)
+    for (const [name, session] of sessions) assert.equal((await call(session)).headers['x-server'], name);
+  await list[0].stop();
+  const lost = await call(sessions.get('a'));
+  assert.equal(lost.status, 404);
+  assert.deepEqual(lost.json.error.code, -32001);
+  for (const name of ['b', 'c']) assert.equal((await call(sessions.get(name))).headers['x-server'], name);
+  for (let i = 0; i < 10; i++) assert.notEqual((await ask({ body: initialize })).headers['x-server'], 'a');
+  // The session is over, and stays so.
+  assert.equal((await call(sessions.get('a'))).status, 404);
+});
+
+test('a server that drains keeps its sessions, and gets no new ones', async (t) => {
+  const list = await Promise.all(['a', 'b'].map((name) => sessionServer(t, name)));
+  const { gate, ask } = await setUp(t, several(list));
+  const sessions = await sessionsOnEach(ask, list);
+  gate.settings.app_service.apps[0].endpoints[0] = { uri: list[0].uri, state: 'drain' };
+  gate.writeSettings();
+  gate.signal('SIGHUP');
+  const drained = async () => JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout).apps[0].endpoints[0].state === 'drain';
+  await waitFor('the drain', drained);
+  await waitFor('the workers', async () => {
+    const names = await Promise.all(Array.from({ length: 8 }, async () => (await ask()).headers['x-server']));
+    return names.every((name) => name === 'b');
+  });
+  for (let i = 0; i < 10; i++) assert.equal((await ask({ body: initialize })).headers['x-server'], 'b');
+  for (const [name, session] of sessions) assert.equal((await ask({ headers: { 'mcp-session-id': session } })).headers['x-server'], name);
+});
+
+test('a server with a wrong certificate is passed by', async (t) => {
+  const { list } = await servers(t, 1);
+  const issuer = await Issuer.make(ISSUER);
+  const gate = await Gateway.prepare(t, { resources: { 'issuer.yaml': [authConfig('issuer', issuer)] }, workers: 1 });
+  const right = await makeCertificate(`${gate.directory}/tls`, 'right.example.com');
+  const wrong = await makeCertificate(`${gate.directory}/tls`, 'wrong.example.com');
+  let shaken = 0;
+  const server = createTlsServer({ cert: readFileSync(wrong.certificate), key: readFileSync(wrong.key) }, () => {});
+  server.on('connection', () => (shaken += 1));
+  server.on('tlsClientError', () => {});
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  gate.settings.app_service.apps = [{
+    name: 'app',
+    ca: right.certificate,
+    endpoints: [`mcp+https://127.0.0.1:${server.address().port}/mcp`, list[0].uri],
+    health_check: { type: 'off' },
+  }];
+  gate.writeSettings();
+  await gate.run();
+  const token = await issuer.token(gate.url('app'));
+  await waitFor('it to be tried', async () => {
+    await ok(post(gate.url('app'), token));
+    return shaken > 0;
+  });
+  const before = shaken;
+  for (let i = 0; i < 20; i++) await ok(post(gate.url('app'), token));
+  assert.ok(shaken - before <= 1, 'it is left alone for a while');
 });
