@@ -71,6 +71,15 @@ static void endpoint_inherit(struct app_endpoint *endpoint, const struct registr
     }
 }
 
+/* What a command said of an endpoint holds until a command says otherwise. */
+static void endpoint_inherit_drain(struct app_endpoint *endpoint,
+                                   const struct registry_entry *before)
+{
+    for (size_t i = 0; before != NULL && i < before->app.endpoint_count; i++)
+        if (before->app.endpoints[i].id == endpoint->id)
+            endpoint->draining |= before->app.endpoints[i].draining & APP_DRAIN_COMMAND;
+}
+
 static int record_stage(struct registry_slot *slot, const struct document *document,
                         const struct candidate_context *context, struct app_record *record)
 {
@@ -85,6 +94,7 @@ static int record_stage(struct registry_slot *slot, const struct document *docum
                                                          endpoint->addresses, APP_ADDRESSES_MAX);
         if (endpoint->address_count == 0)
             endpoint_inherit(endpoint, slot->good);
+        endpoint_inherit_drain(endpoint, slot->good);
     }
     return candidate_set(slot, record, &origin, document);
 }
@@ -160,6 +170,19 @@ static bool endpoint_readdress(struct app_endpoint *endpoint,
     return differs;
 }
 
+/* Puts another record in the place of the one in force; *entry is the slot's. */
+static int app_replace(struct registry_slot *slot, const struct app_record *record,
+                       struct registry_entry **entry)
+{
+    int status = registry_entry_make(DOCUMENT_APP, record, &slot->good->origin, entry);
+
+    if (status < 0)
+        return status;
+    registry_entry_free(slot->good);
+    slot->good = *entry;
+    return 0;
+}
+
 int app_candidate_readdress(struct registry_slot *slot, const struct candidate_context *context,
                             struct publication *publication)
 {
@@ -172,15 +195,24 @@ int app_candidate_readdress(struct registry_slot *slot, const struct candidate_c
         differs = endpoint_readdress(&record.endpoints[i], context) || differs;
     if (!differs)
         return 0;
-    status = registry_entry_make(DOCUMENT_APP, &record, &slot->good->origin, &entry);
+    status = app_replace(slot, &record, &entry);
     if (status == -EMSGSIZE) {
         log_warning("addresses_refused", "app %.*s: its addresses do not fit into its record",
                     (int)slot->name.size, slot->name.data);
         return 0;
     }
-    if (status < 0)
-        return status;
-    registry_entry_free(slot->good);
-    slot->good = entry;
-    return app_put(slot, entry, publication);
+    return status < 0 ? status : app_put(slot, entry, publication);
+}
+
+int app_candidate_drain(struct registry_slot *slot, size_t endpoint, bool drain,
+                        struct publication *publication)
+{
+    struct app_record record = slot->good->app;
+    uint8_t *draining = &record.endpoints[endpoint].draining;
+    struct registry_entry *entry;
+    int status;
+
+    *draining = (uint8_t)(drain ? *draining | APP_DRAIN_COMMAND : *draining & ~APP_DRAIN_COMMAND);
+    status = app_replace(slot, &record, &entry);
+    return status < 0 ? status : app_put(slot, entry, publication);
 }

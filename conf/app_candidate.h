@@ -16,4 +16,8 @@ int app_candidate_write(const struct registry_slot *slot, struct publication *pu
 int app_candidate_readdress(struct registry_slot *slot, const struct candidate_context *context,
                             struct publication *publication);
 
+/* Lets an endpoint of the version in force drain, or serve again as its document says. */
+int app_candidate_drain(struct registry_slot *slot, size_t endpoint, bool drain,
+                        struct publication *publication);
+
 #endif

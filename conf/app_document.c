@@ -72,7 +72,7 @@ static bool app_transport_of(struct slice scheme, enum app_transport *out)
 }
 
 /* Adds an endpoint. NULL, or why it cannot be; *hint says what to do. */
-static const char *app_add_endpoint(struct app_record *record, struct slice text, bool draining,
+static const char *app_add_endpoint(struct app_record *record, struct slice text, uint8_t draining,
                                     const char **hint)
 {
     const char *reason = uri_unsupported(text);
@@ -120,8 +120,8 @@ static void app_read_endpoint(struct app_reading *reading, const struct yaml_nod
     if (node->kind != YAML_SCALAR &&
         !schema_read(&app_endpoint_schema, node, path, reading->context, &form))
         return;
-    reason =
-        app_add_endpoint(&reading->out->record, form.uri, form.state == APP_ENDPOINT_DRAIN, &hint);
+    reason = app_add_endpoint(&reading->out->record, form.uri,
+                              form.state == APP_ENDPOINT_DRAIN ? APP_DRAIN_DOCUMENT : 0, &hint);
     if (reason != NULL)
         schema_error(reading->context, node, reading->prefix, key, hint, "%s", reason);
 }
@@ -136,8 +136,7 @@ static void app_read_endpoints(struct app_reading *reading)
         if (app_node(reading, "uri") == reading->root)
             app_error(reading, "uri", "such as mcp+http://localhost:3001/mcp", "is required");
     } else if (list == NULL) {
-        const char *reason =
-            app_add_endpoint(&reading->out->record, reading->form.uri, false, &hint);
+        const char *reason = app_add_endpoint(&reading->out->record, reading->form.uri, 0, &hint);
 
         if (reason != NULL)
             app_error(reading, "uri", hint, reason);

@@ -5,6 +5,7 @@
  * anything, and never blocks: each step is bounded.
  */
 #include "conf/control.h"
+#include "conf/drainer.h"
 #include "conf/key_refresh.h"
 #include "conf/prober.h"
 #include "conf/publisher.h"
@@ -355,10 +356,16 @@ static void on_control(void *context, const struct control_request *request, uid
                        struct control_answer *answer)
 {
     struct watcher *watcher = context;
-    int status = revoker_add(&watcher->publisher, request, uid, clock_wall_seconds(), answer);
+    int status;
 
+    if (request->drain.app.size > 0)
+        status = drainer_set(&watcher->publisher, &request->drain, uid, answer);
+    else
+        status = revoker_add(&watcher->publisher, request, uid, clock_wall_seconds(), answer);
     if (status == -EUCLEAN || status == -ESTALE)
-        watcher_fail("a revocation could not be published", status);
+        watcher_fail("what a command asked for could not be published", status);
+    if (status < 0 && request->drain.app.size > 0)
+        watcher_published(watcher, "a drain could not be published", status);
     if (status > 0)
         watcher_tell(watcher);
 }

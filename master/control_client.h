@@ -1,6 +1,6 @@
 /* control_client.h: one question to the watcher of a running service, for commands.
  *
- * Called by revoke_command. Never by master itself, which has a channel.
+ * Called by revoke_command and drain_command. Never by master itself, which has a channel.
  */
 #ifndef GATEHOUSE_MASTER_CONTROL_CLIENT_H
 #define GATEHOUSE_MASTER_CONTROL_CLIENT_H

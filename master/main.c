@@ -3,6 +3,7 @@
 #include "conf/roles.h"
 #include "master/apps_command.h"
 #include "master/configs_command.h"
+#include "master/drain_command.h"
 #include "master/explain_command.h"
 #include "master/sessions_command.h"
 #include "master/status_command.h"
@@ -25,6 +26,7 @@ static const char usage[] =
     "       gatehouse check -c FILE\n"
     "       gatehouse status|apps|configs [-c FILE] [--json]\n"
     "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
+    "       gatehouse drain APP ENDPOINT [--undo] [-c FILE]\n"
     "       gatehouse explain [-c FILE] --app APP --token-file FILE --tool NAME ...\n"
     "       gatehouse token keygen|mint|inspect ...\n"
     "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
@@ -45,6 +47,7 @@ static const struct command_entry {
 } command_entries[] = {
     {"status", status_command},   {"sessions", sessions_command},    {"apps", apps_command},
     {"configs", configs_command}, {"demo-server", demo_server_main}, {"explain", explain_command},
+    {"drain", drain_command},
 };
 
 static int main_usage(void)

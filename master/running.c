@@ -23,15 +23,15 @@ static bool running_is_board(int directory, const char *name, const char *link)
 
 static const struct health_board *running_map_health(int directory, const char *name)
 {
-    struct scoreboard_public *public = NULL;
+    struct scoreboard_public *board = NULL;
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return NULL;
-    if (scoreboard_map_public(fd, 0, &public) < 0)
-    public = NULL;
+    if (scoreboard_map_public(fd, 0, &board) < 0)
+        board = NULL;
     close(fd);
-    return public == NULL ? NULL : &public->health;
+    return board == NULL ? NULL : &board->health;
 }
 
 static const struct scoreboard_work *running_map(int directory, const char *name)

@@ -9,8 +9,8 @@ static void app_record_put_endpoint(struct record_writer *writer,
     record_put_number(writer, "port", endpoint->port);
     record_put_number(writer, "tls", endpoint->tls);
     record_put(writer, "path", endpoint->path);
-    if (endpoint->draining)
-        record_put_number(writer, "draining", 1);
+    if (endpoint->draining != 0)
+        record_put_number(writer, "draining", endpoint->draining);
     for (size_t i = 0; i < endpoint->address_count; i++)
         record_put(writer, "address", endpoint->addresses[i]);
 }
@@ -62,7 +62,7 @@ static void app_record_get_endpoint(struct record_reader *reader, struct app_end
     endpoint->tls = record_get_range(reader, "tls", 0, 1) != 0;
     endpoint->path = record_get(reader, "path");
     if (record_next_is(reader, "draining"))
-        endpoint->draining = record_get_range(reader, "draining", 1, 1) != 0;
+        endpoint->draining = (uint8_t)record_get_range(reader, "draining", 1, 3);
     endpoint->address_count =
         record_get_list(reader, "address", endpoint->addresses, APP_ADDRESSES_MAX);
 }

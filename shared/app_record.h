@@ -44,13 +44,19 @@ struct app_health {
     uint32_t fall;     /* failed probes in a row after which a live endpoint is dead */
 };
 
+/* Who said that an endpoint is to drain; either is enough. */
+enum app_drain {
+    APP_DRAIN_DOCUMENT = 1,
+    APP_DRAIN_COMMAND = 2, /* goes on with the endpoint through changes of its app */
+};
+
 struct app_endpoint {
     uint64_t id;       /* app_endpoint_id, by which health is published; of a decoded record */
     struct slice host; /* what the URI says: for Host, SNI and certificate checks; no brackets */
     uint16_t port;
     bool tls;
-    struct slice path;                         /* begins with '/' */
-    bool draining;                             /* MCP sessions go on; nothing new is sent there */
+    struct slice path; /* begins with '/' */
+    uint8_t draining;  /* enum app_drain; not 0: MCP sessions go on, nothing new is sent there */
     struct slice addresses[APP_ADDRESSES_MAX]; /* "127.0.0.1" or "::1"; in order of preference */
     size_t address_count;                      /* 0 while the name does not resolve */
 };

@@ -10,10 +10,24 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static int drain_encode(const struct control_drain *drain, struct buffer *out)
+{
+    struct record_writer writer;
+
+    record_begin(&writer, out, '1');
+    record_put(&writer, "command", slice_from("drain"));
+    record_put(&writer, "app", drain->app);
+    record_put(&writer, "endpoint", drain->endpoint);
+    record_put_number(&writer, "undo", drain->undo);
+    return record_finish(&writer);
+}
+
 int control_request_encode(const struct control_request *request, struct buffer *out)
 {
     struct record_writer writer;
 
+    if (request->drain.app.size > 0)
+        return drain_encode(&request->drain, out);
     record_begin(&writer, out, '1');
     record_put(&writer, "command", slice_from("revoke"));
     for (unsigned kind = 0; kind < REVOCATION_KINDS; kind++)
@@ -61,13 +75,29 @@ static bool target_is_sound(const struct revocation_target *target)
     return text_is_clean(target->issuer, CONTROL_ISSUER_MAX);
 }
 
+static int drain_decode(struct record_reader *reader, struct control_drain *out)
+{
+    out->app = record_get(reader, "app");
+    out->endpoint = record_get(reader, "endpoint");
+    out->undo = record_get_range(reader, "undo", 0, 1) != 0;
+    if (record_end(reader) != 0 || out->app.size == 0 || out->endpoint.size == 0 ||
+        !text_is_clean(out->app, CONTROL_VALUE_MAX) ||
+        !text_is_clean(out->endpoint, CONTROL_ENDPOINT_MAX))
+        return -EBADMSG;
+    return 0;
+}
+
 int control_request_decode(struct slice bytes, struct control_request *out)
 {
     struct record_reader reader;
+    struct slice command;
 
     memset(out, 0, sizeof(*out));
     record_open(&reader, bytes, '1');
-    if (!slice_is(record_get(&reader, "command"), "revoke"))
+    command = record_get(&reader, "command");
+    if (slice_is(command, "drain"))
+        return drain_decode(&reader, &out->drain);
+    if (!slice_is(command, "revoke"))
         reader.failed = true;
     for (unsigned kind = 0; kind < REVOCATION_KINDS; kind++)
         out->target.values[kind] =

@@ -15,16 +15,25 @@ struct sockaddr_un;
 #define CONTROL_SOCKET "control"
 
 enum {
-    CONTROL_MESSAGE_MAX = 8192, /* bytes of a packet */
-    CONTROL_VALUE_MAX = 256,    /* bytes of a name: no session has a longer one */
-    CONTROL_ISSUER_MAX = 1024,  /* bytes */
-    CONTROL_WHY_MAX = 256,      /* bytes */
-    CONTROL_TEXT_MAX = 256,     /* bytes of an answer's text */
+    CONTROL_MESSAGE_MAX = 8192,  /* bytes of a packet */
+    CONTROL_VALUE_MAX = 256,     /* bytes of a name: no session has a longer one */
+    CONTROL_ISSUER_MAX = 1024,   /* bytes */
+    CONTROL_ENDPOINT_MAX = 2048, /* bytes: of a URI */
+    CONTROL_WHY_MAX = 256,       /* bytes */
+    CONTROL_TEXT_MAX = 256,      /* bytes of an answer's text */
 };
 
-/* "Revoke": exactly one value; a signing input only beside a session, an issuer only with a kind
- * that has one. */
+/* Lets an endpoint of an app drain, or serve again. */
+struct control_drain {
+    struct slice app;      /* empty: the request is another */
+    struct slice endpoint; /* "host:port", or a URI as `gatehouse apps` shows it */
+    bool undo;
+};
+
+/* "Drain", or "revoke": exactly one value; a signing input only beside a session, an issuer only
+ * with a kind that has one. */
 struct control_request {
+    struct control_drain drain;
     struct revocation_target target;
     int64_t ends; /* wall seconds after which neither the session nor its token lives; 0: unknown */
     struct slice why;

@@ -74,13 +74,13 @@ enum scoreboard_counter {
 
 /* Gauges are set, and vanish with their process. */
 enum scoreboard_gauge {
-    GAUGE_CONNECTIONS,   /* open client connections */
-    GAUGE_EXCHANGES,     /* requests in progress */
-    GAUGE_STREAMS,       /* open SSE responses */
-    GAUGE_BODY_BYTES,    /* request bodies held */
+    GAUGE_CONNECTIONS, /* open client connections */
+    GAUGE_EXCHANGES,   /* requests in progress */
+    GAUGE_STREAMS,     /* open SSE responses */
+    GAUGE_BODY_BYTES,  /* request bodies held */
     GAUGE_ENDPOINTS_PROBED,
     GAUGE_ENDPOINTS_DEAD, /* of them */
-    GAUGE_AUDIT_FAILING, /* 1: this worker cannot write the audit trail */
+    GAUGE_AUDIT_FAILING,  /* 1: this worker cannot write the audit trail */
     GAUGES
 };
 

@@ -448,3 +448,41 @@ test('a server with a wrong certificate is passed by', async (t) => {
   for (let i = 0; i < 20; i++) await ok(post(gate.url('app'), token));
   assert.ok(shaken - before <= 1, 'it is left alone for a while');
 });
+
+test('gatehouse drain holds over restarts and changes of the app, until it is undone', async (t) => {
+  const list = await Promise.all(['a', 'b'].map((name) => sessionServer(t, name)));
+  const { gate, ask } = await setUp(t, several(list), { workers: 1 });
+  const sessions = await sessionsOnEach(ask, list);
+  const drain = (...args) => gatehouse('drain', ...args, '-c', gate.settingsPath);
+  const states = async () => JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout).apps[0].endpoints.map(({ state }) => state);
+  const onlyB = async () => {
+    for (let i = 0; i < 10; i++) assert.equal((await ask({ body: initialize })).headers['x-server'], 'b');
+    assert.equal((await ask({ headers: { 'mcp-session-id': sessions.get('a') } })).headers['x-server'], 'a');
+  };
+  for (const [args, status, words] of [
+    [['app', '127.0.0.1:1'], 65, /the app has no such endpoint/],
+    [['none', '127.0.0.1:1'], 65, /there is no such app/],
+    [['app'], 64, /name an app and one of its endpoints/],
+  ]) {
+    const refused = await drain(...args);
+    assert.equal(refused.status, status, refused.output);
+    assert.match(refused.output, words);
+  }
+  const done = await drain('app', `127.0.0.1:${list[0].port}`);
+  assert.equal(done.status, 0, done.output);
+  assert.deepEqual(await states(), ['drain', 'active']);
+  await waitFor('the worker', async () => (await Promise.all(Array.from({ length: 8 }, ask))).every(({ headers }) => headers['x-server'] === 'b'));
+  await onlyB();
+  gate.settings.app_service.apps[0].description = 'changed';
+  gate.writeSettings();
+  gate.signal('SIGHUP');
+  await waitFor('the change', async () => (await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout.includes('changed'));
+  await onlyB();
+  await gate.stop();
+  await gate.run();
+  assert.deepEqual(await states(), ['drain', 'active']);
+  await onlyB();
+  assert.equal((await drain('app', list[0].uri, '--undo')).status, 0);
+  assert.deepEqual(await states(), ['active', 'active']);
+  await waitFor('the first one', async () => (await ask({ body: initialize })).headers['x-server'] === 'a');
+});

@@ -57,6 +57,28 @@ static void test_request_round_trip(void **state)
     buffer_free(&bytes);
 }
 
+static void test_drain_round_trip(void **state)
+{
+    struct control_request request = {
+        .drain = {.app = slice_from("a"), .endpoint = slice_from("h:1"), .undo = true}};
+    struct control_request read;
+    struct buffer bytes = {0};
+
+    (void)state;
+    assert_int_equal(control_request_encode(&request, &bytes), 0);
+    memset(&read, 0xa5, sizeof(read));
+    assert_int_equal(control_request_decode(buffer_slice(&bytes), &read), 0);
+    assert_true(slice_is(read.drain.app, "a"));
+    assert_true(slice_is(read.drain.endpoint, "h:1"));
+    assert_true(read.drain.undo);
+    expect_cuts_refused(buffer_slice(&bytes), decode_request);
+    buffer_free(&bytes);
+    request.drain.endpoint = slice_make(NULL, 0);
+    assert_int_equal(pass(&request), -EBADMSG);
+    request.drain.endpoint = slice_from("h\n");
+    assert_int_equal(pass(&request), -EBADMSG);
+}
+
 static void test_one_thing_is_named(void **state)
 {
     static const enum revocation_kind kinds[] = {
@@ -154,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_round_trip),
+        cmocka_unit_test(test_drain_round_trip),
         cmocka_unit_test(test_one_thing_is_named),
         cmocka_unit_test(test_signing_input_goes_with_a_session),
         cmocka_unit_test(test_sizes_and_bytes),
