@@ -161,13 +161,12 @@ static void app_read_health(struct app_reading *reading)
     bool said = app_node(reading, "health_check") != reading->root;
     uint64_t timeout = form->interval < APP_PROBE_TIMEOUT ? form->interval : APP_PROBE_TIMEOUT;
 
-    if (!said && record->endpoint_count < 2)
-        return;
     if (form->type == APP_HEALTH_MCP && record->transport == APP_HTTP)
         app_error(reading, "health_check.type", "use tcp or http", "mcp goes with an MCP server");
     if (form->type != APP_HEALTH_HTTP && form->path.size > 0)
         app_error(reading, "health_check.path", NULL, "goes with `type: http`");
-    record->health = (struct app_health){
+    reading->out->health_said = said;
+    reading->out->health = (struct app_health){
         .probe = probes[form->type],
         .path = form->path.size > 0 ? form->path : slice_from("/"),
         .interval = (uint32_t)form->interval,
@@ -175,6 +174,8 @@ static void app_read_health(struct app_reading *reading)
         .rise = (uint32_t)form->rise,
         .fall = (uint32_t)form->fall,
     };
+    if (said || record->endpoint_count > 1)
+        record->health = reading->out->health;
 }
 
 static void app_read_labels(struct app_reading *reading)

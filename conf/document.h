@@ -29,7 +29,11 @@ enum document_kind {
     DOCUMENT_LOCK,
 };
 
-enum document_state { DOCUMENT_GOOD, DOCUMENT_REFUSED };
+enum document_state {
+    DOCUMENT_GOOD,
+    DOCUMENT_REFUSED,
+    DOCUMENT_MERGED, /* good, and a part of an earlier one of its name (app_merge.h) */
+};
 
 struct auth_config_document {
     struct auth_config_record record;           /* without revision and key states */
@@ -45,6 +49,8 @@ struct auth_config_document {
 struct app_document {
     struct app_record record; /* endpoints without addresses */
     struct slice ca_file;     /* absolute; empty: none. record.ca_pem is read by the watcher */
+    struct app_health health; /* as it is once the app has more than one endpoint */
+    bool health_said;         /* then record.health is the same, else off for one endpoint */
 };
 
 struct lock_document {
@@ -104,7 +110,8 @@ int documents_read_directory(struct slice directory, struct document_list *list,
 
 /* What no single document shows. Both: documents_check_together. `public_addr` is the gate's.
  *
- * Names: two documents of one kind and name, two apps of one public_addr (both refused, naming both
+ * Names: two documents of one kind and name (but apps that can be put together: the first is then
+ * all of them), two apps of one public_addr (both refused, naming both
  * places), an app with the gate's own host (refused). Costs a sort.
  * Bindings: two configs of one issuer on one app (an error naming both places; which of them is
  * kept depends on what was before, so none is refused here: the watcher does its own, incremental

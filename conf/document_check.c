@@ -1,5 +1,6 @@
 #include "conf/document.h"
 
+#include "conf/app_merge.h"
 #include "conf/role_check.h"
 #include "shared/uri.h"
 
@@ -44,6 +45,21 @@ static void claims_clash(struct claim *first, struct claim *second, const char *
     second->document->state = DOCUMENT_REFUSED;
 }
 
+/* Apps of one name may be parts of one. */
+static bool claims_merge(struct document_list *list, struct claim *claims, size_t first,
+                         size_t second)
+{
+    struct document *whole = claims[first].document;
+    struct document *part = claims[second].document;
+
+    if (whole->kind != DOCUMENT_APP || whole->state != DOCUMENT_GOOD ||
+        part->state != DOCUMENT_GOOD || app_merge(whole, part, &list->arena, whole) != NULL)
+        return false;
+    part->state = DOCUMENT_MERGED;
+    claims[second].document = whole; /* the next one is compared with it */
+    return true;
+}
+
 /* Sorts the claims and refuses every two neighbours that are alike. */
 static void claims_check(struct claim *claims, size_t count, const char *key, const char *hint,
                          struct diagnostics *diagnostics)
@@ -56,6 +72,22 @@ static void claims_check(struct claim *claims, size_t count, const char *key, co
             claims_clash(&claims[i - 1], &claims[i], key, hint, diagnostics);
 }
 
+static void names_check(struct document_list *list, struct claim *claims, size_t count,
+                        struct diagnostics *diagnostics)
+{
+    if (count > 1)
+        qsort(claims, count, sizeof(*claims), claim_compare);
+    for (size_t i = 1; i < count; i++)
+        if (claims[i - 1].document->kind == claims[i].document->kind &&
+            slice_equal(claims[i - 1].text, claims[i].text) &&
+            !claims_merge(list, claims, i - 1, i))
+            claims_clash(&claims[i - 1], &claims[i], "name",
+                         claims[i].document->kind == DOCUMENT_APP
+                             ? "documents of one app agree in all but their endpoints"
+                             : "a name may be used once for each kind",
+                         diagnostics);
+}
+
 static void check_names(struct document_list *list, struct claim *claims,
                         struct diagnostics *diagnostics)
 {
@@ -64,7 +96,7 @@ static void check_names(struct document_list *list, struct claim *claims,
     for (size_t i = 0; i < list->count; i++)
         if (list->documents[i].kind != DOCUMENT_UNKNOWN && list->documents[i].name.size > 0)
             claims[count++] = (struct claim){&list->documents[i], list->documents[i].name};
-    claims_check(claims, count, "name", "a name may be used once for each kind", diagnostics);
+    names_check(list, claims, count, diagnostics);
 }
 
 static struct slice gate_host(struct slice public_addr)

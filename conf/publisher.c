@@ -390,6 +390,8 @@ int publisher_apply(struct publisher *publisher, struct reading *reading, struct
     if (status < 0)
         return status;
     status = staging_run(&publisher->registry, reading, &context);
+    publisher->unread = status == 1;
+    status = status == 1 ? 0 : status;
     if (status == 0)
         status = judge(&apply);
     if (status == 0)

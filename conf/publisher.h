@@ -24,6 +24,7 @@ struct publisher {
     struct registry registry;
     struct publication_numbers numbers; /* of the last commit */
     char *public_addr;                  /* owned; of the last reading */
+    bool unread;                        /* the last reading passed over a file that it needs */
 };
 
 /* Loads what was published before. The fields above `registry` are filled by the caller. */

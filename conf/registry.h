@@ -40,8 +40,10 @@ struct registry_slot {
     struct registry_entry *good; /* owned; NULL: never had a good version */
     struct registry_entry *next; /* owned; the version that is judged */
     enum registry_change change;
-    bool seen;           /* in the present reading */
-    bool accepted;       /* the store's status says so, of `good` where it stands */
+    bool seen;                       /* in the present reading */
+    bool shared;                     /* by documents of one app: their files are read each time */
+    const struct document *document; /* that was staged; NULL: its file was not read. Staging's */
+    bool accepted;                   /* the store's status says so, of `good` where it stands */
     struct place place;  /* where the present reading has it; borrowed from the reading */
     char *reason;        /* owned; of a refusal */
     char *warning;       /* owned; of the document that is read, or NULL */

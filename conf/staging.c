@@ -1,5 +1,7 @@
 #include "conf/staging.h"
 
+#include "conf/app_merge.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,6 +12,8 @@ struct staging {
     struct registry *registry;
     const struct reading *reading;
     const struct candidate_context *context;
+    struct arena arena; /* of documents that were put together */
+    bool again;         /* see staging_run */
 };
 
 static void refuse_twice(struct registry_slot *slot, const struct place *other)
@@ -23,35 +27,87 @@ static void refuse_twice(struct registry_slot *slot, const struct place *other)
                     (int)other->file.size, other->file.data, other->line, other->column);
 }
 
+/* Another document of an app that was seen. */
+static int stage_part(struct staging *staging, struct registry_slot *slot,
+                      const struct document *document)
+{
+    struct place first = slot->place;
+    const char *reason;
+    struct document *merged;
+
+    slot->shared = true;
+    if (slot->change == REGISTRY_REFUSED)
+        return 0;
+    if (slot->document == NULL) {
+        staging->again = true;
+        return 0;
+    }
+    merged = arena_allocate(&staging->arena, sizeof(*merged));
+    if (merged == NULL)
+        return -ENOMEM;
+    reason = app_merge(slot->document, document, &staging->arena, merged);
+    if (reason != NULL) {
+        registry_refuse(slot, "metadata.name: defined twice: at %.*s:%u:%u and at %.*s:%u:%u: %s",
+                        (int)first.file.size, first.file.data, first.line, first.column,
+                        (int)document->place.file.size, document->place.file.data,
+                        document->place.line, document->place.column, reason);
+        return 0;
+    }
+    registry_entry_free(slot->next);
+    slot->next = NULL;
+    slot->change = REGISTRY_KEPT;
+    slot->document = merged;
+    return candidate_stage(slot, merged, staging->context);
+}
+
+static int stage_refused(struct staging *staging, struct registry_slot *slot,
+                         const struct document *document)
+{
+    char reason[REASON_MAX];
+    struct place place;
+
+    reading_reason(staging->reading, document, reason, sizeof(reason), &place);
+    slot->place = place;
+    registry_refuse(slot, "%s", reason);
+    return 0;
+}
+
+/* A document of a name that was seen in this reading. */
+static int stage_another(struct staging *staging, struct registry_slot *slot,
+                         const struct document *document)
+{
+    if (document->kind != DOCUMENT_APP) {
+        refuse_twice(slot, &document->place);
+        return 0;
+    }
+    if (document->state == DOCUMENT_GOOD)
+        return stage_part(staging, slot, document);
+    slot->shared = true;
+    return stage_refused(staging, slot, document);
+}
+
 static int stage_document(struct staging *staging, const struct document *document)
 {
     struct registry_slot *slot;
-    char reason[REASON_MAX];
-    struct place place;
+    char warning[WARNING_MAX];
 
     if (document->kind == DOCUMENT_UNKNOWN || document->name.size == 0)
         return 0;
     slot = registry_find(staging->registry, document->kind, document->name, true);
     if (slot == NULL)
         return -ENOMEM;
-    if (slot->seen) {
-        refuse_twice(slot, &document->place);
-        return 0;
-    }
+    if (slot->seen)
+        return stage_another(staging, slot, document);
     slot->seen = true;
     slot->place = document->place;
-    if (document->state == DOCUMENT_GOOD &&
-        reading_warning(staging->reading, document, reason, WARNING_MAX)) {
+    if (document->state != DOCUMENT_GOOD)
+        return stage_refused(staging, slot, document);
+    if (reading_warning(staging->reading, document, warning, sizeof(warning))) {
         free(slot->warning);
-        slot->warning = strdup(reason);
+        slot->warning = strdup(warning);
     }
-    if (document->state == DOCUMENT_GOOD)
-        return slot->change == REGISTRY_REFUSED ? 0
-                                                : candidate_stage(slot, document, staging->context);
-    reading_reason(staging->reading, document, reason, sizeof(reason), &place);
-    slot->place = place;
-    registry_refuse(slot, "%s", reason);
-    return 0;
+    slot->document = document;
+    return slot->change == REGISTRY_REFUSED ? 0 : candidate_stage(slot, document, staging->context);
 }
 
 static int stage_list(struct staging *staging, const struct document_list *list)
@@ -63,11 +119,17 @@ static int stage_list(struct staging *staging, const struct document_list *list)
     return status;
 }
 
+static void stage_forget(struct registry_slot *slot)
+{
+    slot->seen = slot->shared = false;
+    slot->document = NULL;
+}
+
 static void stage_begin(struct registry *registry)
 {
     for (size_t kind = 0; kind <= DOCUMENT_LOCK; kind++)
         for (size_t i = 0; i < registry->lists[kind].count; i++)
-            registry->lists[kind].slots[i]->seen = false;
+            stage_forget(registry->lists[kind].slots[i]);
 }
 
 /* What no file says any more goes, unless its file could not be read. */
@@ -120,7 +182,8 @@ int staging_run(struct registry *registry, const struct reading *reading,
         status = stage_list(&staging, &reading->resources.list);
     if (status == 0)
         stage_vanished(&staging);
-    return status;
+    arena_free(&staging.arena);
+    return status == 0 && staging.again ? 1 : status;
 }
 
 /* The slot in which this very document is in force, or NULL. What a file says beside the document
@@ -133,7 +196,8 @@ static struct registry_slot *document_in_force(struct registry *registry,
     if (document->state == DOCUMENT_GOOD && document->name.size > 0 &&
         !(document->kind == DOCUMENT_APP && document->app.ca_file.size > 0))
         slot = registry_find(registry, document->kind, document->name, false);
-    if (slot == NULL || slot->change == REGISTRY_REFUSED || registry_effective(slot) == NULL)
+    if (slot == NULL || slot->shared || slot->change == REGISTRY_REFUSED ||
+        registry_effective(slot) == NULL)
         return NULL;
     return place_equal(&slot->place, &document->place) ? slot : NULL;
 }
@@ -159,7 +223,7 @@ static struct cached_document *file_in_force(struct registry *registry,
 static bool file_stands(const struct cached_file *file)
 {
     for (size_t i = 0; i < file->count; i++)
-        if (file->documents[i].slot->change == REGISTRY_REFUSED)
+        if (file->documents[i].slot->change == REGISTRY_REFUSED || file->documents[i].slot->shared)
             return false;
     return true;
 }

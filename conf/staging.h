@@ -9,7 +9,8 @@
 #include "conf/candidate.h"
 #include "conf/reading.h"
 
-/* 0 or -ENOMEM. */
+/* 0; 1: an app has another document now than those of a file that was not read, which then has to
+ * be (it is not remembered any more): until then the app stays as it is; or -ENOMEM. */
 int staging_run(struct registry *registry, const struct reading *reading,
                 const struct candidate_context *context);
 

@@ -230,6 +230,8 @@ static bool watcher_read(struct watcher *watcher)
     committed = watcher_published(
         watcher, "documents cannot be published",
         publisher_apply(&watcher->publisher, &watcher->reading, settings->public_addr));
+    if (watcher->publisher.unread)
+        on_source(watcher);
     reading_forget_resources(&watcher->reading);
     /* Hosts come with an app that was read, and go with one that is gone. */
     if (hosts || watcher_apps(watcher) != apps)

@@ -486,3 +486,31 @@ test('gatehouse drain holds over restarts and changes of the app, until it is un
   assert.deepEqual(await states(), ['active', 'active']);
   await waitFor('the first one', async () => (await ask({ body: initialize })).headers['x-server'] === 'a');
 });
+
+test('several documents are one app, as long as they agree', async (t) => {
+  const { list } = await servers(t, 3);
+  const { gate, ask } = await setUp(t, [], { workers: 1 });
+  const app = ({ uri }, labels = { env: 'test' }) => ({ version: 'v1', kind: 'app', metadata: { name: 'app', labels }, spec: { uri } });
+  const shown = async () => JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout).apps[0]?.endpoints.map(({ port }) => port) ?? [];
+  const ports = (...indices) => indices.map((index) => list[index].port);
+  const becomes = async (...indices) => waitFor(`endpoints ${indices}`, async () => JSON.stringify(await shown()) === JSON.stringify(ports(...indices)));
+  gate.writeResource('1.yaml', app(list[0]));
+  await becomes(0);
+  gate.writeResource('2.yaml', app(list[1]));
+  await becomes(0, 1);
+  gate.writeResource('3.yaml', app(list[2]));
+  await becomes(0, 1, 2);
+  assert.doesNotMatch(gate.log, /document_refused/);
+  await waitFor('all of them to be used', async () => {
+    await ok(ask());
+    return list.every(({ own }) => own > 0);
+  });
+  gate.writeResource('2.yaml', app(list[1], { env: 'other' }));
+  await waitFor('the refusal', () => /document_refused.*1\.yaml:\d+:\d+ and at \S*2\.yaml:\d+:\d+: documents of one app must agree/.test(gate.log));
+  assert.deepEqual(await shown(), ports(0, 1, 2));
+  assert.match((await gate.check()).output, /2\.yaml:\d+:\d+: name: "app" is taken already at \S*1\.yaml/);
+  gate.removeResource('2.yaml');
+  await becomes(0, 2);
+  gate.removeResource('1.yaml');
+  await becomes(2);
+});

@@ -38,8 +38,8 @@ static void test_same_name(void **state)
     check_text(APP("a", "") APP("a", "") CONFIG("a", "x", "i", "x"));
     states(DOCUMENT_REFUSED, DOCUMENT_REFUSED);
     assert_int_equal(documents.documents[2].state, DOCUMENT_GOOD);
-    finish("/r/f.yaml:7:1: name: \"a\" is taken already at /r/f.yaml:2:1; a name may be used once "
-           "for each kind\n");
+    finish("/r/f.yaml:7:1: name: \"a\" is taken already at /r/f.yaml:2:1; documents of one app "
+           "agree in all but their endpoints\n");
 }
 
 static void test_same_name_in_two_files(void **state)
@@ -50,8 +50,23 @@ static void test_same_name_in_two_files(void **state)
     documents_check_names(&documents, slice_from("https://gate.example.com"), &diagnostics);
     states(DOCUMENT_REFUSED, DOCUMENT_GOOD);
     assert_int_equal(documents.documents[2].state, DOCUMENT_REFUSED);
-    finish("/r/g.yaml:7:1: name: \"a\" is taken already at /r/f.yaml:2:1; a name may be used once "
-           "for each kind\n");
+    finish("/r/g.yaml:7:1: name: \"a\" is taken already at /r/f.yaml:2:1; documents of one app "
+           "agree in all but their endpoints\n");
+}
+
+static void test_parts_of_one_app(void **state)
+{
+    (void)state;
+    check_text(APP("a", "") "---\nkind: app\nversion: v1\nmetadata: {name: a, labels: {l: a}}\n"
+                            "spec: {endpoints: ['mcp+http://b', 'mcp+http://c']}\n");
+    states(DOCUMENT_GOOD, DOCUMENT_MERGED);
+    assert_int_equal(documents.documents[0].app.record.endpoint_count, 3);
+    assert_int_equal(documents.documents[0].app.record.health.probe, APP_PROBE_TCP);
+    finish("");
+    check_text(APP("a", "") "---\nkind: app\nversion: v1\nmetadata: {name: a, labels: {l: b}}\n"
+                            "spec: {uri: 'mcp+http://b'}\n");
+    states(DOCUMENT_REFUSED, DOCUMENT_REFUSED);
+    finish_mention("documents of one app agree in all but their endpoints");
 }
 
 static void test_same_host(void **state)
@@ -115,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_same_name),
         cmocka_unit_test(test_same_name_in_two_files),
+        cmocka_unit_test(test_parts_of_one_app),
         cmocka_unit_test(test_same_host),
         cmocka_unit_test(test_issuer_clash),
         cmocka_unit_test(test_clash_needs_an_app),

@@ -47,8 +47,11 @@ static void test_unchanged_files_stay_in_force_unread(void **state)
     assert_string_equal(bound(fixture, "one", "https://i"), "idp");
     /* A second one of a name that an unread file has: both are refused, and the first stays. */
     write_resource(fixture, "3.yaml", APP("one", "b"));
-    apply_directory(fixture, &reading);
+    assert_int_equal(apply_directory(fixture, &reading), 0);
     assert_int_equal(document_cache_read_count(&reading.cache), 1);
+    assert_true(fixture->publisher.unread);
+    apply_directory(fixture, &reading);
+    assert_false(fixture->publisher.unread);
     assert_non_null(strstr(refusal(fixture, DOCUMENT_APP, "one"), "defined twice"));
     assert_string_equal(bound(fixture, "one", "https://i"), "idp");
     apply_directory(fixture, &reading);
