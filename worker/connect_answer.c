@@ -93,6 +93,7 @@ static void answer_event(struct connect_call *call, const struct event *event)
     if (event->data.size == 0)
         return;
     call->failures = 0;
+    connect_call_heard(call);
     answer_message(call, event->data);
 }
 
@@ -151,6 +152,8 @@ static void answer_head(void *context, const struct http_response *response)
     call->events = (struct event_stream){.limit = CONNECT_LINE_MAX};
     for (size_t i = 0; i < response->header_count; i++)
         answer_header(call, &response->headers[i]);
+    if (call->events_come)
+        connect_call_heard(call);
 }
 
 static void answer_data(void *context, struct slice bytes)

@@ -15,8 +15,19 @@ enum {
     CALL_LINGER_MS = 1000,      /* for a stream to end by itself when its answer was there */
     CALL_ACCEPT_MS = 60000,     /* for a notification to be taken: later ones wait for it */
     CALL_GOODBYE_MS = 700,      /* clients wait two seconds before they kill */
-    CALL_ID_MAX = 512,          /* bytes of an id that is compared decoded */
+    /* For a resumed stream to say something. Then it is asked for again: server-everything, and
+     * what was begun from its code, replays what it has stored, and says nothing more on that
+     * stream. */
+    CALL_SILENCE_MS = 5000,
+    CALL_ID_MAX = 512, /* bytes of an id that is compared decoded */
 };
+
+static void call_ask_again(struct connect_call *call)
+{
+    connect_link_cancel(call->link);
+    call->link = NULL;
+    connect_call_start(call);
+}
 
 static void call_late(struct deadline *deadline)
 {
@@ -26,6 +37,8 @@ static void call_late(struct deadline *deadline)
         connect_call_finish(call);
     else if (call->wait == CONNECT_WAIT_TIMER)
         connect_call_start(call);
+    else if (call->resumes && call->link != NULL)
+        call_ask_again(call);
 }
 
 static int call_read(struct connect_call *call, struct slice text,
@@ -166,6 +179,12 @@ void connect_call_start(struct connect_call *call)
     } else {
         call_send(call);
     }
+}
+
+void connect_call_heard(struct connect_call *call)
+{
+    if (call->resumes && !call->answered)
+        deadline_set(&call->deadline, CALL_SILENCE_MS);
 }
 
 void connect_call_start_later(struct connect_call *call, uint64_t milliseconds)

@@ -81,6 +81,8 @@ struct connect_call *connect_call_make(struct connect *connect, enum connect_kin
                                        struct slice text, const struct mcp_message *message);
 /* Begins, or goes on after a wait. */
 void connect_call_start(struct connect_call *call);
+/* Its stream spoke: a resumed one that falls silent is asked for again. */
+void connect_call_heard(struct connect_call *call);
 /* After so many milliseconds. */
 void connect_call_start_later(struct connect_call *call, uint64_t milliseconds);
 /* It failed before the server can have acted: again, after a growing pause, while there is

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-/* `consumed` of the last call goes now: the slice given out was borrowed until then. */
+/* The bytes stay where they are until more are appended: what was given out is good until then. */
 static void lines_drop(struct connect_lines *lines, size_t size)
 {
     buffer_consume(&lines->in, size);
@@ -11,7 +11,7 @@ static void lines_drop(struct connect_lines *lines, size_t size)
 
 static struct slice lines_trim(struct slice line)
 {
-    if (line.size > 0 && line.data[line.size - 1] == '\r')
+    if (line.data != NULL && line.size > 0 && line.data[line.size - 1] == '\r')
         line.size--;
     return line;
 }

@@ -1,6 +1,6 @@
 #include "worker/connect_options.h"
 
-#include "worker/http_head.h"
+#include "worker/http_field.h"
 
 #include <errno.h>
 
@@ -31,7 +31,8 @@ static const char *option_header(const char *text)
     const char *colon = strchr(text, ':');
     struct slice name = slice_make(text, colon == NULL ? 0 : (size_t)(colon - text));
 
-    if (colon == NULL || !http_is_token(name) || !http_is_field_value(slice_from(colon + 1)))
+    if (colon == NULL || !http_is_token(name) ||
+        !http_is_field_value(http_trim(slice_from(colon + 1))))
         return "a header is 'Name: value'";
     if (slice_equal_nocase(name, slice_from("authorization")))
         return "a token on a command line is seen by everyone; use --token-file, --token-command "
