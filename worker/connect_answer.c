@@ -11,14 +11,19 @@ enum {
     ANSWER_RETRY_MAX_S = 30, /* of Retry-After that we wait; a client waits a minute */
     ANSWER_RESUME_MS = 1000, /* before a broken stream is resumed, unless it says `retry` */
     ANSWER_RESUME_MAX_MS = 60000,
-    ANSWER_RESUMES = 10,      /* in a row that brought nothing */
-    ANSWER_LISTEN_MS = 30000, /* before the session's stream is asked for again after a no */
+    ANSWER_RESUMES = 10,       /* in a row that brought nothing */
+    ANSWER_LISTEN_MS = 30000,  /* before the session's stream is asked for again after a no */
+    ANSWER_LISTEN_MAX_S = 600, /* of Retry-After, for that stream */
     ANSWER_BODY_MAX = CONNECT_LINE_MAX,
     ANSWER_WORDS_MAX = 400, /* bytes of a server's message that are shown */
 };
 
 static const char answer_maybe[] = "the connection was lost before the answer came; the server "
                                    "may have acted, so the request was not sent again";
+
+static const char answer_unresumed[] =
+    "; so the rest of the answer cannot be had, and the server may "
+    "have acted";
 
 /* Forwards a message to the client. */
 static void answer_forward(struct connect_call *call, struct slice text)
@@ -93,6 +98,7 @@ static void answer_event(struct connect_call *call, const struct event *event)
     if (event->data.size == 0)
         return;
     call->failures = 0;
+    call->silences = 0;
     connect_call_heard(call);
     answer_message(call, event->data);
 }
@@ -235,7 +241,9 @@ static void answer_refused(struct connect_call *call)
                ? json_string(&error.error_message, message, sizeof(message))
                : 0;
     refusal.message = slice_make(message, size < 0 ? 0 : (size_t)size);
-    if (connect_refusal_words(&words, &refusal) != 0 || buffer_append(&words, "", 1) != 0)
+    if (connect_refusal_words(&words, &refusal) != 0 ||
+        (call->resumes && buffer_append_text(&words, answer_unresumed) != 0) ||
+        buffer_append(&words, "", 1) != 0)
         connect_call_fail(call, "out of memory");
     else
         connect_call_fail(call, buffer_data(&words));
@@ -331,12 +339,15 @@ static bool answer_in_session(const struct connect_call *call)
 
 static void answer_listen_refused(struct connect_call *call)
 {
-    /* 405: the server has no such stream. The rest is as final, but where time may help. */
-    if (call->status == 409 || call->status == 429 || call->status >= 500)
-        connect_call_start_later(call, call->retry_after > 0 ? call->retry_after * 1000
-                                                             : ANSWER_LISTEN_MS);
-    else if (call->status == 405)
+    uint64_t pause = ANSWER_LISTEN_MS;
+
+    if (call->retry_after > 0 && call->retry_after <= ANSWER_LISTEN_MAX_S)
+        pause = call->retry_after * 1000;
+    /* The server has no such stream. The rest is as final, but where time may help. */
+    if (call->status == 404 || call->status == 405 || call->status == 501)
         connect_call_finish(call);
+    else if (call->status == 409 || call->status == 429 || call->status >= 500)
+        connect_call_start_later(call, pause);
     else
         answer_refused(call);
 }
@@ -365,13 +376,20 @@ static void answer_failure(struct connect_call *call)
     }
 }
 
+/* What is no request is done when it was taken, whatever the server says to it. */
+static bool answer_is_awaited(const struct connect_call *call)
+{
+    return call->kind == CONNECT_REQUEST || call->kind == CONNECT_REPLAY ||
+           call->kind == CONNECT_LISTEN;
+}
+
 static void answer_whole(struct connect_call *call)
 {
     if (call->answered)
         connect_call_finish(call);
     else if (call->status < 200 || call->status >= 300)
         answer_failure(call);
-    else if (call->events_come)
+    else if (call->events_come && answer_is_awaited(call))
         answer_stream_over(call);
     else if (call->resumes)
         connect_call_fail(call, "the server cannot resume the stream; it may have acted, so the "

@@ -26,6 +26,7 @@ static void call_ask_again(struct connect_call *call)
 {
     connect_link_cancel(call->link);
     call->link = NULL;
+    call->silences++;
     connect_call_start(call);
 }
 
@@ -184,7 +185,8 @@ void connect_call_start(struct connect_call *call)
 void connect_call_heard(struct connect_call *call)
 {
     if (call->resumes && !call->answered)
-        deadline_set(&call->deadline, CALL_SILENCE_MS);
+        deadline_set(&call->deadline,
+                     (uint64_t)CALL_SILENCE_MS << (call->silences < 4 ? call->silences : 4));
 }
 
 void connect_call_start_later(struct connect_call *call, uint64_t milliseconds)
@@ -316,22 +318,30 @@ static struct connect_call *calls_waiting(struct connect *connect, enum connect_
     return found;
 }
 
+static void call_wake(struct connect_call *call, enum connect_wait wait, const char *failure)
+{
+    bool same = wait == CONNECT_WAIT_TOKEN && call->token_asked &&
+                call->token_serial == call->connect->token.serial;
+
+    call->wait = CONNECT_BUSY;
+    if (failure == NULL && !same) {
+        connect_call_start(call);
+    } else if (call->kind == CONNECT_LISTEN) {
+        call->token_asked = false;
+        connect_call_start_later(call, CALL_LISTEN_MAX_MS);
+    } else {
+        connect_call_fail(call, failure != NULL ? failure
+                                                : "the gate refused the token, and asking again "
+                                                  "gave no other");
+    }
+}
+
 void connect_calls_wake(struct connect *connect, enum connect_wait wait, const char *failure)
 {
     struct connect_call *call;
 
     /* Waking one may end others. Whoever begins to wait again meanwhile is not of these: a token
      * that is ready, and a session that is open, make nobody wait. */
-    while ((call = calls_waiting(connect, wait)) != NULL) {
-        call->wait = CONNECT_BUSY;
-        if (failure != NULL && call->kind == CONNECT_LISTEN)
-            connect_call_repeat(call, failure);
-        else if (failure != NULL)
-            connect_call_fail(call, failure);
-        else if (wait == CONNECT_WAIT_TOKEN && call->token_asked &&
-                 call->token_serial == connect->token.serial)
-            connect_call_fail(call, "the gate refused the token, and asking again gave no other");
-        else
-            connect_call_start(call);
-    }
+    while ((call = calls_waiting(connect, wait)) != NULL)
+        call_wake(call, wait, failure);
 }

@@ -60,6 +60,7 @@ struct connect_call {
     bool closed;
     unsigned token_serial, session_serial; /* with which it was sent */
     unsigned failures;                     /* in a row */
+    unsigned silences;                     /* of its resumed stream, in a row */
     ev_tstamp gives_up;                    /* loop time; 0: not failing */
     struct deadline deadline;
     /* Of the present exchange. */

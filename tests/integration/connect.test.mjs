@@ -367,6 +367,36 @@ test('refusals become errors in words', async (t) => {
   assert.ok((await connect.request('ping')).result);
 });
 
+test('a client that reads slowly holds the server back, and loses nothing', async (t) => {
+  const data = 'x'.repeat(100_000);
+  let written = 0;
+  let held = false;
+  const server = await scripted(t, {
+    'tools/call': async ({ message: { id } }, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (; written < 400; written++) {
+        const event = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data, n: written } });
+        if (response.write(`data: ${event}\n\n`)) continue;
+        const timer = setTimeout(() => (held = true), 300);
+        await new Promise((resolve) => response.once('drain', resolve));
+        clearTimeout(timer);
+      }
+      response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id, result: {} })}\n\n`);
+    },
+  });
+  const connect = Connect.start(t, [server.url]);
+  await connect.initialize();
+  connect.child.stdout.pause();
+  connect.send({ id: 'many', method: 'tools/call', params: { name: 'x' } });
+  await waitFor('the server to wait', () => held);
+  assert.ok(written < 300, `${written} of 400 were taken`);
+  const [, resident] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${connect.child.pid}/status`, 'latin1'));
+  if (!/sanitized/.test(GATEHOUSE)) assert.ok(Number(resident) < 40_000, `${resident} kB`);
+  connect.child.stdout.resume();
+  await connect.answer('many');
+  assert.deepEqual(connect.messages.filter(({ params }) => params).map(({ params }) => params.n), Array.from({ length: 400 }, (_, n) => n));
+});
+
 test('a gate that cannot be reached, and no token for it', async (t) => {
   const { url } = await gateBefore(t, 'mcp+http://127.0.0.1:9/mcp');
   const none = Connect.start(t, [url]);
