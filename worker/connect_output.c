@@ -85,7 +85,9 @@ void connect_output_line(struct connect_output *output, struct slice message)
         connect_say("a message was dropped: out of memory");
         return;
     }
-    if (!ev_is_active(&output->writer))
+    if (ev_is_active(&output->writer))
+        output_pace(output);
+    else
         output_flush(output);
 }
 

@@ -393,7 +393,7 @@ test('a client that reads slowly holds the server back, and loses nothing', asyn
   const [, resident] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${connect.child.pid}/status`, 'latin1'));
   if (!/sanitized/.test(GATEHOUSE)) assert.ok(Number(resident) < 40_000, `${resident} kB`);
   connect.child.stdout.resume();
-  await connect.answer('many');
+  await waitFor('the answer', () => connect.stdout.endsWith('"id":"many","result":{}}\n'));
   assert.deepEqual(connect.messages.filter(({ params }) => params).map(({ params }) => params.n), Array.from({ length: 400 }, (_, n) => n));
 });
 
