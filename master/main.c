@@ -26,7 +26,7 @@ static const char usage[] = "usage: gatehouse run -c FILE\n"
                             "       gatehouse status|apps|configs [-c FILE] [--json]\n"
                             "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
                             "       gatehouse token keygen|mint|inspect ...\n"
-                            "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
+                            "       gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]\n"
                             "       gatehouse --version | --help\n";
 
 static const struct role_entry {
