@@ -32,12 +32,13 @@ for (const [kind, make] of Object.entries(clients)) {
     assert.equal(text(await client.callTool({ name: 'echo', arguments: { message } })), message);
     assert.equal(text(await client.callTool({ name: 'add', arguments: { a: 2, b: 3 } })), '5');
     const seen = [];
-    const call = { name: 'slow_count', arguments: { to: 3, delay_ms: 5 } };
+    const call = { name: 'slow_count', arguments: { to: 3, delay_ms: 50 } };
     const options = { onprogress: ({ progress }) => seen.push(progress) };
     const counted = await (kind === 'v1' ? client.callTool(call, undefined, options) : client.callTool(call, options));
     assert.match(text(counted), /Counted to 3/);
-    // The last comes with the result, which makes the SDK forget whom to tell.
-    assert.deepEqual(seen.slice(0, 2), [1, 2]);
+    // Those that come together with the result are lost in the SDK, which has forgotten whom to tell.
+    assert.ok(seen.length >= 1);
+    assert.deepEqual(seen, [1, 2, 3].slice(0, seen.length));
     await assert.rejects(client.callTool({ name: 'nothing', arguments: {} }));
   });
 }
@@ -71,7 +72,7 @@ test('what is no message is answered with an error, and the next line counts', a
 test('calls run side by side, and a cancelled one is not answered', async (t) => {
   const { child, lines, ended } = raw(t);
   const call = (id, to, delay) => child.stdin.write(`${JSON.stringify({
-    jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'slow_count', arguments: { to, delay_ms: delay } } })}\n`);
+    jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'slow_count', arguments: { to, delay_ms: delay }, _meta: { progressToken: `t-${id}` } } })}\n`);
   call('a', 100, 60_000);
   call('b', 1, 1);
   await waitFor('b', () => lines.some(({ id }) => id === 'b'));
@@ -79,7 +80,9 @@ test('calls run side by side, and a cancelled one is not answered', async (t) =>
   child.stdin.write('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"c"}}\n{"jsonrpc":"2.0","id":"d","method":"ping"}\n');
   call('e', 5, 10);
   await waitFor('e', () => lines.some(({ id }) => id === 'e'));
-  assert.deepEqual(lines.map(({ id }) => id), ['b', 'd', 'e']);
+  assert.deepEqual(lines.filter(({ id }) => id !== undefined).map(({ id }) => id), ['b', 'd', 'e']);
+  const progress = lines.filter(({ params }) => params?.progressToken === 't-e').map(({ params }) => params.progress);
+  assert.deepEqual(progress, [1, 2, 3, 4, 5]);
   child.stdin.end(); // a still counts, and is given up
   assert.deepEqual(await ended, { status: 0, signal: null });
 });
