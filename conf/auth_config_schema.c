@@ -134,7 +134,7 @@ static const struct schema_row auth_config_rows[] = {
     /* The leeway of most libraries; more than minutes would outlive a revoked key. */
     {JWT(clock_skew), .type = SCHEMA_DURATION, .low = 0, .high = 300000, .fallback = "60s"},
     /* A stolen old token opens no new session. */
-    {JWT(max_token_age), .type = SCHEMA_DURATION, .low = 1000, .high = UINT64_C(30) * 86400000,
+    {JWT(max_token_age), .type = SCHEMA_DURATION, .low = 1000, .high = UINT64_C(3660) * 86400000,
      .fallback = "30m"},
     /* 0: as long as the token says. */
     {JWT(max_session_ttl), .type = SCHEMA_DURATION, .low = 0, .high = UINT64_C(30) * 86400000},

@@ -2,8 +2,8 @@
  *
  * Keys in `policies`: "role/" name "/allow" and "/deny": policy_record. "app/" app "/" role:
  * policy_match, which sides' app_labels match that app: the match, made beforehand, so that a
- * caller's roles at an app are a few gets on first use in a generation, and never a list. Written by
- * the watcher, read by workers and `gatehouse explain`. Slices of a decoded record are borrowed
+ * caller's roles at an app are a few gets on first use in a generation, and never a list. Written
+ * by the watcher, read by workers and `gatehouse explain`. Slices of a decoded record are borrowed
  * from the bytes it was decoded from.
  */
 #ifndef GATEHOUSE_SHARED_POLICY_RECORD_H
@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 enum {
-    POLICY_RULES_MAX = 256,     /* of one side of a role */
-    POLICY_CONDITIONS_MAX = 8,  /* of one rule */
-    POLICY_VALUES_MAX = 32,     /* of one condition */
-    POLICY_SCOPES_MAX = 16,     /* of one side, and of one rule */
+    POLICY_RULES_MAX = 256,    /* of one side of a role */
+    POLICY_CONDITIONS_MAX = 8, /* of one rule */
+    POLICY_VALUES_MAX = 32,    /* of one condition */
+    POLICY_SCOPES_MAX = 16,    /* of one side, and of one rule */
 };
 
 enum policy_kind { POLICY_TOOL, POLICY_PROMPT, POLICY_RESOURCE, POLICY_KINDS };
@@ -34,7 +34,7 @@ struct policy_condition {
 
 struct policy_rule {
     enum policy_kind kind;
-    struct slice pattern; /* literal, glob with `*`, or ^regex$ */
+    struct slice pattern;                /* literal, glob with `*`, or ^regex$ */
     struct policy_condition *conditions; /* all must hold; tools only */
     size_t condition_count;
     struct slice place; /* "file:line:column" of the rule in its document */

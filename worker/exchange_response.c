@@ -222,6 +222,7 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
     }
     exchange_frame(exchange, response);
     forward.body = exchange->client_body;
+    forward.body_room = rest.size;
     forward.close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
     if (exchange->method == HTTP_HEAD)
         forward.body = response->body;
@@ -230,8 +231,12 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
         return;
     }
     exchange_count_status(exchange, response->status);
-    if (exchange->event_stream)
+    if (exchange->event_stream) {
         exchange_mcp_stream(exchange);
+        /* Streams last, and are most of a worker's memory: a token is half of what one would take.
+         */
+        auth_memo_free(&exchange->client->memo);
+    }
     exchange_release_request(exchange);
     exchange->state = EXCHANGE_STREAM;
     if (exchange->event_stream)
