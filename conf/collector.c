@@ -144,7 +144,7 @@ static void collector_read_resources(struct collector *collector)
         return;
     fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     count = fd < 0 ? -errno : documents_scan(fd, &entries);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && entries != NULL; i++) {
         collector_read_file(collector, fd, entries[i]->d_name);
         free(entries[i]);
     }

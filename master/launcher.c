@@ -430,8 +430,10 @@ int launcher_main(int argc, char **argv)
               "what a stdio server starts is kept together by %s",
               enclosure_text(&launcher.enclosure));
     launcher_run(&launcher);
-    while (launcher.charges != NULL)
-        charge_free(launcher.charges);
+    for (struct charge *charge = launcher.charges, *next; charge != NULL; charge = next) {
+        next = charge->next;
+        charge_free(charge);
+    }
     ev_loop_destroy(launcher.loop);
     arena_free(&launcher.child.stdio_arena);
     arena_free(&launcher.child.arena);

@@ -260,8 +260,10 @@ int demo_stdio_run(void)
     server.reader.data = &server;
     ev_io_start(server.loop, &server.reader);
     ev_run(server.loop, 0);
-    while (server.counts != NULL)
-        count_free(server.counts);
+    for (struct stdio_count *count = server.counts, *next; count != NULL; count = next) {
+        next = count->next;
+        count_free(count);
+    }
     buffer_free(&server.in);
     ev_loop_destroy(server.loop);
     return server.status;
