@@ -49,7 +49,8 @@ static void launcher_stop(struct launcher *launcher, int status)
     ev_break(launcher->loop, EVBREAK_ALL);
 }
 
-static void launcher_tell(struct launcher *launcher, enum message_type type, const void *payload,
+/* By way of master. false: it is lost. */
+static bool launcher_tell(struct launcher *launcher, enum message_type type, const void *payload,
                           size_t size, const int *fds, size_t fd_count)
 {
     int error =
@@ -57,13 +58,14 @@ static void launcher_tell(struct launcher *launcher, enum message_type type, con
 
     if (error < 0 && error != -EPIPE)
         log_error("message_lost", "message %d to the bridge: %s", (int)type, strerror(-error));
+    return error == 0;
 }
 
 static void launcher_refuse(struct launcher *launcher, uint32_t request, int error)
 {
     struct message_server_failed failed = {.request = request, .error = error};
 
-    launcher_tell(launcher, MESSAGE_SERVER_FAILED, &failed, sizeof(failed), NULL, 0);
+    (void)launcher_tell(launcher, MESSAGE_SERVER_FAILED, &failed, sizeof(failed), NULL, 0);
 }
 
 static void charge_free(struct charge *charge)
@@ -113,6 +115,7 @@ static void charge_started(struct charge *charge, const struct message_guard_sta
 {
     struct launch *launch = &charge->launch;
     struct message_server_started started = {.server = launch->server, .request = launch->request};
+    bool told;
 
     if (answer->error < 0) {
         log_warning("server_failed", "%s: cannot start %s: %s", launch->app,
@@ -126,12 +129,14 @@ static void charge_started(struct charge *charge, const struct message_guard_sta
     if (!launch->stopping)
         ev_timer_stop(charge->launcher->loop, &charge->timer);
     launch->state = LAUNCH_RUNS;
-    launcher_tell(charge->launcher, MESSAGE_SERVER_STARTED, &started, sizeof(started),
-                  launch->pipes, 3);
+    told = launcher_tell(charge->launcher, MESSAGE_SERVER_STARTED, &started, sizeof(started),
+                         launch->pipes, 3);
     for (int i = 0; i < 3; i++) {
         close(launch->pipes[i]);
         launch->pipes[i] = -1;
     }
+    if (!told) /* nobody would ever end it */
+        charge_stop(charge, 0);
 }
 
 static void charge_handle(struct charge *charge, const struct message *message)
@@ -189,7 +194,7 @@ static void charge_ended(struct charge *charge, int status)
     } else if (launch->state == LAUNCH_RUNS) {
         log_info("server_ended", "%s: server %llu ended: %s", launch->app,
                  (unsigned long long)launch->server, death);
-        launcher_tell(charge->launcher, MESSAGE_SERVER_ENDED, &ended, sizeof(ended), NULL, 0);
+        (void)launcher_tell(charge->launcher, MESSAGE_SERVER_ENDED, &ended, sizeof(ended), NULL, 0);
     }
     charge_free(charge);
 }
