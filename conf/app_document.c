@@ -118,17 +118,26 @@ static void app_refuse_connection_keys(const struct app_reading *reading)
         app_error(reading, "rewrite.headers", NULL, reason);
 }
 
+/* The mapping, or NULL. */
+static const struct yaml_node *app_mcp(const struct app_reading *reading)
+{
+    char path[KEY_MAX];
+
+    return yaml_find(reading->root, app_key(reading, "mcp", path));
+}
+
 static void app_read_stdio(struct app_reading *reading)
 {
     struct app_record *record = &reading->out->record;
     struct slice name = slice_skip(reading->form.uri, strlen(STDIO_SCHEME));
+    const struct yaml_node *mapping = app_mcp(reading);
     char prefix[KEY_MAX];
 
     record->transport = APP_MCP_STDIO;
     if (name.size > 0 && !uri_is_dns_label(name))
         app_error(reading, "uri", "such as mcp+stdio://NAME", "only a name follows mcp+stdio://");
     app_refuse_connection_keys(reading);
-    if (reading->form.mcp == NULL) {
+    if (mapping == NULL) {
         app_error(reading, "mcp", "such as mcp: {command: /usr/bin/node, args: [server.js]}",
                   "is required for a stdio server");
         return;
@@ -136,7 +145,7 @@ static void app_read_stdio(struct app_reading *reading)
     snprintf(prefix, sizeof(prefix), "%s%s%smcp", reading->prefix,
              reading->prefix[0] == '\0' ? "" : ".", reading->spec);
     reading->out->stdio =
-        stdio_document_read(reading->form.mcp, prefix, record->name, reading->context);
+        stdio_document_read(&reading->form.stdio, mapping, prefix, record->name, reading->context);
     if (reading->out->stdio != NULL)
         record->revision = reading->out->stdio->app.revision;
 }
@@ -157,12 +166,13 @@ static void app_require_uri(const struct app_reading *reading)
 static void app_read_server(struct app_reading *reading)
 {
     bool named = slice_has_prefix(reading->form.uri, slice_from(STDIO_SCHEME));
+    bool started = stdio_document_is(app_mcp(reading));
 
-    if (named || (reading->form.mcp != NULL && reading->form.uri.size == 0)) {
+    if (named || (started && reading->form.uri.size == 0)) {
         app_read_stdio(reading);
         return;
     }
-    if (reading->form.mcp != NULL)
+    if (started)
         app_error(reading, "mcp", "leave uri out, or say mcp+stdio://NAME",
                   "starts a stdio server, which uri contradicts");
     else
@@ -185,6 +195,24 @@ static void app_read_labels(struct app_reading *reading)
         (struct label){.name = slice_from(LABEL_SUB_KIND), .value = slice_from("mcp")};
     record->labels[record->label_count++] =
         (struct label){.name = slice_from(LABEL_SUB_KIND_TELEPORT), .value = slice_from("mcp")};
+}
+
+static void app_read_methods(struct app_reading *reading)
+{
+    struct app_record *record = &reading->out->record;
+    const struct yaml_node *node = reading->form.methods;
+
+    if (node == NULL)
+        return;
+    if (reading->form.uri.size > 0 && record->transport == APP_HTTP)
+        app_error(reading, "mcp.allowed_methods", NULL, "goes with an MCP server alone");
+    if (node->kind == YAML_SCALAR) {
+        record->methods[record->method_count++] = node->text;
+        return;
+    }
+    for (node = node->first; node != NULL && record->method_count < APP_METHODS_MAX;
+         node = node->next)
+        record->methods[record->method_count++] = node->text;
 }
 
 static struct slice app_lower_case(struct slice text, struct schema_context *context)
@@ -227,6 +255,7 @@ static void app_fill(struct app_reading *reading)
         record->public_addr = app_lower_case(reading->form.public_addr, reading->context);
     app_read_server(reading);
     app_read_labels(reading);
+    app_read_methods(reading);
     snprintf(headers, sizeof(headers), "%s%s%srewrite.headers", reading->prefix,
              reading->prefix[0] == '\0' ? "" : ".", reading->spec);
     if (reading->form.headers != NULL)

@@ -68,7 +68,7 @@ static void record_join(struct revocation_record *record, const struct revocatio
         record->until = old->until;
 }
 
-static int record_put(struct revocation_record *record, struct publication *publication)
+static int revocation_put(struct revocation_record *record, struct publication *publication)
 {
     struct revocation_record old;
     struct buffer bytes = {0};
@@ -93,13 +93,13 @@ static int records_put(struct revocation_record *record, struct slice signing_in
                        struct publication *publication)
 {
     struct revocation_record other = *record;
-    int status = record_put(record, publication);
+    int status = revocation_put(record, publication);
 
     if (status < 0 || signing_input.size == 0)
         return status;
     other.target = (struct revocation_target){0};
     other.target.values[REVOCATION_SIGNING_INPUT] = signing_input;
-    return record_put(&other, publication);
+    return revocation_put(&other, publication);
 }
 
 int revoker_add(struct publisher *publisher, const struct control_request *request, uid_t uid,

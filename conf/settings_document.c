@@ -237,6 +237,9 @@ static void settings_finish(struct settings_form *form, const struct yaml_node *
         users_read(form, root, context);
     if (!slice_is(settings->log_output, "stderr"))
         settings->log_output = schema_absolute(context, settings->log_output);
+    settings->audit.refuse = form->audit_failure == 1;
+    if (settings->audit.output.size > 0 && !slice_is(settings->audit.output, "stderr"))
+        settings->audit.output = schema_absolute(context, settings->audit.output);
     limits_check(settings, root, context);
     apps_read(form, root, apps, context);
 }

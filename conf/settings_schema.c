@@ -18,7 +18,8 @@
 
 static const char *const versions[] = {"v1", NULL};
 static const char *const kinds[] = {"gatehouse", NULL};
-static const char *const log_formats[] = {"text", "json", NULL}; /* log_format */
+static const char *const log_formats[] = {"text", "json", NULL};       /* log_format */
+static const char *const audit_failures[] = {"serve", "refuse", NULL}; /* settings.audit.refuse */
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL}; /* log_level */
 
 static const char *workers_check(struct slice text)
@@ -128,6 +129,29 @@ static const struct schema_row settings_rows[] = {
      FORM(settings.log_level),
      .fallback = "info",
      .choices = log_levels},
+    /* Who did what, a line of JSON each. None, unless one says where to. */
+    {.path = "gate.audit", .type = SCHEMA_MAPPING},
+    {.path = "gate.audit.output",
+     .type = SCHEMA_STRING,
+     .required = true,
+     FORM(settings.audit.output),
+     .hint = "such as output: /var/log/gatehouse/audit.jsonl, or stderr"},
+    /* What a tool is given may be secret, and stays in the file: only where one says so. */
+    {.path = "gate.audit.arguments", .type = SCHEMA_BOOL, FORM(settings.audit.arguments)},
+    /* A full disk: to stop working, or to work unrecorded, is the operator's to choose. */
+    {.path = "gate.audit.on_failure",
+     .type = SCHEMA_CHOICE,
+     FORM(audit_failure),
+     .fallback = "serve",
+     .choices = audit_failures},
+    /* Of one worker, a second, for callers who proved nothing: strangers must not fill the disk.
+     * What is left out is counted in a line. 0: every one is written. */
+    {.path = "gate.audit.refusals",
+     .type = SCHEMA_INTEGER,
+     FORM(settings.audit.refusals),
+     .low = 0,
+     .high = 1000000,
+     .fallback = "100"},
     /* Address space, not memory or disk: LMDB's files grow as they fill. A map that is too small
      * refuses new sessions. */
     {.path = "gate.store", .type = SCHEMA_MAPPING},

@@ -13,6 +13,7 @@
 struct settings_form {
     struct settings settings;
     unsigned version, kind;
+    unsigned audit_failure;         /* 1: refuse */
     const struct yaml_node *listen; /* a list; NULL when it was wrong or absent */
     const struct yaml_node *apps;   /* a list, or NULL */
     const struct yaml_node *allowed_origins, *allowed_hosts; /* strings, or NULL */

@@ -1,98 +1,30 @@
 #include "conf/stdio_document.h"
 
-#include <limits.h>
-#include <stddef.h>
 #include <stdio.h>
-
-#define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
-#define SECOND UINT64_C(1000)
-#define HOUR (3600 * SECOND)
 
 enum {
     KEY_MAX = 256,         /* bytes of a key within the mapping */
     ARGUMENT_MAX = 4096,   /* bytes */
     VALUE_MAX_SIZE = 8192, /* bytes of a variable's value */
-    USER_MAX = 64,         /* bytes */
 };
 
-struct stdio_form {
-    struct slice command, working_dir, user;
-    const struct yaml_node *arguments; /* a list, or NULL */
-    const struct yaml_node *variables; /* a mapping of names to texts, or NULL */
-    unsigned scope;
-    uint64_t max_servers;
-    struct stdio_limits limits;
-};
+const char *const stdio_scopes[] = {"session", "user", "shared", NULL};
 
-static const char *const scopes[] = {"session", "user", "shared", NULL}; /* enum stdio_scope */
-
-static const char *command_check(struct slice command)
+const char *stdio_command_check(struct slice command)
 {
     return command.data[0] == '/' ? NULL : "must be an absolute path: no PATH is searched";
 }
 
-#define STDIO(field) .offset = offsetof(struct stdio_form, field)
+bool stdio_document_is(const struct yaml_node *mapping)
+{
+    static const char *const keys[] = {"command",          "args",  "env",    "working_dir",
+                                       "run_as_host_user", "scope", "limits", NULL};
 
-static const struct schema_row stdio_rows[] = {
-    {.path = "command",
-     .type = SCHEMA_STRING,
-     .required = true,
-     STDIO(command),
-     .low = 1,
-     .high = PATH_MAX - 1,
-     .check = command_check,
-     .hint = "such as /usr/bin/node"},
-    {.path = "args", .type = SCHEMA_LIST, STDIO(arguments), .low = 0, .high = STDIO_ARGUMENTS_MAX},
-    /* Beside PATH, HOME, LANG and TZ, which a server always gets; nothing else is inherited. */
-    {.path = "env", .type = SCHEMA_MAP, STDIO(variables), .low = 0, .high = STDIO_VARIABLES_MAX},
-    {.path = "working_dir", .type = SCHEMA_PATH, STDIO(working_dir), .fallback = "/"},
-    {.path = "run_as_host_user",
-     .type = SCHEMA_STRING,
-     STDIO(user),
-     .low = 1,
-     .high = USER_MAX - 1},
-    /* A process is not a conversation: unless one says so, two sessions never share one. */
-    {.path = "scope",
-     .type = SCHEMA_CHOICE,
-     STDIO(scope),
-     .fallback = "session",
-     .choices = scopes},
-    {.path = "limits", .type = SCHEMA_MAPPING},
-    /* Where it is absent gate.stdio.max_servers_per_app holds. */
-    {.path = "limits.max_servers",
-     .type = SCHEMA_INTEGER,
-     STDIO(max_servers),
-     .low = 1,
-     .high = 10000},
-    /* Enough for an interpreter and its sockets; a leak ends in errors, not in a full machine. */
-    {.path = "limits.open_files",
-     .type = SCHEMA_INTEGER,
-     STDIO(limits.open_files),
-     .low = 16,
-     .high = 1048576,
-     .fallback = "1024"},
-    /* The rest only where one says so: each breaks programs that are not made for it. */
-    {.path = "limits.processes",
-     .type = SCHEMA_INTEGER,
-     STDIO(limits.processes),
-     .low = 1,
-     .high = 100000},
-    {.path = "limits.memory",
-     .type = SCHEMA_SIZE,
-     STDIO(limits.memory),
-     .low = MIB,
-     .high = 1024 * GIB},
-    {.path = "limits.cpu_time",
-     .type = SCHEMA_DURATION,
-     STDIO(limits.cpu_time),
-     .low = SECOND,
-     .high = 1000 * HOUR},
-};
-
-static const struct schema stdio_schema = {.rows = stdio_rows,
-                                           .count = sizeof(stdio_rows) / sizeof(stdio_rows[0])};
+    for (const char *const *key = keys; *key != NULL; key++)
+        if (yaml_find(mapping, *key) != NULL)
+            return true;
+    return false;
+}
 
 static struct place stdio_place(const struct yaml_node *mapping, const char *key)
 {
@@ -156,31 +88,32 @@ static void stdio_read_variables(const struct yaml_node *node, const char *prefi
     }
 }
 
-struct stdio_document *stdio_document_read(const struct yaml_node *mapping, const char *prefix,
+struct stdio_document *stdio_document_read(const struct stdio_form *form,
+                                           const struct yaml_node *mapping, const char *prefix,
                                            struct slice name, struct schema_context *context)
 {
     struct stdio_document *document = arena_allocate(context->arena, sizeof(*document));
     size_t before = context->diagnostics->errors;
-    struct stdio_form form = {0};
 
-    schema_read(&stdio_schema, mapping, prefix, context, &form);
     if (document == NULL) {
         schema_error(context, mapping, prefix, "", NULL, "out of memory");
         return NULL;
     }
+    if (yaml_find(mapping, "command") == NULL)
+        schema_error(context, mapping, prefix, "command", "such as /usr/bin/node", "is required");
     document->app = (struct stdio_app){.name = name,
-                                       .scope = (enum stdio_scope)form.scope,
-                                       .max_servers = form.max_servers,
-                                       .command = form.command,
-                                       .working_dir = form.working_dir,
-                                       .user = {.name = form.user},
-                                       .limits = form.limits};
+                                       .scope = (enum stdio_scope)form->scope,
+                                       .max_servers = form->max_servers,
+                                       .command = form->command,
+                                       .working_dir = form->working_dir,
+                                       .user = {.name = form->user},
+                                       .limits = form->limits};
     document->command = stdio_place(mapping, "command");
     document->working_dir = stdio_place(mapping, "working_dir");
     document->user = stdio_place(mapping, "run_as_host_user");
-    stdio_read_arguments(form.arguments, prefix, context, &document->app);
-    stdio_read_variables(form.variables, prefix, context, &document->app);
-    if (context->diagnostics->errors != before)
+    stdio_read_arguments(form->arguments, prefix, context, &document->app);
+    stdio_read_variables(form->variables, prefix, context, &document->app);
+    if (context->diagnostics->errors != before || form->command.size == 0)
         return NULL;
     if (stdio_app_revise(&document->app, context->arena) == 0)
         return document;

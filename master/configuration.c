@@ -1,5 +1,6 @@
 #include "master/configuration.h"
 
+#include "master/log_file.h"
 #include "master/privilege.h"
 
 #include <errno.h>
@@ -46,6 +47,22 @@ static int configuration_open_certificates(struct configuration *configuration,
                                             &configuration->certificates[i][1], reason);
     }
     return error;
+}
+
+int configuration_reopen_audit(struct configuration *configuration, int original)
+{
+    struct slice output = configuration->settings.audit.output;
+    int fd;
+
+    if (output.size == 0)
+        return 0;
+    fd = log_file_open(output, original);
+    if (fd < 0)
+        return fd;
+    if (configuration->audit >= 0)
+        close(configuration->audit);
+    configuration->audit = fd;
+    return 0;
 }
 
 static int configuration_fill(struct configuration *configuration, struct slice message, int file,
@@ -98,7 +115,7 @@ static int configuration_empty_stdio(struct configuration *configuration)
                : stdio_apps_encode(&configuration->stdio_apps, false, &configuration->stdio_public);
 }
 
-int configuration_load(struct slice message, int file, struct configuration **out,
+int configuration_load(struct slice message, int file, int original, struct configuration **out,
                        char reason[CONFIGURATION_REASON])
 {
     struct configuration *configuration = calloc(1, sizeof(*configuration));
@@ -110,9 +127,17 @@ int configuration_load(struct slice message, int file, struct configuration **ou
     }
     for (size_t i = 0; i < SETTINGS_CERTIFICATES_MAX; i++)
         configuration->certificates[i][0] = configuration->certificates[i][1] = -1;
+    configuration->audit = -1;
     error = configuration_fill(configuration, message, file, reason);
     if (error == 0)
         error = configuration_empty_stdio(configuration);
+    if (error == 0) {
+        error = configuration_reopen_audit(configuration, original);
+        if (error < 0)
+            snprintf(reason, CONFIGURATION_REASON, "gate.audit.output: %.*s: %s",
+                     (int)configuration->settings.audit.output.size,
+                     configuration->settings.audit.output.data, strerror(-error));
+    }
     if (error < 0) {
         configuration_free(configuration);
         return error;
@@ -129,6 +154,8 @@ void configuration_free(struct configuration *configuration)
         for (int part = 0; part < 2; part++)
             if (configuration->certificates[i][part] >= 0)
                 close(configuration->certificates[i][part]);
+    if (configuration->audit >= 0)
+        close(configuration->audit);
     buffer_free(&configuration->message);
     buffer_wipe(&configuration->stdio_whole);
     buffer_free(&configuration->stdio_public);

@@ -119,6 +119,27 @@ static bool generation_send_certificates(const struct configuration *configurati
     return true;
 }
 
+static bool generation_send_audit(const struct configuration *configuration,
+                                  struct process *process)
+{
+    return configuration->audit < 0 ||
+           relay_order(process, MESSAGE_AUDIT, slice_make(NULL, 0), &configuration->audit, 1);
+}
+
+void generation_reopen_audit(struct generation *generation, int original)
+{
+    int error;
+
+    if (generation->state == GENERATION_NONE)
+        return;
+    error = configuration_reopen_audit(generation->configuration, original);
+    if (error < 0)
+        log_error("audit_not_reopened", "the audit trail stays as it was: %s", strerror(-error));
+    for (size_t slot = 0; slot < generation->workers && error == 0; slot++)
+        if (generation->seats[slot].process != NULL)
+            (void)generation_send_audit(generation->configuration, generation->seats[slot].process);
+}
+
 bool generation_equip(struct supervisor *supervisor, struct generation *generation,
                       struct process *process)
 {
@@ -126,6 +147,7 @@ bool generation_equip(struct supervisor *supervisor, struct generation *generati
         slice_make((const char *)&supervisor->ticket_keys, sizeof(supervisor->ticket_keys));
 
     return relay_order(process, MESSAGE_TICKET_KEYS, keys, NULL, 0) &&
+           generation_send_audit(generation->configuration, process) &&
            generation_send_certificates(generation->configuration, process) &&
            generation_send_listeners(generation, process, (size_t)process->slot) &&
            relay_order(process, MESSAGE_START, slice_make(NULL, 0), NULL, 0);
@@ -142,6 +164,7 @@ void generation_adopt(struct generation *generation, struct configuration *confi
         if (seat->process != NULL &&
             relay_order(seat->process, MESSAGE_SETTINGS, buffer_slice(&configuration->message),
                         NULL, 0) &&
+            generation_send_audit(configuration, seat->process) &&
             generation_send_certificates(configuration, seat->process))
             (void)relay_order(seat->process, MESSAGE_START, slice_make(NULL, 0), NULL, 0);
     }

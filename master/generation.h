@@ -57,6 +57,9 @@ bool generation_equip(struct supervisor *supervisor, struct generation *generati
 /* Puts another configuration of the same shape in force; the old one is freed. */
 void generation_adopt(struct generation *generation, struct configuration *configuration);
 
+/* Opens the audit trail again, and hands it to the workers. `original`: see log_file.h. */
+void generation_reopen_audit(struct generation *generation, int original);
+
 void generation_worker_ready(struct generation *generation, int slot, int64_t now);
 void generation_worker_death(struct generation *generation, int slot, int status, int64_t now);
 

@@ -47,8 +47,8 @@ static void take_settings(struct supervisor *supervisor, struct process *process
     (void)process;
     if (supervisor->candidate != NULL || supervisor->refused)
         return;
-    if (configuration_load(message->payload, supervisor->settings_file, &supervisor->candidate,
-                           reason) < 0) {
+    if (configuration_load(message->payload, supervisor->settings_file, supervisor->original_log,
+                           &supervisor->candidate, reason) < 0) {
         supervisor->refused = true;
         log_error("settings_refused", "%s", reason);
     }

@@ -87,7 +87,7 @@ static void reload_tell_services(struct supervisor *supervisor)
     struct process *janitor = supervisor->janitor.process;
 
     supervisor->watcher.closed = supervisor->janitor.closed = false;
-    supervisor_reopen_log(supervisor);
+    supervisor_reopen_logs(supervisor);
     if (watcher != NULL && relay_order(watcher, MESSAGE_SETTINGS, message, NULL, 0))
         (void)relay_order(watcher, MESSAGE_RELOAD, slice_make(NULL, 0), NULL, 0);
     if (janitor != NULL)
@@ -151,6 +151,8 @@ void reload_abort(struct supervisor *supervisor, const char *reason, int64_t now
 {
     if (supervisor->other->state == GENERATION_STARTING)
         generation_drain(supervisor->other, now);
+    /* Who moved the files aside meant them, whatever the settings say now. */
+    supervisor_reopen_logs(supervisor);
     log_error("reload_failed", "the settings stay as they were: %s", reason);
     notify_send("READY=1");
 }

@@ -112,7 +112,7 @@ int supervisor_read_settings(struct supervisor *supervisor)
 
 static int supervisor_open_log(struct supervisor *supervisor, const struct settings *settings)
 {
-    int fd = log_file_open(settings, supervisor->original_log);
+    int fd = log_file_open(settings->log_output, supervisor->original_log);
 
     if (fd < 0) {
         log_error("log_failed", "%.*s: %s", (int)settings->log_output.size,
@@ -129,9 +129,11 @@ static int supervisor_open_log(struct supervisor *supervisor, const struct setti
     return log_reopen(fd);
 }
 
-void supervisor_reopen_log(struct supervisor *supervisor)
+void supervisor_reopen_logs(struct supervisor *supervisor)
 {
     (void)supervisor_open_log(supervisor, supervisor_settings(supervisor));
+    for (int i = 0; i < 2; i++)
+        generation_reopen_audit(&supervisor->generations[i], supervisor->original_log);
 }
 
 static int supervisor_open_boards(struct supervisor *supervisor, const struct settings *settings)
@@ -367,7 +369,7 @@ static void supervisor_signals(struct supervisor *supervisor, int64_t now)
         else if (number == SIGHUP)
             reload_want(supervisor);
         else if (number == SIGUSR1 && supervisor->phase == PHASE_SERVING)
-            supervisor_reopen_log(supervisor);
+            supervisor_reopen_logs(supervisor);
     }
 }
 

@@ -65,7 +65,7 @@ struct generation *supervisor_generation(struct supervisor *supervisor, unsigned
 /* Where the process sits; NULL: it is of no service, or its generation is gone. */
 struct seat *supervisor_seat(struct supervisor *supervisor, const struct process *process);
 
-/* The log as the settings say, for master and all others. */
-void supervisor_reopen_log(struct supervisor *supervisor);
+/* The log and the audit trail as the settings say, for master and all others. */
+void supervisor_reopen_logs(struct supervisor *supervisor);
 
 #endif

@@ -31,6 +31,7 @@ static const struct form {
     [MESSAGE_KEY_WANTED] = {1, 1024, 0},
     [MESSAGE_READER_CHECK] = {0, 0, 0},
     [MESSAGE_LOG] = {0, 0, 1},
+    [MESSAGE_AUDIT] = {0, 0, 1},
     [MESSAGE_DRAIN] = {0, 0, 0},
     [MESSAGE_STDIO_APPS] = {1, CHANNEL_PAYLOAD_MAX, 0},
     [MESSAGE_BRIDGE_LISTENER] = {0, 0, 1},

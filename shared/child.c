@@ -195,6 +195,7 @@ void child_heartbeat(struct child *child)
 {
     atomic_store_explicit(&child->block->heartbeat, clock_monotonic_milliseconds(),
                           memory_order_relaxed);
+    scoreboard_count_to(child->block, COUNT_LOG_LOST, log_lost());
 }
 
 static void child_take_settings(struct child *child, struct slice payload)

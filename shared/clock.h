@@ -14,6 +14,12 @@ int64_t clock_wall_seconds(void);
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_milliseconds(void);
 
+/* Microseconds since 1970-01-01 UTC. */
+int64_t clock_wall_microseconds(void);
+
+/* Microseconds of CLOCK_MONOTONIC. */
+int64_t clock_monotonic_microseconds(void);
+
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t clock_monotonic_milliseconds(void);
 

@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ static const char *log_role = "gatehouse";
 static int log_slot = -1;
 static enum log_level log_threshold = LOG_INFO;
 static enum log_format log_form = LOG_TEXT;
+static uint64_t log_lost_all, log_lost_new; /* new: that no line has told of */
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -35,6 +37,11 @@ void log_configure(enum log_level level, enum log_format format)
 {
     log_threshold = level;
     log_form = format;
+}
+
+uint64_t log_lost(void)
+{
+    return log_lost_all;
 }
 
 bool log_enabled(enum log_level level)
@@ -165,11 +172,55 @@ static void line_add_head(struct line *line, enum log_level level, const char *e
     line_add_text(line, json ? "\",\"message\":\"" : ": ");
 }
 
+/* One write a line: O_APPEND then keeps lines of several processes whole, and a pipe takes all of
+ * it or nothing. Master's pipes do not block (master/log_file.h); of what else stands there, only
+ * what is writable is written to. */
+static bool line_send(const struct line *line)
+{
+    struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t count;
+
+    if (poll(&output, 1, 0) == 0)
+        return false;
+    do {
+        count = write(STDERR_FILENO, line->bytes, line->size);
+    } while (count < 0 && errno == EINTR);
+    return count >= 0 || errno != EAGAIN;
+}
+
+static bool log_line(enum log_level level, const char *event, const char *message)
+{
+    struct line line = {.size = 0};
+
+    line_add_head(&line, level, event);
+    line_add_escaped(&line, message);
+    if (log_form == LOG_JSON) {
+        memcpy(line.bytes + line.size, "\"}", 2);
+        line.size += 2;
+    }
+    line.bytes[line.size++] = '\n';
+    return line_send(&line);
+}
+
+/* Whether nothing is left to tell. */
+static bool log_tell_lost(void)
+{
+    char message[64];
+
+    if (log_lost_new == 0)
+        return true;
+    snprintf(message, sizeof(message), "%llu lines: nobody took them",
+             (unsigned long long)log_lost_new);
+    if (!log_line(LOG_WARNING, "log_lost", message))
+        return false;
+    log_lost_new = 0;
+    return true;
+}
+
 void log_write(enum log_level level, const char *event, const char *format, ...)
 {
     int saved = errno;
     char message[LINE_MAX_BYTES];
-    struct line line = {.size = 0};
     va_list arguments;
 
     if (!log_enabled(level))
@@ -178,15 +229,9 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
     if (vsnprintf(message, sizeof(message), format, arguments) < 0)
         message[0] = '\0';
     va_end(arguments);
-    line_add_head(&line, level, event);
-    line_add_escaped(&line, message);
-    if (log_form == LOG_JSON) {
-        memcpy(line.bytes + line.size, "\"}", 2);
-        line.size += 2;
+    if (!log_tell_lost() || !log_line(level, event, message)) {
+        log_lost_all++;
+        log_lost_new++;
     }
-    line.bytes[line.size++] = '\n';
-    /* One write a line: O_APPEND then keeps lines of several processes whole. */
-    while (write(STDERR_FILENO, line.bytes, line.size) < 0 && errno == EINTR)
-        continue;
     errno = saved;
 }

@@ -5,12 +5,16 @@
  * event's name (lower_case, stable: operators search for it) and a sentence. Control characters
  * and invalid UTF-8 in it are escaped, so that no input can forge a line.
  * Best effort, and never needs memory: a line over 4 KiB is cut. Keeps errno.
+ * Never waits: when standard error is a pipe, a socket or a terminal that takes nothing just now,
+ * the line is dropped and counted, and the next one that gets through is preceded by one that says
+ * how many were (event log_lost).
  * Never given a token, a key, a cookie or a body.
  */
 #ifndef GATEHOUSE_SHARED_LOG_H
 #define GATEHOUSE_SHARED_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -25,6 +29,9 @@ void log_configure(enum log_level level, enum log_format format);
 int log_reopen(int fd);
 
 bool log_enabled(enum log_level level);
+
+/* Lines of this process that were dropped. */
+uint64_t log_lost(void);
 
 void log_write(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

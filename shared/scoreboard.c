@@ -30,6 +30,7 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_AGE] = "tokens_refused_age_total",
     [COUNT_TOKEN_REFUSED_REVOKED] = "tokens_refused_revoked_total",
     [COUNT_TOKEN_UNAVAILABLE] = "tokens_unavailable_total",
+    [COUNT_POLICY_REFUSED] = "policy_refused_total",
     [COUNT_UPSTREAM_CONNECTS] = "upstream_connects_total",
     [COUNT_UPSTREAM_REUSED] = "upstream_reused_total",
     [COUNT_UPSTREAM_FAILED] = "upstream_failed_total",
@@ -39,6 +40,10 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_PUBLISHED] = "published_total",
     [COUNT_DOCUMENTS_REFUSED] = "documents_refused_total",
     [COUNT_SESSIONS_EXPIRED] = "sessions_expired_total",
+    [COUNT_AUDIT_LINES] = "audit_lines_total",
+    [COUNT_AUDIT_LOST] = "audit_lines_lost_total",
+    [COUNT_AUDIT_FAILURES] = "audit_failures_total",
+    [COUNT_LOG_LOST] = "log_lines_lost_total",
     [COUNT_PROCESSES_KILLED] = "processes_killed_total",
     [COUNT_RESPAWNS] = "respawns_total",
 };
@@ -48,6 +53,7 @@ static const char *const gauge_names[GAUGES] = {
     [GAUGE_EXCHANGES] = "exchanges",
     [GAUGE_STREAMS] = "streams",
     [GAUGE_BODY_BYTES] = "body_bytes",
+    [GAUGE_AUDIT_FAILING] = "audit_failing",
 };
 
 /* A size-sealed board: no process can cut it under another's feet (SIGBUS). -errno. */

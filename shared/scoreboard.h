@@ -48,6 +48,7 @@ enum scoreboard_counter {
     COUNT_TOKEN_REFUSED_AGE,
     COUNT_TOKEN_REFUSED_REVOKED, /* also locked */
     COUNT_TOKEN_UNAVAILABLE,     /* 503 for want of keys */
+    COUNT_POLICY_REFUSED,        /* requests that the caller's roles do not permit */
     COUNT_UPSTREAM_CONNECTS,
     COUNT_UPSTREAM_REUSED,
     COUNT_UPSTREAM_FAILED,
@@ -57,6 +58,10 @@ enum scoreboard_counter {
     COUNT_PUBLISHED, /* config transactions committed */
     COUNT_DOCUMENTS_REFUSED,
     COUNT_SESSIONS_EXPIRED,
+    COUNT_AUDIT_LINES,      /* written */
+    COUNT_AUDIT_LOST,       /* lines that found no place while they could not be written */
+    COUNT_AUDIT_FAILURES,   /* writes of the audit trail that failed */
+    COUNT_LOG_LOST,         /* lines of the log that nobody took */
     COUNT_PROCESSES_KILLED, /* by the watchdog */
     COUNT_RESPAWNS,
     COUNTERS
@@ -64,10 +69,11 @@ enum scoreboard_counter {
 
 /* Gauges are set, and vanish with their process. */
 enum scoreboard_gauge {
-    GAUGE_CONNECTIONS, /* open client connections */
-    GAUGE_EXCHANGES,   /* requests in progress */
-    GAUGE_STREAMS,     /* open SSE responses */
-    GAUGE_BODY_BYTES,  /* request bodies held */
+    GAUGE_CONNECTIONS,   /* open client connections */
+    GAUGE_EXCHANGES,     /* requests in progress */
+    GAUGE_STREAMS,       /* open SSE responses */
+    GAUGE_BODY_BYTES,    /* request bodies held */
+    GAUGE_AUDIT_FAILING, /* 1: this worker cannot write the audit trail */
     GAUGES
 };
 
@@ -103,6 +109,12 @@ const char *scoreboard_gauge_name(enum scoreboard_gauge gauge);
 /* Over the totals and every live block. */
 uint64_t scoreboard_sum(const struct scoreboard_work *work, enum scoreboard_counter counter);
 uint64_t scoreboard_gauge_sum(const struct scoreboard_work *work, enum scoreboard_gauge gauge);
+
+static inline void scoreboard_count_to(struct scoreboard_block *block,
+                                       enum scoreboard_counter counter, uint64_t value)
+{
+    atomic_store_explicit(&block->counters[counter], value, memory_order_relaxed);
+}
 
 /* Only the owner of a block writes it, so a plain load and store is enough. */
 static inline void scoreboard_count(struct scoreboard_block *block, enum scoreboard_counter counter)

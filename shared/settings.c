@@ -169,6 +169,22 @@ static void settings_get_stdio_users(struct record_reader *reader, struct settin
         settings_get_user(reader, "stdio_user", &out->stdio_users[out->stdio_user_count++]);
 }
 
+static void settings_put_audit(struct record_writer *writer, const struct settings_audit *audit)
+{
+    record_put(writer, "audit_output", audit->output);
+    record_put_number(writer, "audit_arguments", audit->arguments);
+    record_put_number(writer, "audit_refuse", audit->refuse);
+    record_put_number(writer, "audit_refusals", (int64_t)audit->refusals);
+}
+
+static void settings_get_audit(struct record_reader *reader, struct settings_audit *out)
+{
+    out->output = record_get(reader, "audit_output");
+    out->arguments = record_get_range(reader, "audit_arguments", 0, 1) == 1;
+    out->refuse = record_get_range(reader, "audit_refuse", 0, 1) == 1;
+    out->refusals = (uint64_t)record_get_range(reader, "audit_refusals", 0, settings_number_max);
+}
+
 int settings_encode(const struct settings *settings, struct buffer *out)
 {
     struct record_writer writer;
@@ -192,6 +208,7 @@ int settings_encode(const struct settings *settings, struct buffer *out)
     record_put(&writer, "log_output", settings->log_output);
     record_put_number(&writer, "log_format", settings->log_format);
     record_put_number(&writer, "log_level", settings->log_level);
+    settings_put_audit(&writer, &settings->audit);
     record_put_number(&writer, "config_map_size", (int64_t)settings->config_map_size);
     record_put_number(&writer, "session_map_size", (int64_t)settings->session_map_size);
     record_put_number(&writer, "app_service", settings->app_service);
@@ -223,6 +240,7 @@ static void settings_get(struct record_reader *reader, struct settings *out)
     out->log_output = record_get(reader, "log_output");
     out->log_format = (enum log_format)record_get_range(reader, "log_format", LOG_TEXT, LOG_JSON);
     out->log_level = (enum log_level)record_get_range(reader, "log_level", LOG_ERROR, LOG_DEBUG);
+    settings_get_audit(reader, &out->audit);
     out->config_map_size = (uint64_t)record_get_range(reader, "config_map_size",
                                                       settings_map_size_min, settings_number_max);
     out->session_map_size = (uint64_t)record_get_range(reader, "session_map_size",
@@ -256,6 +274,11 @@ static bool settings_listeners_fit(const struct settings *settings)
     return settings->listener_count > 0;
 }
 
+static bool settings_output_fits(struct slice output)
+{
+    return slice_is(output, "stderr") || settings_path_fits(output);
+}
+
 static bool settings_paths_fit(const struct settings *settings)
 {
     for (size_t i = 0; i < settings->certificate_count; i++)
@@ -264,7 +287,8 @@ static bool settings_paths_fit(const struct settings *settings)
             return false;
     return settings_path_fits(settings->path) && settings_path_fits(settings->state_dir) &&
            (settings->resources_dir.size == 0 || settings_path_fits(settings->resources_dir)) &&
-           (slice_is(settings->log_output, "stderr") || settings_path_fits(settings->log_output));
+           settings_output_fits(settings->log_output) &&
+           (settings->audit.output.size == 0 || settings_output_fits(settings->audit.output));
 }
 
 /* A service user that is root would make every drop of privileges an empty gesture. */

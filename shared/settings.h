@@ -46,6 +46,14 @@ struct settings_user {
     uint32_t gid;
 };
 
+/* The audit trail: worker/audit.h. */
+struct settings_audit {
+    struct slice output; /* "stderr", or an absolute path; empty: no audit */
+    bool arguments;      /* of tools, in the lines of calls */
+    bool refuse;         /* requests, while a line cannot be written */
+    uint64_t refusals;   /* lines a second that a worker writes of callers who proved nothing */
+};
+
 /* Times are milliseconds, sizes bytes. Defaults and reasons stand in conf/settings_schema.c. */
 struct settings_limits {
     uint64_t connections;       /* a worker's client connections */
@@ -107,6 +115,7 @@ struct settings {
     struct slice log_output;           /* "stderr", or an absolute path */
     enum log_format log_format;
     enum log_level log_level;
+    struct settings_audit audit;
     uint64_t config_map_size, session_map_size;
     bool app_service; /* app_service.enabled */
     bool debug_app;

@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
+#include "worker/audit_event.h"
 #include "worker/key_request.h"
 #include "worker/review.h"
 #include "worker/session_batch.h"
@@ -28,6 +29,7 @@ struct authenticator {
     struct store *sessions;
     struct catalog *catalog;
     struct child *child;
+    struct audit *audit;
     struct session_batch batch;
     struct auth_attempt *waiting; /* ATTEMPT_KEY */
     size_t waiting_count;
@@ -37,7 +39,7 @@ struct authenticator {
 };
 
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
-                       struct child *child)
+                       struct child *child, struct audit *audit)
 {
     struct authenticator *authenticator = calloc(1, sizeof(*authenticator));
 
@@ -46,6 +48,7 @@ int authenticator_open(struct authenticator **out, struct store *sessions, struc
     authenticator->sessions = sessions;
     authenticator->catalog = catalog;
     authenticator->child = child;
+    authenticator->audit = audit;
     *out = authenticator;
     return 0;
 }
@@ -113,6 +116,7 @@ static void authenticator_count_reason(struct authenticator *authenticator, enum
         [AUTH_KID] = COUNT_TOKEN_REFUSED_KID,
         [AUTH_SIGNATURE] = COUNT_TOKEN_REFUSED_SIGNATURE,
         [AUTH_CLAIM] = COUNT_TOKEN_REFUSED_CLAIM,
+        [AUTH_SCOPE] = COUNT_TOKEN_REFUSED_CLAIM,
         [AUTH_NO_KEYS] = COUNT_TOKEN_UNAVAILABLE,
         [AUTH_STORE] = COUNTERS,
         [AUTH_REVOKED] = COUNT_TOKEN_REFUSED_REVOKED,
@@ -170,6 +174,11 @@ enum look {
     LOOK_FAILED, /* *error says why */
 };
 
+static const char *shut_out_reason(bool locked)
+{
+    return locked ? "access is locked" : "the token was revoked";
+}
+
 /* Whether the session stands under what is configured now. */
 static enum look session_look(struct authenticator *authenticator, struct auth_attempt *attempt,
                               int *error)
@@ -183,8 +192,12 @@ static enum look session_look(struct authenticator *authenticator, struct auth_a
         return LOOK_MISS;
     if (*error != 0)
         return LOOK_FAILED;
-    if (session->expires <= clock_wall_seconds() || !slice_equal(session->app, attempt->app))
+    if (!slice_equal(session->app, attempt->app))
         return LOOK_MISS;
+    if (session->expires <= clock_wall_seconds()) {
+        audit_session_end(authenticator->audit, &attempt->id, session, "it expired");
+        return LOOK_MISS;
+    }
     binding = catalog_binding_find(authenticator->catalog, attempt->app, session->issuer);
     *error = catalog_error(authenticator->catalog);
     if (*error != 0)
@@ -198,14 +211,14 @@ static enum look session_look(struct authenticator *authenticator, struct auth_a
         return LOOK_CURRENT;
     if (*error < 0)
         return LOOK_FAILED;
+    audit_session_end(authenticator->audit, &attempt->id, session, shut_out_reason(locked));
     return locked ? LOOK_LOCKED : LOOK_REVOKED;
 }
 
 static enum auth_verdict attempt_shut_out(struct authenticator *authenticator,
                                           struct auth_attempt *attempt, bool locked)
 {
-    return attempt_finish(authenticator, attempt, AUTH_REVOKED,
-                          locked ? "access is locked" : "the token was revoked");
+    return attempt_finish(authenticator, attempt, AUTH_REVOKED, shut_out_reason(locked));
 }
 
 /* The key set was fetched with success after this attempt asked for it, or so lately that no new
@@ -311,6 +324,7 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
             attempt_store_failed(authenticator, attempt, catalog_error(authenticator->catalog));
     else
         verdict = attempt_refuse(authenticator, attempt, reason, verification.description);
+    attempt->config = reason == AUTH_SCOPE ? &verification.binding->config : NULL;
     verification_free(&verification);
     return verdict;
 }
@@ -356,26 +370,26 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
 
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
-                                      const char **description)
+                                      struct session_record *session, const char **description)
 {
-    struct session_record session;
     bool locked;
-    int error = session_store_find(authenticator->sessions, id, &session);
+    int error = session_store_find(authenticator->sessions, id, session);
 
-    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session.app, app))) {
+    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session->app, app))) {
         *description = "the session is over";
         return AUTH_EXPIRED;
     }
     if (error != 0)
         return AUTH_STORE;
-    error = catalog_shut_out(authenticator->catalog, id, &session, &locked);
+    error = catalog_shut_out(authenticator->catalog, id, session, &locked);
     if (error == 1) {
-        *description = locked ? "access is locked" : "the token was revoked";
+        *description = shut_out_reason(locked);
+        audit_session_end(authenticator->audit, id, session, *description);
         return AUTH_REVOKED;
     }
     if (error != 0)
         return AUTH_STORE;
-    return review_session(authenticator->catalog, &session, clock_wall_seconds(), description);
+    return review_session(authenticator->catalog, session, clock_wall_seconds(), description);
 }
 
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)
@@ -419,6 +433,7 @@ static void batch_report(struct authenticator *authenticator, const struct sessi
          entry = entry->next) {
         if (!entry->renewed)
             authenticator_count(authenticator, COUNT_SESSIONS_CREATED);
+        audit_session_start(authenticator->audit, &entry->id, &entry->session, entry->renewed);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "shared/child.h"
 #include "shared/session_record.h"
+#include "worker/audit.h"
 #include "worker/auth_memo.h"
 #include "worker/catalog.h"
 #include "worker/judgement.h"
@@ -16,7 +17,7 @@
 enum auth_verdict {
     AUTH_PENDING, /* `done` will be called: after the commit, or when a key arrived */
     AUTH_ACCEPTED,
-    AUTH_REFUSED,     /* 401 */
+    AUTH_REFUSED,     /* 401; 403 for AUTH_SCOPE */
     AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
 };
 
@@ -32,6 +33,8 @@ struct auth_attempt {
     enum auth_verdict verdict;
     enum auth_reason reason;
     const char *description; /* for error_description; a literal that tells nothing internal */
+    /* AUTH_SCOPE: whose required scopes the token lacks; borrowed until `done` returns. */
+    const struct auth_config_record *config;
     struct session_id id;
     /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. */
     struct session_record session;
@@ -46,20 +49,22 @@ struct auth_attempt {
 
 struct authenticator;
 
-/* `sessions` is writable, `catalog` and `child` are borrowed for the authenticator's life. */
+/* `sessions` is writable; all are borrowed for the authenticator's life. `audit` is told of
+ * sessions that begin, and of those that are found to be over. */
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
-                       struct child *child);
+                       struct child *child, struct audit *audit);
 void authenticator_close(struct authenticator *authenticator);
 
 /* The verdict at once, or AUTH_PENDING. A refusal that a session made by another worker in this
  * very moment would turn into an acceptance is pending, too, until authenticator_commit. */
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt);
 /* Whether a session that was accepted stands under what is configured and revoked now: for open
- * streams, without their token. AUTH_OK, AUTH_STORE when that cannot be said now, or the reason
- * that ends it, with *description (a literal for the client). */
+ * streams, without their token. AUTH_OK with its record (borrowed as that of an attempt),
+ * AUTH_STORE when that cannot be said now, or the reason that ends it, with *description (a literal
+ * for the client). */
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
-                                      const char **description);
+                                      struct session_record *session, const char **description);
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
 

@@ -34,6 +34,8 @@ void client_close(struct client *client)
     buffer_wipe(&client->in); /* it held tokens */
     buffer_free(&client->out);
     auth_memo_free(&client->memo);
+    free(client->caller);
+    client->caller = NULL;
     *client->link = client->next;
     if (client->next != NULL)
         client->next->link = client->link;
@@ -115,6 +117,7 @@ static bool client_write(struct client *client)
             client_close(client);
             return false;
         }
+        client->sent += (uint64_t)count;
         buffer_consume(&client->out, (size_t)count);
         if (buffer_size(&client->out) > 0)
             deadline_set(&client->deadline, worker_limits(client->worker)->write_timeout);
@@ -160,6 +163,7 @@ static void client_refuse_head(struct client *client, unsigned status, const cha
 
     worker_count(client->worker, COUNT_REQUESTS);
     worker_count(client->worker, COUNT_RESPONSES_4XX);
+    exchange_audit_malformed(client, status, reason);
     log_debug("request_refused", "%s: %u %s", client->address, status, reason);
     if (reply_error(&client->out, &error) != 0) {
         client_close(client);
@@ -331,6 +335,7 @@ int client_open(struct worker *worker, int fd, struct tls *tls, bool admin, cons
     }
     client->worker = worker;
     client->admin = admin;
+    client->number = ++worker->connection_count;
     snprintf(client->address, sizeof(client->address), "%s", address);
     connection_open(&client->connection, worker->loop, fd, tls, client_ready, client);
     deadline_open(&client->deadline, worker->loop, client_late, client);

@@ -8,6 +8,7 @@
 #define GATEHOUSE_WORKER_CLIENT_H
 
 #include "shared/buffer.h"
+#include "worker/audit_event.h"
 #include "worker/authenticate.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
@@ -40,6 +41,10 @@ struct client {
     struct buffer out;
     struct exchange *exchange; /* NULL between requests */
     struct auth_memo memo;
+    struct audit_caller *caller; /* of its last audited request; owned; NULL: none */
+    uint64_t number;             /* of the connection, in this process */
+    uint64_t sent;               /* bytes that it took */
+    uint32_t request_count;
     char address[INET6_ADDRSTRLEN];
 };
 

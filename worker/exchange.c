@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "worker/refusal_log.h"
 
 #include <stdlib.h>
 
@@ -42,6 +43,7 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
     free(exchange->cors_origin);
     exchange->cors_origin = NULL;
@@ -55,6 +57,8 @@ static void exchange_dispose(struct exchange *exchange)
     deadline_close(&exchange->deadline);
     catalog_app_release(exchange->app);
     exchange->app = NULL;
+    policy_set_release(exchange->policy);
+    exchange->policy = NULL;
     worker->body_bytes -= exchange->body_charged;
     exchange->body_charged = 0;
     buffer_wipe(&exchange->head);
@@ -92,11 +96,27 @@ static ev_tstamp exchange_stream_limit(const struct exchange *exchange,
     return (ev_tstamp)limit;
 }
 
+/* What the caller's roles permit at the app, as it is now. false: not known just now. */
+static bool exchange_find_policy(struct exchange *exchange, const struct session_record *session)
+{
+    struct policy_set *policy =
+        catalog_policy(exchange->worker->catalog, exchange->app->record.name, session);
+
+    if (policy == NULL)
+        return false;
+    policy_set_release(exchange->policy);
+    exchange->policy = policy;
+    return true;
+}
+
 static void exchange_admitted(struct exchange *exchange, struct auth_attempt *attempt)
 {
     struct worker *worker = exchange->worker;
+    struct client *client = exchange->client;
 
     exchange->session = attempt->id;
+    if (exchange->audit.begun != 0)
+        client->caller = audit_caller_keep(client->caller, &attempt->id, &attempt->session);
     exchange->ends = exchange_stream_limit(exchange, &attempt->session);
     exchange->end_reason = "the access token expired";
     if (exchange->app == NULL)
@@ -106,6 +126,13 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
     if (exchange->app == NULL) { /* removed between its binding and now */
         exchange_challenge(exchange, attempt->app, "invalid_token",
                            "the token does not open this app");
+    } else if (!exchange_find_policy(exchange, &attempt->session)) {
+        exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
+                        NULL);
+    } else if (exchange->app->record.transport != APP_MCP_HTTP &&
+               !policy_set_admits(exchange->policy)) {
+        worker_count(exchange->worker, COUNT_POLICY_REFUSED);
+        exchange_refuse(exchange, 403, "your roles do not open this app", 0, NULL);
     } else if (exchange->app->record.transport == APP_DEBUG) {
         exchange_debug(exchange, &attempt->session);
     } else if (exchange->route == ROUTE_MCP && exchange->app->record.transport != APP_MCP_HTTP) {
@@ -125,14 +152,22 @@ static void exchange_judged(struct exchange *exchange)
         exchange_admitted(exchange, attempt);
         break;
     case AUTH_REFUSED:
-        log_info("token_refused", "app %.*s, client %s: %s", (int)attempt->app.size,
-                 attempt->app.data, exchange->client->address, attempt->description);
-        exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
+        if (!http_is_b64token(attempt->token)) {
+            exchange_refuse(exchange, 400, "the Authorization header is malformed", 0, NULL);
+            break;
+        }
+        refusal_log(&exchange->worker->refusals, LOG_INFO, "token_refused",
+                    "app %.*s, client %s: %s", (int)attempt->app.size, attempt->app.data,
+                    exchange->client->address, attempt->description);
+        if (attempt->reason == AUTH_SCOPE)
+            exchange_ask_scopes(exchange, attempt->app, attempt->config, NULL, slice_make(NULL, 0));
+        else
+            exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
         break;
     case AUTH_UNAVAILABLE:
     case AUTH_PENDING:
-        log_warning("token_unjudged", "app %.*s: %s", (int)attempt->app.size, attempt->app.data,
-                    attempt->description);
+        refusal_log(&exchange->worker->refusals, LOG_WARNING, "token_unjudged", "app %.*s: %s",
+                    (int)attempt->app.size, attempt->app.data, attempt->description);
         exchange_refuse(exchange, 503, "the token cannot be judged just now", EXCHANGE_RETRY_AFTER,
                         NULL);
         break;
@@ -161,6 +196,12 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
     struct slice token;
     int found = http_bearer(&exchange->worker->request, &token);
 
+    exchange_audit_app(exchange, app);
+    if (exchange_audit_refuses(exchange)) {
+        exchange_refuse(exchange, 503, "the gateway cannot record this just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
+        return;
+    }
     if (found < 0) {
         exchange_refuse(exchange, 400, "the Authorization header is malformed", 0, NULL);
         return;
@@ -270,6 +311,7 @@ void exchange_start(struct client *client, size_t head_size)
     client->exchange = exchange;
     if (!client->admin)
         worker->exchange_count++;
+    exchange_audit_begin(exchange);
     route_find(&route, request, &hosts, client->admin);
     exchange->route = route.kind;
     if (client->admin)
@@ -290,15 +332,20 @@ size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline)
 bool exchange_review(struct exchange *exchange)
 {
     const char *description = NULL;
+    struct session_record session;
     enum auth_reason reason;
 
     if (exchange->state == EXCHANGE_AUTH || exchange->state == EXCHANGE_OVER ||
         exchange->app == NULL)
         return true;
     reason = authenticator_review(exchange->worker->authenticator, &exchange->session,
-                                  exchange->app->record.name, &description);
-    if (reason == AUTH_OK || reason == AUTH_STORE)
-        return reason == AUTH_OK;
+                                  exchange->app->record.name, &session, &description);
+    if (reason == AUTH_STORE || (reason == AUTH_OK && !exchange_find_policy(exchange, &session)))
+        return false;
+    if (reason == AUTH_OK && policy_set_admits(exchange->policy))
+        return true;
+    if (reason == AUTH_OK)
+        description = "your roles do not open this app any more";
     /* A stream that has not begun yet ends as soon as it does. */
     exchange->ends = ev_now(exchange->worker->loop);
     exchange->end_reason = description;

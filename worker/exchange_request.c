@@ -15,6 +15,8 @@ void exchange_release_request(struct exchange *exchange)
 {
     struct client *client = exchange->client;
 
+    exchange_audit_note(exchange);
+    exchange_mcp_forget(exchange);
     if (exchange->in_place) {
         buffer_consume(&client->in, exchange->head_size + (size_t)exchange->body_size);
         if (buffer_size(&client->in) == 0)
@@ -41,6 +43,13 @@ struct slice exchange_body(const struct exchange *exchange)
         return buffer_slice(&exchange->body);
     return slice_make(buffer_data(&exchange->client->in) + exchange->head_size,
                       (size_t)exchange->body_size);
+}
+
+struct slice exchange_part(const struct exchange *exchange, struct exchange_span span)
+{
+    if (span.size == 0)
+        return slice_make(NULL, 0);
+    return slice_make(exchange_body(exchange).data + span.at, span.size);
 }
 
 /* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
@@ -343,6 +352,7 @@ void exchange_send(struct exchange *exchange)
     struct slice body = exchange_body(exchange);
 
     exchange->state = EXCHANGE_SEND;
+    exchange_audit_sent(exchange);
     if (exchange->deadline.at == 0)
         deadline_set(&exchange->deadline, worker_limits(exchange->worker)->response_timeout);
     while (exchange->sent < head.size + body.size) {

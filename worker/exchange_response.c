@@ -127,6 +127,7 @@ static bool exchange_data_chunked(struct exchange *exchange, struct slice data)
 
         if (result == HTTP_CHUNK_ERROR ||
             (result == HTTP_CHUNK_DATA && exchange_append(exchange, piece) != 0)) {
+            exchange->audit.reason = "the server's answer is malformed";
             client_close(exchange->client);
             return true;
         }
@@ -231,6 +232,7 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
         return;
     }
     exchange_count_status(exchange, response->status);
+    exchange_audit_head(exchange);
     if (exchange->event_stream) {
         exchange_mcp_stream(exchange);
         /* Streams last, and are most of a worker's memory: a token is half of what one would take.
@@ -249,6 +251,8 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
         exchange_complete(exchange, rest.size);
     else
         exchange_data(exchange, rest);
+    if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
+        exchange_audit_stream(exchange);
 }
 
 /* Parses heads, over interim ones (RFC 9110, 15.2), until the final. */
@@ -309,6 +313,7 @@ static void exchange_stream_ended(struct exchange *exchange, ssize_t result)
     }
     log_warning("upstream_lost", "app %.*s: the response was cut off",
                 (int)exchange->app->record.name.size, exchange->app->record.name.data);
+    exchange->audit.reason = "the server cut its answer off";
     /* The client must not take a part for the whole: its connection ends without the last chunk. */
     client_close(exchange->client);
 }
@@ -360,6 +365,7 @@ void exchange_stream_end(struct exchange *exchange)
                         "\"message\":\"Stream ended: %s\"}}\n\n",
                         EXCHANGE_ENDED_CODE, exchange->end_reason);
 
+    exchange->audit.reason = exchange->end_reason;
     /* Behind half an event, or within a declared length, there is no place for it. */
     if (!exchange_between_events(exchange) || exchange->client_body == HTTP_BODY_LENGTH ||
         exchange_append(exchange, slice_make(event, (size_t)size)) != 0) {
@@ -380,6 +386,7 @@ void exchange_stream_late(struct exchange *exchange)
             return; /* the client is slow, not the server: its own deadline runs */
         log_warning("upstream_timeout", "app %.*s: the response stalled",
                     (int)exchange->app->record.name.size, exchange->app->record.name.data);
+        exchange->audit.reason = "the server's answer stalled";
         client_close(exchange->client);
         return;
     }

@@ -28,6 +28,8 @@ static const char *const counter_help[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_AGE] = "Tokens issued too long ago to open a session.",
     [COUNT_TOKEN_REFUSED_REVOKED] = "Tokens and sessions refused by a revocation or a lock.",
     [COUNT_TOKEN_UNAVAILABLE] = "Tokens answered with 503 for want of keys.",
+    [COUNT_POLICY_REFUSED] =
+        "Requests that the caller's roles, or the token's scopes, do not permit.",
     [COUNT_UPSTREAM_CONNECTS] = "Connections made to apps.",
     [COUNT_UPSTREAM_REUSED] = "Requests sent on a pooled connection to an app.",
     [COUNT_UPSTREAM_FAILED] = "Requests that an app's servers could not take.",
@@ -37,6 +39,10 @@ static const char *const counter_help[COUNTERS] = {
     [COUNT_PUBLISHED] = "Config transactions committed.",
     [COUNT_DOCUMENTS_REFUSED] = "Documents refused.",
     [COUNT_SESSIONS_EXPIRED] = "Sessions removed after their end.",
+    [COUNT_AUDIT_LINES] = "Lines of the audit trail written.",
+    [COUNT_AUDIT_LOST] = "Lines of the audit trail lost.",
+    [COUNT_AUDIT_FAILURES] = "Writes of the audit trail that failed.",
+    [COUNT_LOG_LOST] = "Lines of the log that nobody took.",
     [COUNT_PROCESSES_KILLED] = "Processes killed by the watchdog.",
     [COUNT_RESPAWNS] = "Processes started again.",
 };
@@ -46,6 +52,7 @@ static const char *const gauge_help[GAUGES] = {
     [GAUGE_EXCHANGES] = "Requests in progress.",
     [GAUGE_STREAMS] = "Open server-sent event streams.",
     [GAUGE_BODY_BYTES] = "Bytes of request bodies held.",
+    [GAUGE_AUDIT_FAILING] = "Workers that cannot write the audit trail.",
 };
 
 static int metric_head(struct buffer *out, const char *name, const char *type, const char *help)

@@ -5,6 +5,7 @@
 #include "worker/client.h"
 #include "worker/exchange.h"
 #include "worker/listener.h"
+#include "worker/refusal_log.h"
 #include "worker/roles.h"
 #include "worker/upstream.h"
 
@@ -184,7 +185,9 @@ static bool worker_message(struct worker_process *process, struct message *messa
 {
     bool start = false;
 
-    if (!child_handle(&process->worker.child, message)) {
+    if (child_handle(&process->worker.child, message)) {
+        audit_configure(&process->worker.audit, &process->worker.child.settings.audit);
+    } else {
         switch (message->type) {
         case MESSAGE_LISTENER:
         case MESSAGE_UNLISTEN:
@@ -199,6 +202,10 @@ static bool worker_message(struct worker_process *process, struct message *messa
         case MESSAGE_START:
             worker_commit(process);
             start = true;
+            break;
+        case MESSAGE_AUDIT:
+            audit_take(&process->worker.audit, message->fds[0]);
+            message->fds[0] = -1;
             break;
         case MESSAGE_DRAIN:
             worker_drain(process);
@@ -283,6 +290,8 @@ static void worker_ticked(struct ev_loop *loop, struct ev_timer *timer, int even
     (void)events;
     child_heartbeat(&process->worker.child);
     worker_gauges(&process->worker);
+    refusal_log_tick(&process->worker.refusals);
+    audit_tick(&process->worker.audit);
     worker_trim(&process->worker);
     worker_review(process);
 }
@@ -333,6 +342,7 @@ static void worker_turn_end(struct ev_loop *loop, struct ev_prepare *prepare, in
     store_turn_end(worker->config);
     store_turn_end(worker->sessions);
     worker_free_remains(worker);
+    audit_flush(&worker->audit);
     if (authenticator_waiting(worker->authenticator) && !ev_is_active(&process->key_poll))
         ev_timer_again(loop, &process->key_poll);
     /* What an answer set off now must not wait for an event: its batch is committed next turn. */
@@ -387,6 +397,8 @@ static void worker_open(struct worker_process *process)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    audit_open(&worker->audit, worker->child.slot, worker->child.block, worker->child.work);
+    audit_configure(&worker->audit, &worker->child.settings.audit);
     srand((unsigned)clock_wall_milliseconds() ^ (unsigned)getpid());
     tzset(); /* reads its file now, not when a date is formatted */
     worker->loop = ev_default_loop(EVFLAG_NOENV | EVBACKEND_EPOLL);
@@ -399,7 +411,7 @@ static void worker_open(struct worker_process *process)
     error = catalog_open(&worker->catalog, worker->config, worker->child.public);
     if (error == 0)
         error = authenticator_open(&worker->authenticator, worker->sessions, worker->catalog,
-                                   &worker->child);
+                                   &worker->child, &worker->audit);
     if (error == 0)
         error = tls_trust_open(&worker->trust);
     if (error == 0)
@@ -467,6 +479,7 @@ static void worker_close(struct worker_process *process)
     worker->draining = true;
     while (worker->clients != NULL)
         client_close(worker->clients);
+    audit_close(&worker->audit);
     upstream_pool_close(worker->upstreams);
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);

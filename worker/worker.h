@@ -8,6 +8,7 @@
 
 #include "shared/child.h"
 #include "shared/store.h"
+#include "worker/audit.h"
 #include "worker/authenticate.h"
 #include "worker/catalog.h"
 #include "worker/http_head.h"
@@ -35,9 +36,12 @@ struct worker {
     struct catalog *catalog;
     struct authenticator *authenticator;
     struct mcp_sessions mcp_sessions; /* what this turn writes of them */
+    struct audit audit;
+    struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
     struct client *clients;              /* all, newest first */
+    uint64_t connection_count;           /* since the process began */
     size_t client_count;                 /* of `clients` */
     size_t client_peak;                  /* most of them since memory was given back */
     size_t admin_count;                  /* of them, on the admin listener */

@@ -39,6 +39,7 @@ struct bench {
     struct child child;
     struct catalog *catalog;
     struct authenticator *authenticator;
+    struct audit audit; /* zeroed: none */
     struct jose_key *key;
     struct buffer key_record;
     struct caller callers[TOKENS];
@@ -315,7 +316,8 @@ static void open_bench(struct bench *bench, size_t size)
     bench->child.public = &bench->public;
     bench->child.block = &bench->block;
     must(catalog_open(&bench->catalog, bench->config, &bench->public), "catalog_open");
-    must(authenticator_open(&bench->authenticator, bench->sessions, bench->catalog, &bench->child),
+    must(authenticator_open(&bench->authenticator, bench->sessions, bench->catalog, &bench->child,
+                            &bench->audit),
          "authenticator_open");
     for (size_t i = 0; i < TOKENS; i++)
         make_token(bench, i, size);

@@ -55,6 +55,7 @@ static void test_minimal_and_defaults(void **state)
     expect_slice(settings.log_output, "stderr");
     assert_int_equal(settings.log_format, LOG_TEXT);
     assert_int_equal(settings.log_level, LOG_INFO);
+    assert_int_equal(settings.audit.output.size, 0);
     assert_int_equal(settings.config_map_size, 1 << 30);
     assert_int_equal(settings.session_map_size, 1 << 30);
     assert_true(settings.app_service && !settings.debug_app);
@@ -105,6 +106,7 @@ static void test_everything(void **state)
               "  admin_listen: 127.0.0.1:9090\n  workers: 3\n  state_dir: state\n"
               "  resources_dir: resources.d\n"
               "  log: {output: logs/gate.log, format: json, level: warning}\n"
+              "  audit: {output: logs/audit, arguments: true, on_failure: refuse}\n"
               "  store: {config_map_size: 64MiB, session_map_size: 2GiB}\n"
               "  limits: {drain_timeout: 5s, max_sessions_per_user: 7, stream_keepalive: 0}\n");
     assert_true(good);
@@ -118,6 +120,9 @@ static void test_everything(void **state)
     expect_slice(settings.log_output, "/etc/g/logs/gate.log");
     assert_int_equal(settings.log_format, LOG_JSON);
     assert_int_equal(settings.log_level, LOG_WARNING);
+    expect_slice(settings.audit.output, "/etc/g/logs/audit");
+    assert_true(settings.audit.arguments && settings.audit.refuse);
+    assert_int_equal(settings.audit.refusals, 100);
     assert_int_equal(settings.config_map_size, 64 << 20);
     assert_int_equal(settings.session_map_size, UINT64_C(2) << 30);
     assert_int_equal(settings.limits.drain_timeout, 5000);

@@ -945,6 +945,52 @@ static void test_the_log_file_is_opened_again(void **state)
     assert_true(status.st_size > 0);
 }
 
+static ino_t run_file(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) < 0 ? 0 : status.st_ino;
+}
+
+/* The audit trail is opened at start, at SIGUSR1, and at SIGHUP, even when that is refused. */
+static void test_the_audit_trail_is_opened_again(void **state)
+{
+    static const int signals[] = {SIGUSR1, SIGHUP, SIGHUP};
+    struct run *run = *state;
+    char path[128], aside[128], more[256];
+
+    snprintf(path, sizeof(path), "%s/audit", run->directory);
+    snprintf(aside, sizeof(aside), "%s/audit.1", run->directory);
+    snprintf(more, sizeof(more), "  audit: {output: %s}\n", path);
+    run_write_settings(run, 1, more);
+    run_launch(run);
+    run_expect(run, " ready: READY: ");
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        assert_int_not_equal(run_file(path), 0);
+        assert_int_equal(rename(path, aside), 0);
+        if (i == 2)
+            run_write_settings(run, 1, "  nonsense: 1\n");
+        kill(run->pid, signals[i]);
+        while (run_file(path) == 0)
+            sched_yield();
+    }
+    run_expect(run, "reload_failed: ");
+    run_stop(run);
+}
+
+static void test_an_audit_trail_that_cannot_be_opened(void **state)
+{
+    struct run *run = *state;
+
+    run_write_settings(run, 1, "");
+    run_start(run, 1);
+    run_write_settings(run, 1, "  audit: {output: /nowhere/at/all}\n");
+    kill(run->pid, SIGHUP);
+    run_expect(run, "gate.audit.output: /nowhere/at/all: No such file");
+    run_expect(run, "reload_failed: ");
+    run_stop(run);
+}
+
 static void test_a_second_signal_forces(void **state)
 {
     struct run *run = *state;
@@ -1016,6 +1062,8 @@ int main(int argc, char **argv)
         RUN_TEST(test_a_launcher_comes_and_goes_with_its_apps),
         RUN_TEST(test_a_refused_stdio_server_keeps_the_settings),
         RUN_TEST(test_the_log_file_is_opened_again),
+        RUN_TEST(test_the_audit_trail_is_opened_again),
+        RUN_TEST(test_an_audit_trail_that_cannot_be_opened),
         RUN_TEST(test_a_second_signal_forces),
         RUN_TEST(test_a_dead_master_takes_its_children_along),
     };

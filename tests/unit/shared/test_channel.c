@@ -159,7 +159,7 @@ static void test_broken_forms_are_refused_and_leak_nothing(void **state)
 {
     const uint16_t version = 2;
 
-    expect_refused(state, (struct raw_header){1, MESSAGE_READY, 0}, 0, 0);
+    expect_refused(state, (struct raw_header){version + 1, MESSAGE_READY, 0}, 0, 0);
     expect_refused(state, (struct raw_header){version, 0, 0}, 0, 0);
     expect_refused(state, (struct raw_header){version, MESSAGE_TYPES, 0}, 0, 0);
     expect_refused(state, (struct raw_header){version, 65535, 0}, 0, 0);

@@ -175,6 +175,33 @@ static void test_errno_is_kept(void **state)
     assert_int_equal(log_reopen(dup(log_file)), 0);
 }
 
+/* A pipe that nobody reads, one that blocks: its lines are dropped, and told of later. */
+static void test_a_full_pipe_blocks_nobody(void **state)
+{
+    static char text[1 << 20];
+    uint64_t before = log_lost();
+    int fds[2];
+
+    (void)state;
+    memset(text, 'x', 2000);
+    text[2000] = '\0';
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(log_reopen(fds[1]), 0);
+    for (int i = 0; i < 100; i++)
+        log_info("many", "%s", text);
+    assert_in_range(log_lost() - before, 50, 90);
+    assert_true(read(fds[0], text, sizeof(text)) > 0);
+    log_info("next", "is heard");
+    text[read(fds[0], text, sizeof(text) - 1)] = '\0';
+    assert_non_null(strstr(text, "] log_lost: "));
+    assert_non_null(strstr(strstr(text, "] log_lost: "), "\n20"));
+    assert_non_null(strstr(text, "] next: is heard\n"));
+    log_info("last", "is heard, too");
+    text[read(fds[0], text, sizeof(text) - 1)] = '\0';
+    assert_null(strstr(text, "log_lost"));
+    close(fds[0]);
+}
+
 #define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, capture_begin, capture_end)
 
 int main(void)
@@ -187,6 +214,7 @@ int main(void)
         LOG_TEST(test_no_input_forges_a_line),
         LOG_TEST(test_a_long_line_is_cut_and_stays_a_line),
         LOG_TEST(test_errno_is_kept),
+        LOG_TEST(test_a_full_pipe_blocks_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ static struct settings example(void)
         .log_output = slice_from("stderr"),
         .log_format = LOG_JSON,
         .log_level = LOG_DEBUG,
+        .audit = {.output = slice_from("/var/log/audit"), .arguments = true, .refusals = 7},
         .config_map_size = UINT64_C(1) << 30,
         .session_map_size = UINT64_C(2) << 30,
         .app_service = true,
@@ -91,6 +92,9 @@ static void test_round_trip(void **state)
     assert_true(slice_is(out.watcher_user.name, "gatehouse-conf"));
     assert_int_equal(out.log_format, LOG_JSON);
     assert_int_equal(out.log_level, LOG_DEBUG);
+    assert_true(slice_is(out.audit.output, "/var/log/audit"));
+    assert_true(out.audit.arguments && !out.audit.refuse);
+    assert_int_equal(out.audit.refusals, 7);
     assert_int_equal(out.session_map_size, UINT64_C(2) << 30);
     assert_true(out.app_service && !out.debug_app);
     assert_memory_equal(&out.limits, &settings.limits, sizeof(out.limits));
@@ -137,6 +141,8 @@ static void test_ranges(void **state)
     REFUSED(state_dir = slice_from(""));
     REFUSED(resources_dir = slice_from("resources.d"));
     REFUSED(log_output = slice_from("stdout"));
+    REFUSED(audit.output = slice_from("stdout"));
+    REFUSED(audit.refusals = UINT64_MAX);
     REFUSED(worker_user.uid = 0);
     REFUSED(watcher_user.gid = 0);
     REFUSED(bridge_user.uid = 0);

@@ -35,6 +35,7 @@ struct fixture {
     int watcher; /* the other end of the channel */
     struct catalog *catalog;
     struct authenticator *authenticator;
+    struct audit audit;               /* zeroed: none */
     struct jose_key *key, *other_key; /* ES256 */
     struct auth_attempt *done;        /* the last attempt whose `done` was called */
     int done_count;
@@ -99,7 +100,7 @@ static inline void fixture_open_sized(struct fixture *fixture, uint64_t map_size
     fixture->child.settings.limits.key_wait = 60000;
     assert_int_equal(0, catalog_open(&fixture->catalog, fixture->config, &fixture->public));
     assert_int_equal(0, authenticator_open(&fixture->authenticator, fixture->sessions,
-                                           fixture->catalog, &fixture->child));
+                                           fixture->catalog, &fixture->child, &fixture->audit));
     assert_int_equal(0, jose_key_generate(&fixture->key, JOSE_ES256));
     assert_int_equal(0, jose_key_generate(&fixture->other_key, JOSE_ES256));
     fixture_turn(fixture);

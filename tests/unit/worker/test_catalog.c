@@ -1,5 +1,7 @@
 #include "tests/unit/worker/auth_fixture.h"
 
+#include "worker/policy_cache.h"
+
 static struct slice text(const char *value)
 {
     return slice_from(value);
@@ -477,6 +479,132 @@ static void snapshot_without_announced_revocations_is_refused(void **state)
     fixture_close(&fixture);
 }
 
+static void publish_role(struct fixture *fixture, const char *role, bool deny, const char *tool)
+{
+    struct policy_rule rule = {
+        .kind = POLICY_TOOL, .pattern = slice_from(tool), .place = slice_from("r.yaml:1:1")};
+    struct policy_record record = {.role = slice_from(role),
+                                   .deny = deny,
+                                   .file = slice_from("r.yaml"),
+                                   .place = slice_from("r.yaml:1:1"),
+                                   .rules = &rule,
+                                   .rule_count = 1};
+    struct buffer bytes = {0};
+    struct store_key key;
+
+    policy_record_key(&key, record.role, deny);
+    assert_int_equal(0, policy_record_encode(&record, &bytes));
+    publish_put(fixture, STORE_POLICIES, &key, &bytes);
+}
+
+static void publish_match(struct fixture *fixture, const char *role, bool allow, bool deny)
+{
+    struct buffer bytes = {0};
+    struct store_key key;
+
+    policy_match_key(&key, text("red"), text(role));
+    assert_int_equal(
+        0, policy_match_encode((struct policy_match){.allow = allow, .deny = deny}, &bytes));
+    publish_put(fixture, STORE_POLICIES, &key, &bytes);
+}
+
+static enum policy_outcome tool_call(struct fixture *fixture, const struct session_record *session,
+                                     const char *tool)
+{
+    struct policy_set *set = catalog_policy(fixture->catalog, text("red"), session);
+    struct policy_query query = {.kind = POLICY_TOOL, .name = text(tool)};
+    enum policy_outcome outcome;
+
+    assert_non_null(set);
+    outcome = policy_judge(set, &query).outcome;
+    policy_set_release(set);
+    return outcome;
+}
+
+static void policies_are_of_the_roles_that_match(void **state)
+{
+    struct session_record session = {
+        .roles = {slice_from("reader"), slice_from("careful"), slice_from("unknown")},
+        .role_count = 3};
+    struct session_record access = {.roles = {slice_from("access"), slice_from("careful")},
+                                    .role_count = 1};
+    struct policy_set *first, *again;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    /* Nothing matches: the app is shut, and this is known without an error. */
+    first = catalog_policy(fixture.catalog, text("red"), &session);
+    assert_false(policy_set_admits(first));
+    policy_set_release(first);
+    assert_int_equal(0, catalog_error(fixture.catalog));
+    publish_begin(&fixture);
+    publish_role(&fixture, "reader", false, "get_*");
+    publish_role(&fixture, "reader", true, "never");
+    publish_match(&fixture, "reader", true, false);
+    publish_role(&fixture, "careful", true, "get_env");
+    publish_match(&fixture, "careful", false, true);
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    assert_int_equal(POLICY_ALLOWED, tool_call(&fixture, &session, "get_sum"));
+    assert_int_equal(POLICY_DENIED, tool_call(&fixture, &session, "get_env"));
+    first = catalog_policy(fixture.catalog, text("red"), &session);
+    again = catalog_policy(fixture.catalog, text("red"), &session);
+    assert_ptr_equal(first, again);
+    policy_set_release(again);
+    /* Kept by who holds it, over a generation. */
+    publish_begin(&fixture);
+    publish_role(&fixture, "reader", false, "other");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    assert_int_equal(POLICY_DENIED, tool_call(&fixture, &session, "get_sum"));
+    assert_int_equal(POLICY_ALLOWED, tool_call(&fixture, &session, "other"));
+    assert_true(policy_lists(first, POLICY_TOOL, text("get_sum")));
+    policy_set_release(first);
+    assert_ptr_equal(policy_set_open(), catalog_policy(fixture.catalog, text("red"), &access));
+    access.role_count = 2;
+    assert_int_equal(POLICY_ALLOWED, tool_call(&fixture, &access, "anything"));
+    assert_int_equal(POLICY_DENIED, tool_call(&fixture, &access, "get_env"));
+    fixture_close(&fixture);
+}
+
+static void policy_without_its_side_is_an_error(void **state)
+{
+    struct session_record session = {.roles = {slice_from("reader")}, .role_count = 1};
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_begin(&fixture);
+    publish_match(&fixture, "reader", true, false);
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    assert_null(catalog_policy(fixture.catalog, text("red"), &session));
+    assert_int_equal(-EBADMSG, catalog_error(fixture.catalog));
+    fixture_close(&fixture);
+}
+
+/* Tokens choose among the combinations of roles: a full cache starts anew. */
+static void policies_are_kept_in_bounds(void **state)
+{
+    struct session_record session = {.role_count = 1};
+    struct fixture fixture;
+    char role[16];
+
+    (void)state;
+    fixture_open(&fixture);
+    for (int i = 0; i < 2 * POLICY_CACHE_SETS + 10; i++) {
+        struct policy_set *set;
+
+        snprintf(role, sizeof(role), "r%d", i);
+        session.roles[0] = text(role);
+        set = catalog_policy(fixture.catalog, text("red"), &session);
+        assert_non_null(set);
+        policy_set_release(set);
+    }
+    fixture_close(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +624,9 @@ int main(void)
         cmocka_unit_test(revocations_have_a_begin_and_an_end),
         cmocka_unit_test(unreadable_revocation_is_an_error),
         cmocka_unit_test(snapshot_without_announced_revocations_is_refused),
+        cmocka_unit_test(policies_are_of_the_roles_that_match),
+        cmocka_unit_test(policy_without_its_side_is_an_error),
+        cmocka_unit_test(policies_are_kept_in_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

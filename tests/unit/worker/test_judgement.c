@@ -378,12 +378,12 @@ static void required_scopes_in_any_form(void **state)
         {"\"scope\":\" b  a \"", AUTH_OK},
         {"\"scp\":[\"a\",\"b\"]", AUTH_OK},
         {"\"scp\":\"a b\"", AUTH_OK},
-        {"\"scope\":\"a\"", AUTH_CLAIM},
-        {"\"scope\":\"ab\"", AUTH_CLAIM},
-        {"\"scope\":\"a\",\"scp\":\"b\"", AUTH_CLAIM}, /* `scope` alone counts when it is there */
+        {"\"scope\":\"a\"", AUTH_SCOPE},
+        {"\"scope\":\"ab\"", AUTH_SCOPE},
+        {"\"scope\":\"a\",\"scp\":\"b\"", AUTH_SCOPE}, /* `scope` alone counts when it is there */
         {"\"scope\":7", AUTH_CLAIM},
         {"\"scp\":[\"a\",\"b\",3]", AUTH_CLAIM},
-        {"\"sub\":\"x\"", AUTH_CLAIM},
+        {"\"sub\":\"x\"", AUTH_SCOPE},
     };
     struct court court;
     char many[JUDGEMENT_SCOPES_MAX * 5 + 64];
@@ -395,7 +395,12 @@ static void required_scopes_in_any_form(void **state)
     court.binding.config.required_scopes[1] = slice_from("b");
     court.binding.config.required_scope_count = 2;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (court_judge(&court, claims(0, 600, cases[i].claims)) != cases[i].reason)
+        enum auth_reason reason = court_judge(&court, claims(0, 600, cases[i].claims));
+
+        /* Lacking scopes are the caller's to tell, when the token was proven. */
+        if (reason == AUTH_OK && court.judgement.lacks_scope)
+            reason = AUTH_SCOPE;
+        if (reason != cases[i].reason)
             fail_msg("case %zu", i);
     }
     /* What is required is on record even behind more scopes than a session keeps. */
@@ -407,6 +412,83 @@ static void required_scopes_in_any_form(void **state)
     assert_int_equal(AUTH_SCOPES_MAX, court.judgement.session.scope_count);
     assert_slice(court.judgement.session.scopes[1], "b");
     assert_slice(court.judgement.session.scopes[2], "s0");
+    close_court(&court);
+}
+
+static void map_role(struct buffer *list, const char *claim, const char *value, const char *role)
+{
+    struct role_mapping mapping = {.claim = slice_from(claim),
+                                   .value = slice_from(value),
+                                   .roles = {slice_from(role)},
+                                   .role_count = 1};
+
+    assert_int_equal(0, role_mapping_append(list, &mapping));
+}
+
+static void claims_give_roles(void **state)
+{
+    const struct session_record *session;
+    struct buffer list = {0};
+    struct court court;
+
+    (void)state;
+    court_open(&court);
+    assert_int_equal(AUTH_OK, court_judge(&court, claims(0, 600, "")));
+    assert_int_equal(1, court.judgement.session.role_count);
+    assert_true(slice_is(court.judgement.session.roles[0], "access"));
+
+    map_role(&list, "groups", "dev", "developer");
+    map_role(&list, "groups", "ops-*", "operator");
+    map_role(&list, "groups", "dev", "reader");
+    map_role(&list, "team", "*", "developer");
+    map_role(&list, "email", "ann@x.test", "ann");
+    court.binding.config.role_mappings = buffer_slice(&list);
+    session = &court.judgement.session;
+    assert_int_equal(AUTH_OK,
+                     court_judge(&court, claims(0, 600, "\"groups\":[\"ops-eu\",\"dev\"]")));
+    assert_int_equal(4, session->role_count);
+    assert_true(slice_is(session->roles[0], "developer"));
+    assert_true(slice_is(session->roles[1], "operator"));
+    assert_true(slice_is(session->roles[2], "reader"));
+    assert_true(slice_is(session->roles[3], "ann"));
+    /* What was looked at is recorded, an absent claim too. */
+    assert_int_equal(3, session->claim_count);
+    assert_true(slice_is(session->claims[1].name, "groups"));
+    assert_true(slice_is(session->claims[1].value, "[\"ops-eu\",\"dev\"]"));
+    assert_true(slice_is(session->claims[2].name, "team"));
+    assert_true(slice_is(session->claims[2].value, "null"));
+
+    assert_int_equal(AUTH_OK, court_judge(&court, claims(0, 600, "\"groups\":\"d\\u0065v\"")));
+    assert_int_equal(3, session->role_count);
+    assert_int_equal(AUTH_OK,
+                     court_judge(&court, claims(0, 600, "\"groups\":{\"dev\":1},\"team\":7")));
+    assert_int_equal(1, session->role_count);
+    buffer_free(&list);
+    close_court(&court);
+}
+
+/* One of those that found no room could be the one that forbids. */
+static void too_many_roles_refuse_the_token(void **state)
+{
+    struct buffer list = {0};
+    struct court court;
+    char role[16];
+
+    (void)state;
+    court_open(&court);
+    for (int i = 0; i < SESSION_ROLES_MAX; i++) {
+        snprintf(role, sizeof(role), "r%d", i);
+        map_role(&list, "groups", "a", role);
+    }
+    map_role(&list, "groups", "a", "r0");
+    court.binding.config.role_mappings = buffer_slice(&list);
+    assert_int_equal(AUTH_OK, court_judge(&court, claims(0, 600, "\"groups\":\"a\"")));
+    assert_int_equal(SESSION_ROLES_MAX, court.judgement.session.role_count);
+    map_role(&list, "groups", "b", "more");
+    court.binding.config.role_mappings = buffer_slice(&list);
+    assert_int_equal(AUTH_OK, court_judge(&court, claims(0, 600, "\"groups\":\"a\"")));
+    assert_int_equal(AUTH_CLAIM, court_judge(&court, claims(0, 600, "\"groups\":[\"b\",\"a\"]")));
+    buffer_free(&list);
     close_court(&court);
 }
 
@@ -462,6 +544,8 @@ int main(void)
         cmocka_unit_test(unverified_email_counts_only_for_email),
         cmocka_unit_test(required_claims_equal_or_hold),
         cmocka_unit_test(required_scopes_in_any_form),
+        cmocka_unit_test(claims_give_roles),
+        cmocka_unit_test(too_many_roles_refuse_the_token),
         cmocka_unit_test(ambiguous_claims_are_malformed),
         cmocka_unit_test(issuer_is_a_string_of_bounded_size),
     };

@@ -58,6 +58,8 @@ static int court_open(void **state)
         .user = slice_from("ann@x.test"),
         .scopes = {slice_from("read")},
         .scope_count = 1,
+        .roles = {slice_from("access")},
+        .role_count = 1,
         .claims = {{slice_from("email"), slice_from("\"ann@x.test\"")},
                    {slice_from("email_verified"), slice_from("false")},
                    {slice_from("groups"), slice_from("[\"dev\",\"ops\"]")}},
@@ -142,6 +144,43 @@ static void what_is_no_longer_satisfied_ends_it(void **state)
     assert_int_equal(AUTH_OK, court_review(court));
 }
 
+static struct slice mappings(struct buffer *list, const char *claim, const char *value,
+                             const char *role)
+{
+    struct role_mapping mapping = {.claim = slice_from(claim),
+                                   .value = slice_from(value),
+                                   .roles = {slice_from(role)},
+                                   .role_count = 1};
+
+    assert_int_equal(0, role_mapping_append(list, &mapping));
+    return buffer_slice(list);
+}
+
+/* Roles are told from what was recorded; others than the session's end it. */
+static void other_roles_end_it(void **state)
+{
+    struct court *court = *state;
+    struct buffer list = {0};
+
+    court->config.role_mappings = mappings(&list, "groups", "ops", "access");
+    court_publish(court, 2, "gate");
+    assert_int_equal(AUTH_OK, court_review(court));
+    court->config.role_mappings = mappings(&list, "groups", "dev", "reader");
+    court_publish(court, 3, "gate");
+    assert_int_equal(AUTH_CLAIM, court_review(court));
+    buffer_clear(&list);
+    court->config.role_mappings = mappings(&list, "groups", "other", "access");
+    court_publish(court, 4, "gate");
+    assert_int_equal(AUTH_CLAIM, court_review(court));
+    /* A claim that was not recorded may have given a role that forbids. */
+    buffer_clear(&list);
+    mappings(&list, "groups", "ops", "access");
+    court->config.role_mappings = mappings(&list, "team", "red", "locked");
+    court_publish(court, 5, "gate");
+    assert_int_equal(AUTH_CLAIM, court_review(court));
+    buffer_free(&list);
+}
+
 static void withdrawn_key_or_binding_ends_it(void **state)
 {
     struct court *court = *state;
@@ -168,6 +207,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_recorded_is_judged_again, court_open, court_close),
         cmocka_unit_test_setup_teardown(what_is_no_longer_satisfied_ends_it, court_open,
                                         court_close),
+        cmocka_unit_test_setup_teardown(other_roles_end_it, court_open, court_close),
         cmocka_unit_test_setup_teardown(withdrawn_key_or_binding_ends_it, court_open, court_close),
     };
 
