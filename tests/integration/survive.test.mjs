@@ -174,13 +174,13 @@ test('environments of another schema are moved aside at the start, with a loud l
   assert.equal((await post(url, token)).status, 200);
   gate.program.kill('SIGTERM');
   await gate.program.exited;
-  for (const environment of ['bridge', 'config', 'sessions']) {
+  for (const environment of ['config', 'sessions']) {
     const made = await run('sh', ['-c', 'mdb_dump -s meta "$0" | sed "/736368656d61/,+1s/$(printf schema=1:1 | xxd -p)/$(printf schema=1:9 | xxd -p)/" | mdb_load -s meta "$0"', join(gate.directory, 'state', environment)]);
     assert.equal(made.status, 0, made.output);
     assert.match((await gate.dump(environment, 'meta')).find(([key]) => key === 'schema')[1], /schema=1:9/);
   }
   await gate.run();
-  assert.deepEqual(moved(gate).map((name) => name.split('.')[0]).sort(), ['bridge', 'config', 'sessions']);
+  assert.deepEqual(moved(gate).map((name) => name.split('.')[0]).sort(), ['config', 'sessions']);
   assert.match(gate.log, /THE CONFIG ENVIRONMENT CANNOT BE USED/);
   assert.match(gate.log, /THE SESSIONS ENVIRONMENT CANNOT BE USED/);
   assert.equal((await post(url, token)).status, 200);
