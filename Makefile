@@ -54,6 +54,7 @@ help:
 	@echo 'make bench      a request beside nginx, HAProxy and the least a gateway can do: a table'
 	@echo 'make bench-instructions  instructions a request, by callgrind; fails over the budget'
 	@echo 'make bench-message  how fast MCP messages are read; fails when too slow'
+	@echo 'make bench-filter  how fast MCP responses are read and filtered; fails when too slow'
 	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
@@ -116,6 +117,14 @@ bench-message: deps-build
 	$(BUILD)/bench/mcp_message
 
 $(BUILD)/bench/mcp_message: tests/bench/mcp_message.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+
+bench-filter: deps-build
+	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/list_filter
+	$(BUILD)/bench/list_filter
+
+$(BUILD)/bench/list_filter: tests/bench/list_filter.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 
@@ -193,7 +202,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench bench-instructions bench-flat bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-instructions bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -265,23 +265,77 @@ struct policy_decision policy_judge(const struct policy_set *set, const struct p
     return decision.outcome == POLICY_ALLOWED ? judge_permissions(&judge) : decision;
 }
 
+/* Whether a rule forbids the name whatever its arguments. */
+static bool judge_hides(struct judge *judge)
+{
+    struct rule_walk walk = walk_begin(judge, true);
+    const struct set_rule *rule;
+
+    while ((rule = walk_next(&walk, judge)) != NULL)
+        if (rule->condition_count == 0)
+            return true;
+    return false;
+}
+
+static bool judge_shows(struct judge *judge)
+{
+    struct rule_walk walk = walk_begin(judge, false);
+
+    return walk_next(&walk, judge) != NULL;
+}
+
 bool policy_lists(const struct policy_set *set, enum policy_kind kind, struct slice name)
 {
     struct policy_query query = {.kind = kind, .name = name};
-    const struct set_rule *rule;
-    struct rule_walk walk;
     struct judge judge;
 
     if (!policy_set_admits(set))
         return false;
     if (policy_set_is_open(set, kind))
         return true;
-    if (!judge_begin(&judge, set, &query))
+    return judge_begin(&judge, set, &query) && !judge_hides(&judge) && judge_shows(&judge);
+}
+
+/* Whether a name that begins so could be one that a glob names. */
+static bool glob_agrees(const struct pattern *pattern, struct slice begin)
+{
+    const char *star = memchr(pattern->text.data, '*', pattern->text.size);
+    struct slice head = slice_make(pattern->text.data, (size_t)(star - pattern->text.data));
+
+    return slice_has_prefix(begin, head) || slice_has_prefix(head, begin);
+}
+
+/* Whether an allow rule could name what begins so. */
+static bool list_agrees(const struct set_list *list, struct slice begin)
+{
+    size_t at = literal_position(list, begin);
+
+    if (at < list->literal_count && slice_has_prefix(list->literals[at]->pattern.text, begin))
+        return true;
+    for (size_t i = 0; i < list->other_count; i++) {
+        const struct pattern *pattern = &list->others[i]->pattern;
+
+        if (pattern->kind == PATTERN_ANY ||
+            (pattern->kind == PATTERN_GLOB && glob_agrees(pattern, begin)))
+            return true;
+    }
+    return false;
+}
+
+bool policy_lists_template(const struct policy_set *set, struct slice template)
+{
+    struct policy_query query = {.kind = POLICY_RESOURCE, .name = template};
+    const char *brace = template.size == 0 ? NULL : memchr(template.data, '{', template.size);
+    struct judge judge;
+
+    if (!policy_set_admits(set))
         return false;
-    walk = walk_begin(&judge, true);
-    while ((rule = walk_next(&walk, &judge)) != NULL)
-        if (rule->condition_count == 0)
-            return false;
-    walk = walk_begin(&judge, false);
-    return walk_next(&walk, &judge) != NULL;
+    if (policy_set_is_open(set, POLICY_RESOURCE))
+        return true;
+    if (!judge_begin(&judge, set, &query) || judge_hides(&judge))
+        return false;
+    return judge_shows(&judge) ||
+           (brace != NULL &&
+            list_agrees(&set->lists[false][POLICY_RESOURCE],
+                        slice_make(template.data, (size_t)(brace - template.data))));
 }

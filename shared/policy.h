@@ -69,8 +69,11 @@ bool policy_set_is_open(const struct policy_set *set, enum policy_kind kind);
 
 /* A call, a get, a read. */
 struct policy_decision policy_judge(const struct policy_set *set, const struct policy_query *query);
-/* Whether it belongs in the caller's lists: some arguments and scopes would let it pass. For a
- * resource template, `name` is the template as it stands. */
+/* Whether it belongs in the caller's lists: some arguments and scopes would let it pass. */
 bool policy_lists(const struct policy_set *set, enum policy_kind kind, struct slice name);
+/* Whether a resource template (RFC 6570) does: no rule forbids it as it stands, and one allows it
+ * as it stands, or could allow an expansion: a literal that begins as the template does before its
+ * first `{`, or a glob whose own begin agrees with that. Regular expressions count as it stands. */
+bool policy_lists_template(const struct policy_set *set, struct slice template);
 
 #endif

@@ -450,12 +450,14 @@ struct policy_set *catalog_policy(struct catalog *catalog, struct slice app,
     return set;
 }
 
-/* The list that is kept, or a fresh one. NULL when it cannot be read. */
-static const struct issuer_list *catalog_issuer_list(struct catalog *catalog, struct slice app)
+const struct issuer_list *catalog_issuers(struct catalog *catalog, struct slice app)
 {
-    struct issuer_list *list = name_table_find(&catalog->issuers, app);
+    struct issuer_list *list;
     int error;
 
+    if (catalog_compare(catalog) != 0)
+        return NULL;
+    list = name_table_find(&catalog->issuers, app);
     if (list != NULL)
         return list;
     error = issuer_list_read_app(&list, catalog->store, app);
@@ -471,22 +473,6 @@ static const struct issuer_list *catalog_issuer_list(struct catalog *catalog, st
     if (error != 0)
         catalog_failed(catalog, error);
     return error == 0 ? list : NULL;
-}
-
-size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *issuers, size_t max)
-{
-    const struct issuer_list *list;
-    size_t count;
-
-    if (catalog_compare(catalog) != 0)
-        return 0;
-    list = catalog_issuer_list(catalog, app);
-    if (list == NULL)
-        return 0;
-    count = list->count < max ? list->count : max;
-    for (size_t i = 0; i < count; i++)
-        issuers[i] = list->issuers[i];
-    return count;
 }
 
 static int catalog_stored_revocations(struct catalog *catalog)

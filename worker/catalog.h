@@ -22,6 +22,7 @@
 enum {
     CATALOG_KEYS_MAX = 64,    /* keys of one kid, or of one config for tokens without a kid */
     CATALOG_ISSUERS_MAX = 64, /* issuers that one metadata page names */
+    CATALOG_SCOPES_MAX = 64,  /* scopes that it names */
 };
 
 struct catalog;
@@ -78,12 +79,14 @@ size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice k
 struct policy_set *catalog_policy(struct catalog *catalog, struct slice app,
                                   const struct session_record *session);
 
-/* The https issuers bound to an app, for its metadata; for an unknown app, or one to which nothing
- * is bound, all https issuers. At most `max` and CATALOG_ISSUERS_MAX. Not for a request's way to an
- * app: it scans, each app's bindings and all configs at most once a generation. Borrowed until the
- * generation moves. */
-size_t catalog_issuers(struct catalog *catalog, struct slice app, struct slice *issuers,
-                       size_t max);
+struct issuer_list;
+
+/* The issuers bound to an app that a client can ask for a token (issuer_list.h), for its metadata
+ * and its challenges; for an unknown app, or one to which nothing is bound, those of all configs,
+ * so that both answer alike. NULL when they cannot be read (catalog_error). Not for a request's way
+ * to an app: it scans, each app's bindings and all configs at most once a generation. Borrowed
+ * until the generation moves. */
+const struct issuer_list *catalog_issuers(struct catalog *catalog, struct slice app);
 
 /* 1 when a revocation or a lock shuts the session out, 0 when none does; a negative errno when that
  * cannot be known (503). *locked, set with 1: a lock does. Costs one load while there is none at

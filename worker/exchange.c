@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "worker/exchange_reading.h"
 #include "worker/refusal_log.h"
 
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static void exchange_dispose(struct exchange *exchange)
     exchange->state = EXCHANGE_OVER;
     exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
+    exchange_reading_stop(exchange);
     free(exchange->cors_origin);
     exchange->cors_origin = NULL;
     if (exchange->attempt != NULL)
@@ -342,8 +344,10 @@ bool exchange_review(struct exchange *exchange)
                                   exchange->app->record.name, &session, &description);
     if (reason == AUTH_STORE || (reason == AUTH_OK && !exchange_find_policy(exchange, &session)))
         return false;
-    if (reason == AUTH_OK && policy_set_admits(exchange->policy))
+    if (reason == AUTH_OK && policy_set_admits(exchange->policy)) {
+        exchange_reading_review(exchange);
         return true;
+    }
     if (reason == AUTH_OK)
         description = "your roles do not open this app any more";
     /* A stream that has not begun yet ends as soon as it does. */

@@ -3,9 +3,9 @@
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
  * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
- * server; exchange_response.c relays what comes back. Belongs to one
- * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
- * is taken before the token is accepted.
+ * server; exchange_response.c relays what comes back, which exchange_reading.c reads when somebody
+ * wants to know what it says. Belongs to one client; ends itself, and tells the client so
+ * (client_finished), or is aborted by it. No body byte is taken before the token is accepted.
  */
 #ifndef GATEHOUSE_WORKER_EXCHANGE_H
 #define GATEHOUSE_WORKER_EXCHANGE_H
@@ -81,6 +81,7 @@ struct exchange {
     bool mcp_modern;                 /* of a revision without sessions */
     struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
     struct exchange_rpc rpc;         /* of an MCP server's request */
+    unsigned looks;                  /* who reads the response: bits of exchange_look */
     bool pinned;                     /* to the server that made its MCP session: see start */
     bool batch_session;              /* that session's revision has batches */
     bool recorded;                   /* what the response says of an MCP session is on record */
@@ -118,6 +119,7 @@ struct exchange {
     bool upstream_keep;     /* the upstream connection may serve on */
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_reading *reading; /* owned; NULL: the body passes unread */
 
     struct exchange_audit audit;
 };
@@ -216,5 +218,11 @@ void exchange_lost(struct exchange *exchange, const char *reason);
 void exchange_stream_late(struct exchange *exchange);
 /* Ends an event stream with a last event that says why: end_reason. */
 void exchange_stream_end(struct exchange *exchange);
+/* Ends it with an error in the place of the request's answer, when the request's id is known. */
+void exchange_stream_fail(struct exchange *exchange, const char *reason);
+/* Appends body bytes in the client's framing. 0 or -ENOMEM. */
+int exchange_append(struct exchange *exchange, struct slice data);
+/* Whether the stream stands between two events: there, another can be put in. */
+bool exchange_between_events(const struct exchange *exchange);
 
 #endif

@@ -4,12 +4,11 @@
 #include "shared/log.h"
 #include "worker/cors.h"
 #include "worker/forward.h"
+#include "worker/issuer_list.h"
 #include "worker/page.h"
 #include "worker/refusal_log.h"
 
 #include <errno.h>
-
-enum { EXCHANGE_ISSUERS_MAX = 16 /* that metadata names */ };
 
 void exchange_count_status(struct exchange *exchange, unsigned status)
 {
@@ -144,11 +143,13 @@ bool exchange_cors(struct exchange *exchange, const char *methods)
 void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
                         const char *description)
 {
+    const struct issuer_list *issuers = catalog_issuers(exchange->worker->catalog, app);
     struct reply_error error = {.status = 401, .message = description};
     struct buffer challenge = {0};
 
     if (reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app, error_code,
-                        error_code == NULL ? NULL : description, slice_make(NULL, 0)) != 0) {
+                        error_code == NULL ? NULL : description,
+                        issuers == NULL ? slice_make(NULL, 0) : issuers->scope) != 0) {
         buffer_free(&challenge);
         client_close(exchange->client);
         return;
@@ -228,9 +229,8 @@ static void exchange_content(struct exchange *exchange, const char *media_type, 
 
 void exchange_metadata(struct exchange *exchange, struct slice app)
 {
-    struct slice issuers[EXCHANGE_ISSUERS_MAX];
+    const struct issuer_list *issuers;
     struct buffer body = {0};
-    size_t count;
 
     /* Public: a page of any origin may read it, to find out where to log in. */
     if (cors_is_preflight(&exchange->worker->request)) {
@@ -241,11 +241,13 @@ void exchange_metadata(struct exchange *exchange, struct slice app)
         exchange_refuse_method(exchange, "GET, HEAD");
         return;
     }
-    count = catalog_issuers(exchange->worker->catalog, app, issuers, EXCHANGE_ISSUERS_MAX);
-    if (count == 0 && exchange_store_failed(exchange))
+    issuers = catalog_issuers(exchange->worker->catalog, app);
+    if (issuers == NULL) {
+        exchange_store_failed(exchange);
         return;
-    if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers, count,
-                       NULL, 0) != 0) {
+    }
+    if (reply_metadata(&body, exchange->worker->child.settings.public_addr, app, issuers->issuers,
+                       issuers->count, issuers->scopes, issuers->scope_count) != 0) {
         buffer_free(&body);
         client_close(exchange->client);
         return;

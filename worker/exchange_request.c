@@ -62,6 +62,7 @@ static void exchange_forward(struct exchange *exchange)
         .request = &worker->request,
         .app = app,
         .mcp = exchange->route == ROUTE_MCP,
+        .identity = exchange->mcp,
         .client_address = slice_from(client->address),
         .client_tls = client->connection.tls != NULL,
         .body_size = exchange_body(exchange).size,

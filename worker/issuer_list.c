@@ -1,5 +1,7 @@
 #include "worker/issuer_list.h"
 
+#include "shared/uri.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,6 +11,7 @@ enum { ISSUER_LIST_STOP = 1 }; /* a visit's result: the list is full */
 struct issuer_reading {
     struct issuer_list *list;
     struct buffer text;
+    struct buffer scopes;  /* a space before each but the first */
     struct buffer configs; /* names of bound configs, each followed by a NUL */
 };
 
@@ -24,22 +27,73 @@ static bool issuer_reading_has(const struct issuer_reading *reading, struct slic
     return false;
 }
 
-static int issuer_reading_add(struct issuer_reading *reading, struct slice config_record)
+/* Where a client can look for the authorization server's metadata. */
+static bool issuer_is_url(struct slice issuer)
+{
+    const char *reason;
+    struct uri uri;
+
+    if (slice_has_prefix(issuer, slice_from("https://")))
+        return true;
+    return slice_has_prefix(issuer, slice_from("http://")) &&
+           uri_parse(issuer, &uri, &reason) == 0 && uri_is_loopback(&uri);
+}
+
+static int issuer_reading_add_issuer(struct issuer_reading *reading, struct slice issuer)
 {
     struct issuer_list *list = reading->list;
+    int error;
+
+    if (list->count == CATALOG_ISSUERS_MAX || !issuer_is_url(issuer) ||
+        issuer_reading_has(reading, issuer))
+        return 0;
+    error = buffer_append_slice(&reading->text, issuer);
+    if (error == 0)
+        list->issuers[list->count++].size = issuer.size;
+    return error;
+}
+
+static bool issuer_reading_has_scope(const struct issuer_reading *reading, struct slice scope)
+{
+    const char *at = buffer_data(&reading->scopes);
+
+    for (size_t i = 0; i < reading->list->scope_count; i++) {
+        if (slice_equal(slice_make(at, reading->list->scopes[i].size), scope))
+            return true;
+        at += reading->list->scopes[i].size + 1;
+    }
+    return false;
+}
+
+static int issuer_reading_add_scope(struct issuer_reading *reading, struct slice scope)
+{
+    struct issuer_list *list = reading->list;
+    int error = 0;
+
+    if (list->scope_count == CATALOG_SCOPES_MAX || issuer_reading_has_scope(reading, scope))
+        return 0;
+    if (list->scope_count > 0)
+        error = buffer_append(&reading->scopes, " ", 1);
+    if (error == 0)
+        error = buffer_append_slice(&reading->scopes, scope);
+    if (error == 0)
+        list->scopes[list->scope_count++].size = scope.size;
+    return error;
+}
+
+static int issuer_reading_add(struct issuer_reading *reading, struct slice config_record)
+{
     struct auth_config_record config;
     int error = auth_config_record_decode(config_record, &config);
 
-    if (error != 0)
-        return error;
-    if (!slice_has_prefix(config.issuer, slice_from("https://")) ||
-        issuer_reading_has(reading, config.issuer))
-        return 0;
-    error = buffer_append_slice(&reading->text, config.issuer);
-    if (error != 0)
-        return error;
-    list->issuers[list->count++].size = config.issuer.size;
-    return list->count == CATALOG_ISSUERS_MAX ? ISSUER_LIST_STOP : 0;
+    if (error == 0)
+        error = issuer_reading_add_issuer(reading, config.issuer);
+    for (size_t i = 0; i < config.required_scope_count && error == 0; i++)
+        error = issuer_reading_add_scope(reading, config.required_scopes[i]);
+    if (error == 0 && reading->list->count == CATALOG_ISSUERS_MAX &&
+        reading->list->scope_count == CATALOG_SCOPES_MAX)
+        error = ISSUER_LIST_STOP;
+    return error;
 }
 
 static int issuer_visit_config(void *context, struct slice key, struct slice value)
@@ -68,7 +122,7 @@ static int issuer_reading_begin(struct issuer_reading *reading)
     return reading->list == NULL ? -ENOMEM : 0;
 }
 
-/* Hands the text over to the list, or frees everything. */
+/* Hands the texts over to the list, or frees everything. */
 static int issuer_reading_end(struct issuer_reading *reading, int error, struct issuer_list **out)
 {
     struct issuer_list *list = reading->list;
@@ -77,6 +131,7 @@ static int issuer_reading_end(struct issuer_reading *reading, int error, struct 
     buffer_free(&reading->configs);
     if (error < 0) {
         buffer_free(&reading->text);
+        buffer_free(&reading->scopes);
         free(list);
         return error;
     }
@@ -85,6 +140,13 @@ static int issuer_reading_end(struct issuer_reading *reading, int error, struct 
     for (size_t i = 0; i < list->count; i++) {
         list->issuers[i].data = at;
         at += list->issuers[i].size;
+    }
+    list->scope = buffer_slice(&reading->scopes);
+    list->scope_text = buffer_data(&reading->scopes);
+    at = list->scope_text;
+    for (size_t i = 0; i < list->scope_count; i++) {
+        list->scopes[i].data = at;
+        at += list->scopes[i].size + 1;
     }
     *out = list;
     return 0;
@@ -153,5 +215,6 @@ void issuer_list_free(struct issuer_list *list)
     if (list == NULL)
         return;
     free(list->text);
+    free(list->scope_text);
     free(list);
 }

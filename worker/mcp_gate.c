@@ -84,6 +84,10 @@ static bool gate_headers(struct mcp_gate *gate, const struct mcp_message *messag
     const struct http_header *method = gate_header(gate, HTTP_MCP_METHOD);
     const struct http_header *name = gate_header(gate, HTTP_MCP_NAME);
 
+    /* The SDK's clients send none with notifications, and their servers ask for none: it would only
+     * route a request. */
+    if (method == NULL && message->kind == MCP_NOTIFICATION)
+        return true;
     if (method == NULL)
         return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Method is missing");
     if (!json_string_is(&message->method, method->value))

@@ -45,7 +45,7 @@ int reply_content(struct buffer *out, const char *media_type, struct slice body,
 int reply_challenge(struct buffer *out, struct slice public_addr, struct slice app,
                     const char *error, const char *description, struct slice scope);
 
-/* Protected resource metadata (RFC 9728): the JSON body. `issuers`: https URLs. */
+/* Protected resource metadata (RFC 9728): the JSON body. `issuers`: URLs. */
 int reply_metadata(struct buffer *out, struct slice public_addr, struct slice app,
                    const struct slice *issuers, size_t issuer_count, const struct slice *scopes,
                    size_t scope_count);

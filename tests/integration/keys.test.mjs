@@ -43,7 +43,7 @@ test('through a rotation old and new tokens work, and 1 000 requests at once cos
   assert.equal((await post(url, old)).status, 200);
   assert.equal(provider.fetches, 1);
 
-  provider.use([second, first]);
+  await provider.use([second, first]);
   const fresh = await tokens(provider, url, 40);
   const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => post(url, fresh[i % fresh.length])));
   const statuses = new Map();
@@ -53,9 +53,9 @@ test('through a rotation old and new tokens work, and 1 000 requests at once cos
   assert.equal(await gate.metric('key_fetches_total'), 2);
 
   assert.equal((await post(url, old)).status, 200);
-  provider.use([first]);
+  await provider.use([first]);
   const another = await provider.token(url);
-  provider.use([second, first]);
+  await provider.use([second, first]);
   assert.equal((await post(url, another)).status, 200, 'a new token of the old key');
   assert.equal(provider.fetches, 2);
 });
@@ -66,7 +66,7 @@ test('a key that is withdrawn ends its sessions', async (t) => {
   const old = await provider.token(url);
   assert.equal((await post(url, old)).status, 200);
 
-  provider.use([second]);
+  await provider.use([second]);
   assert.equal((await post(url, old)).status, 200, 'nobody has told the gate yet');
   assert.equal((await post(url, await provider.token(url))).status, 200);
   const began = performance.now();

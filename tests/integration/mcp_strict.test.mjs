@@ -119,6 +119,7 @@ const attempts = [
   ['a form', 415, INVALID, null, call(), { 'content-type': 'application/x-www-form-urlencoded' }],
   ['a charset', 415, INVALID, null, call(), { 'content-type': 'application/json; charset=utf-16' }],
   ['2026-07-28 without Mcp-Method', 400, MISMATCH, 7, modern('tools/list'), headers()],
+  ['Mcp-Method of another notification', 400, MISMATCH, null, envelope(`"method":"notifications/cancelled","params":{"requestId":"1","_meta":{${META}}}`), headers('notifications/progress')],
   ['Mcp-Method of another method', 400, MISMATCH, 7, modern('tools/call', '"name":"echo"'), headers('tools/list', 'echo')],
   ['Mcp-Method in another case', 400, MISMATCH, 7, modern('tools/list'), headers('Tools/list')],
   ['no Mcp-Name', 400, MISMATCH, 7, modern('tools/call', '"name":"echo"'), headers('tools/call')],
@@ -169,6 +170,7 @@ test('what could be read in two ways', async (t) => {
 
 // [what, body, headers]
 const good = [
+  ['a notification of 2026-07-28 without Mcp-Method, as the SDK sends it', envelope(`"method":"notifications/cancelled","params":{"requestId":"1","_meta":{${META}}}`), headers()],
   ['a call', call()],
   ['a call with escapes', '{"jsonrpc":"2.0","id":"\\u0061","method":"tools\\/call","params":{"n\\u0061me":"echo"}}'],
   ['duplicates in arguments, which nobody judges', params('"name":"echo","arguments":{"name":1,"name":2,"Name":3}')],

@@ -8,14 +8,21 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { request } from './http.mjs';
 
 // Its notices about development defaults say nothing about the gateway.
-async function load() {
+async function quietly(act) {
   const { warn, info } = console;
   console.warn = console.info = () => {};
   try {
-    return (await import('oidc-provider')).Provider;
+    return await act();
   } finally {
     Object.assign(console, { warn, info });
   }
+}
+
+export async function makeProvider(issuer, configuration) {
+  return quietly(async () => {
+    const { Provider } = await import('oidc-provider');
+    return new Provider(issuer, configuration);
+  });
 }
 
 export async function makeKey(kid = randomUUID()) {
@@ -28,7 +35,6 @@ export class IdentityProvider {
     const provider = new IdentityProvider();
     provider.fetches = 0; // of the key set
     provider.down = false;
-    provider.Provider = await load();
     provider.http = createServer((incoming, response) => {
       if (provider.down) {
         incoming.socket.destroy();
@@ -40,15 +46,13 @@ export class IdentityProvider {
     await new Promise((resolve) => provider.http.listen(0, '127.0.0.1', resolve));
     t.after(() => provider.stop());
     provider.issuer = `http://127.0.0.1:${provider.http.address().port}`;
-    provider.use(keys);
+    await provider.use(keys);
     return provider;
   }
 
   // From now on these keys are published, and the first one signs.
-  use(keys) {
-    const { warn, info } = console;
-    console.warn = console.info = () => {};
-    const provider = new this.Provider(this.issuer, {
+  async use(keys) {
+    const provider = await makeProvider(this.issuer, {
       jwks: { keys },
       clients: [{
         client_id: 'client',
@@ -72,7 +76,6 @@ export class IdentityProvider {
       },
     });
     this.handle = provider.callback();
-    Object.assign(console, { warn, info });
   }
 
   // A new access token for a resource.

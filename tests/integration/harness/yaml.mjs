@@ -22,12 +22,12 @@ function lines(value, indent) {
     .flatMap(([key, item]) => {
       if (item === null || typeof item !== 'object') {
         if (typeof item === 'string' && item.includes('\n')) {
-          return [`${pad}${key}: |`, ...item.trimEnd().split('\n').map((line) => `${pad}  ${line}`)];
+          return [`${pad}${scalar(key)}: |`, ...item.trimEnd().split('\n').map((line) => `${pad}  ${line}`)];
         }
-        return [`${pad}${key}: ${scalar(item)}`];
+        return [`${pad}${scalar(key)}: ${scalar(item)}`];
       }
-      if (Object.keys(item).length === 0) return [`${pad}${key}: ${Array.isArray(item) ? '[]' : '{}'}`];
-      return [`${pad}${key}:`, ...lines(item, indent + 2)];
+      if (Object.keys(item).length === 0) return [`${pad}${scalar(key)}: ${Array.isArray(item) ? '[]' : '{}'}`];
+      return [`${pad}${scalar(key)}:`, ...lines(item, indent + 2)];
     });
 }
 

@@ -495,6 +495,57 @@ static void test_what_no_document_says_is_refused(void **state)
     assert_int_equal(policy_set_make(&set, condition, 1), -EBADMSG);
 }
 
+static void test_templates(void **state)
+{
+    const struct policy_rule allow[] = {RESOURCE("file:///a/b.txt"), RESOURCE("file:///docs/*"),
+                                        RESOURCE("file:///c/*.md"), RESOURCE("x:{id}"),
+                                        RESOURCE("^git:/[a-z{}]+$")};
+    const struct policy_rule deny[] = {RESOURCE("file:///docs/secret/*"), RESOURCE("file:///c/x*")};
+    const struct policy_record records[] = {SIDE("reader", false, allow),
+                                            SIDE("careful", true, deny)};
+    static const struct {
+        const char *template;
+        bool listed;
+    } cases[] = {
+        {"file:///{name}", true}, /* what could be anything could be what is allowed */
+        {"{+uri}", true},
+        {"file:///a/{name}", true},
+        {"file:///a/b.txt", true},
+        {"file:///a/b.txt{?x}", true},
+        {"file:///a/b.txtx{?x}", false},
+        {"file:///docs/{name}", true},
+        {"file:///docs/deep/{name}", true},
+        {"file:///c/d{name}", true},
+        {"file:///e/{name}", false},
+        {"file:///e/plain", false},
+        {"file:///docs/secret/{name}", false},
+        {"file:///DOCS/secret/{name}", false},
+        {"file:///c/x{name}", false},
+        {"file:///docs/../{name}", false},
+        {"x:{id}", true},
+        {"git:/{id}", true},
+        {"git:/1/{id}", false},
+        {"", false},
+    };
+    struct policy_set *set = set_of(records, 2);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        bool listed = policy_lists_template(set, slice_from(cases[i].template));
+
+        if (listed != cases[i].listed)
+            print_error("%s\n", cases[i].template);
+        assert_int_equal(listed, cases[i].listed);
+    }
+    policy_set_release(set);
+    set = policy_set_open();
+    assert_true(policy_lists_template(set, slice_from("file:///{x}")));
+    policy_set_release(set);
+    set = set_of(NULL, 0);
+    assert_false(policy_lists_template(set, slice_from("file:///{x}")));
+    policy_set_release(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_what_gives_up_forbids),
         cmocka_unit_test(test_sets_are_held),
         cmocka_unit_test(test_what_no_document_says_is_refused),
+        cmocka_unit_test(test_templates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

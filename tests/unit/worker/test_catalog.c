@@ -1,4 +1,5 @@
 #include "tests/unit/worker/auth_fixture.h"
+#include "worker/issuer_list.h"
 
 #include "worker/policy_cache.h"
 
@@ -236,10 +237,10 @@ static void keys_are_picked_by_kid_and_time(void **state)
     fixture_close(&fixture);
 }
 
-static void metadata_names_https_issuers_of_the_app(void **state)
+static void metadata_names_issuers_of_the_app(void **state)
 {
+    const struct issuer_list *list;
     struct auth_config_record config;
-    struct slice issuers[CATALOG_ISSUERS_MAX];
     struct fixture fixture;
 
     (void)state;
@@ -253,20 +254,124 @@ static void metadata_names_https_issuers_of_the_app(void **state)
     publish_end(&fixture);
     fixture_turn(&fixture);
     for (int pass = 0; pass < 2; pass++) {
-        assert_int_equal(
-            1, catalog_issuers(fixture.catalog, text("red"), issuers, CATALOG_ISSUERS_MAX));
-        assert_slice(issuers[0], "https://red.test");
-        assert_int_equal(
-            0, catalog_issuers(fixture.catalog, text("green"), issuers, CATALOG_ISSUERS_MAX));
-        assert_int_equal(
-            2, catalog_issuers(fixture.catalog, text("unknown"), issuers, CATALOG_ISSUERS_MAX));
-        assert_slice(issuers[0], "https://blue.test");
-        assert_slice(issuers[1], "https://red.test");
-        assert_int_equal(1, catalog_issuers(fixture.catalog, text("unknown"), issuers, 1));
+        list = catalog_issuers(fixture.catalog, text("red"));
+        assert_int_equal(1, list->count);
+        assert_slice(list->issuers[0], "https://red.test");
+        assert_int_equal(0, list->scope_count);
+        assert_slice(list->scope, "");
+        assert_int_equal(0, catalog_issuers(fixture.catalog, text("green"))->count);
+        list = catalog_issuers(fixture.catalog, text("unknown"));
+        assert_int_equal(2, list->count);
+        assert_slice(list->issuers[0], "https://blue.test");
+        assert_slice(list->issuers[1], "https://red.test");
         /* A prefix of a name is another app. */
-        assert_int_equal(
-            2, catalog_issuers(fixture.catalog, text("re"), issuers, CATALOG_ISSUERS_MAX));
+        assert_int_equal(2, catalog_issuers(fixture.catalog, text("re"))->count);
     }
+    fixture_close(&fixture);
+}
+
+/* RFC 8414 wants https; nobody stands between a client and its own host. */
+static void metadata_names_http_issuers_on_loopback_only(void **state)
+{
+    static const struct {
+        const char *issuer;
+        bool named;
+    } cases[] = {
+        {"http://127.0.0.1:4000", true},
+        {"http://127.9.9.9", true},
+        {"http://[::1]:4000/realm", true},
+        {"http://localhost:4000", true},
+        {"http://localhost.red.test", false},
+        {"http://127.0.0.1.red.test", false},
+        {"http://red.test", false},
+        {"http://10.0.0.1", false},
+        {"http://127.0.0.1@red.test", false},
+        {"http://127.0.0.1:4000 ", false},
+        {"http://", false},
+        {"127.0.0.1", false},
+        {"ftp://127.0.0.1", false},
+    };
+    const struct issuer_list *list;
+    struct fixture fixture;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct auth_config_record config = config_of("local", cases[i].issuer);
+
+        fixture_open(&fixture);
+        publish_begin(&fixture);
+        publish_config(&fixture, &config);
+        publish_binding(&fixture, "red", cases[i].issuer, "local", "gate");
+        publish_end(&fixture);
+        fixture_turn(&fixture);
+        list = catalog_issuers(fixture.catalog, text("red"));
+        assert_int_equal(cases[i].named, list->count);
+        if (cases[i].named)
+            assert_slice(list->issuers[0], cases[i].issuer);
+        fixture_close(&fixture);
+    }
+}
+
+static void metadata_names_the_scopes_of_the_app(void **state)
+{
+    const struct issuer_list *list;
+    struct auth_config_record config;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    publish_begin(&fixture);
+    config = config_of("red", "https://red.test");
+    config.required_scopes[config.required_scope_count++] = text("mcp");
+    config.required_scopes[config.required_scope_count++] = text("tools:call");
+    publish_config(&fixture, &config);
+    config = config_of("second", "https://second.test");
+    config.required_scopes[config.required_scope_count++] = text("tools:call");
+    config.required_scopes[config.required_scope_count++] = text("tools");
+    publish_config(&fixture, &config);
+    publish_binding(&fixture, "red", "https://second.test", "second", "gate");
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    list = catalog_issuers(fixture.catalog, text("red"));
+    assert_slice(list->scope, "mcp tools:call tools");
+    assert_int_equal(3, list->scope_count);
+    assert_slice(list->scopes[0], "mcp");
+    assert_slice(list->scopes[1], "tools:call");
+    assert_slice(list->scopes[2], "tools");
+    assert_int_equal(0, catalog_issuers(fixture.catalog, text("blue"))->scope_count);
+    assert_slice(catalog_issuers(fixture.catalog, text("unknown"))->scope, "mcp tools:call tools");
+    fixture_close(&fixture);
+}
+
+/* More than fit are cut off, and a list that is full still has the other half. */
+static void metadata_is_bounded(void **state)
+{
+    const struct issuer_list *list;
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_begin(&fixture);
+    for (int i = 0; i < CATALOG_ISSUERS_MAX + 2; i++) {
+        char name[8], issuer[32], scope[8];
+        struct auth_config_record config;
+
+        snprintf(name, sizeof(name), "c%03d", i);
+        snprintf(issuer, sizeof(issuer), "https://%d.test", i);
+        snprintf(scope, sizeof(scope), "s%d", i);
+        config = config_of(name, issuer);
+        if (i > 0)
+            config.required_scopes[config.required_scope_count++] = slice_from(scope);
+        publish_config(&fixture, &config);
+    }
+    publish_end(&fixture);
+    fixture_turn(&fixture);
+    list = catalog_issuers(fixture.catalog, text("unknown"));
+    assert_int_equal(CATALOG_ISSUERS_MAX, list->count);
+    assert_slice(list->issuers[CATALOG_ISSUERS_MAX - 1], "https://63.test");
+    assert_int_equal(CATALOG_SCOPES_MAX, list->scope_count);
+    assert_slice(list->scopes[CATALOG_SCOPES_MAX - 1], "s64");
     fixture_close(&fixture);
 }
 
@@ -616,7 +721,10 @@ int main(void)
         cmocka_unit_test(config_of_another_issuer_is_no_binding),
         cmocka_unit_test(unreadable_record_is_an_error_not_a_miss),
         cmocka_unit_test(keys_are_picked_by_kid_and_time),
-        cmocka_unit_test(metadata_names_https_issuers_of_the_app),
+        cmocka_unit_test(metadata_names_issuers_of_the_app),
+        cmocka_unit_test(metadata_names_http_issuers_on_loopback_only),
+        cmocka_unit_test(metadata_names_the_scopes_of_the_app),
+        cmocka_unit_test(metadata_is_bounded),
         cmocka_unit_test(snapshot_that_was_turned_back_is_refused),
         cmocka_unit_test(later_snapshot_that_was_turned_back_is_refused),
         cmocka_unit_test(revocations_name_sessions_in_six_ways),

@@ -52,6 +52,7 @@ static void test_names(void **state)
         {"accept", HTTP_ACCEPT},
         {"Authorization", HTTP_AUTHORIZATION},
         {"CONNECTION", HTTP_CONNECTION},
+        {"Accept-Encoding", HTTP_ACCEPT_ENCODING},
         {"content-encoding", HTTP_CONTENT_ENCODING},
         {"Content-Length", HTTP_CONTENT_LENGTH},
         {"Content-Type", HTTP_CONTENT_TYPE},

@@ -156,8 +156,8 @@ static void test_closed_by_the_server_while_idle(void **state)
     upstream_close(second);
 }
 
-/* The end has come, but the loop has not told yet: a POST sent there would be answered 502. One that
- * was used a moment ago is taken without this look. */
+/* The end has come, but the loop has not told yet: a POST sent there would be answered 502. One
+ * that was used a moment ago is taken without this look. */
 static void test_closed_by_the_server_in_this_very_turn(void **state)
 {
     struct fixture *fixture = *state;
