@@ -20,9 +20,10 @@ enum {
 };
 
 enum app_transport {
-    APP_HTTP = 1, /* http://, https://: a web app, served by Host */
-    APP_MCP_HTTP, /* mcp+http://, mcp+https://: Streamable HTTP */
-    APP_DEBUG,    /* the built-in page that shows what an app would receive */
+    APP_HTTP = 1,  /* http://, https://: a web app, served by Host */
+    APP_MCP_HTTP,  /* mcp+http://, mcp+https://: Streamable HTTP */
+    APP_DEBUG,     /* the built-in page that shows what an app would receive */
+    APP_MCP_STDIO, /* mcp+stdio://: a server that the launcher starts; served by the bridge */
 };
 
 struct app_endpoint {
@@ -45,7 +46,9 @@ struct app_record {
     struct slice public_addr; /* host name, lower case; empty when served under /mcp/apps only */
     enum app_transport transport;
     bool insecure_skip_verify;
-    struct slice ca_pem; /* empty: the system's bundle */
+    struct slice ca_pem;   /* empty: the system's bundle */
+    struct slice revision; /* of a stdio server's command (stdio_app.h): what the bridge must have
+                              in force; it has no endpoint. Empty for all others */
     struct app_endpoint endpoints[APP_ENDPOINTS_MAX];
     size_t endpoint_count;
     struct app_header headers[APP_HEADERS_MAX]; /* rewrite.headers: set on upstream requests */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Raised whenever enum message_type or a payload's form changes. */
-enum { CHANNEL_VERSION = 1 };
+enum { CHANNEL_VERSION = 2 };
 
 struct header {
     uint16_t version;
@@ -32,6 +32,22 @@ static const struct form {
     [MESSAGE_READER_CHECK] = {0, 0, 0},
     [MESSAGE_LOG] = {0, 0, 1},
     [MESSAGE_DRAIN] = {0, 0, 0},
+    [MESSAGE_STDIO_APPS] = {1, CHANNEL_PAYLOAD_MAX, 0},
+    [MESSAGE_BRIDGE_LISTENER] = {0, 0, 1},
+    [MESSAGE_SERVER_START] = {sizeof(struct message_server_start),
+                              sizeof(struct message_server_start), 0},
+    [MESSAGE_SERVER_STARTED] = {sizeof(struct message_server_started),
+                                sizeof(struct message_server_started), 3},
+    [MESSAGE_SERVER_FAILED] = {sizeof(struct message_server_failed),
+                               sizeof(struct message_server_failed), 0},
+    [MESSAGE_SERVER_STOP] = {sizeof(struct message_server_stop), sizeof(struct message_server_stop),
+                             0},
+    [MESSAGE_SERVER_ENDED] = {sizeof(struct message_server_ended),
+                              sizeof(struct message_server_ended), 0},
+    [MESSAGE_SERVERS_LOST] = {0, 0, 0},
+    [MESSAGE_GUARD] = {1, CHANNEL_PAYLOAD_MAX, 3},
+    [MESSAGE_GUARD_STARTED] = {sizeof(int32_t), sizeof(int32_t), 0},
+    [MESSAGE_GUARD_ENDED] = {sizeof(int32_t), sizeof(int32_t), 0},
 };
 
 union control {

@@ -42,6 +42,8 @@ static inline struct settings role_settings(const char *state_dir)
 
     for (size_t at = 0; at < sizeof(settings.limits); at += sizeof(limit))
         memcpy((char *)&settings.limits + at, &limit, sizeof(limit));
+    for (size_t at = 0; at < sizeof(settings.stdio); at += sizeof(limit))
+        memcpy((char *)&settings.stdio + at, &limit, sizeof(limit));
     return settings;
 }
 
