@@ -23,28 +23,21 @@
 enum {
     BRIDGE_BUCKETS = 1024,      /* of sessions by id */
     BRIDGE_SCRATCH = 64 * 1024, /* bytes read at once */
+    BRIDGE_RETRY_AFTER = 2,     /* seconds that a client should wait for what we lack just now */
+    BRIDGE_SESSIONS_MAX = 16 * 1024, /* in all: each costs some KiB, and descriptors */
 };
+
+/* Bytes of all messages that are kept to be sent (again): beyond it, the oldest of a stream go. */
+static const uint64_t bridge_memory = UINT64_C(256) << 20;
 
 /* First member of what callbacks may still hold when it ends: freed at the turn's end. */
 struct bridge_remains {
     struct bridge_remains *next;
 };
 
-/* Sizes are bytes, times milliseconds. */
-struct bridge_limits {
-    size_t line_size;     /* of a server's message */
-    size_t queue_size;    /* that wait for a server to read them */
-    size_t stream_buffer; /* of a stream's messages, kept to be sent again */
-    size_t memory;        /* of all streams' messages */
-    size_t servers;       /* stdio servers in all */
-    size_t sessions;      /* in all */
-    uint64_t idle;        /* a server or session that nobody uses */
-};
-
 struct bridge {
     struct ev_loop *loop;
     struct child child;
-    struct bridge_limits limits;
     struct tls_trust *trust;
     struct bridge_app *apps;
     struct bridge_client *clients;
@@ -52,8 +45,9 @@ struct bridge {
     size_t server_count;
     struct bridge_session *sessions[BRIDGE_BUCKETS];
     size_t session_count;
-    uint64_t last_id;  /* of a request to a server; and of a start that launcher was asked for */
-    uint64_t buffered; /* bytes of all streams' messages */
+    uint64_t last_id;    /* of a request to a server */
+    uint32_t last_start; /* of a server that the launcher was asked for; begins at random */
+    uint64_t buffered;   /* bytes of all streams' messages */
     bool draining;
     struct bridge_remains *remains;
     char scratch[BRIDGE_SCRATCH]; /* lent for one callback */

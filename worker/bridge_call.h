@@ -1,4 +1,5 @@
-/* bridge_call.h: requests that a server has not answered: whose they are, and where the answer goes.
+/* bridge_call.h: requests that a server has not answered: whose they are, and where the answer
+ * goes.
  *
  * Every request goes to its server under an id of the bridge's own, so that callers who share a
  * server cannot collide, and under a progress token that is the same number. A table belongs to a

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 enum {
-    CLIENT_HEAD_MAX = 128 * 1024,   /* bytes: a head of a client's, and a CA bundle in base64 */
-    CLIENT_WAITING_MAX = 64 * 1024, /* bytes that come before an answer is over: workers send none */
-    CLIENT_ROOM = 64 * 1024,        /* bytes that wait for a worker, before streams wait */
+    CLIENT_HEAD_MAX = 128 * 1024, /* bytes: a head of a client's, and a CA bundle in base64 */
+    CLIENT_WAITING_MAX =
+        64 * 1024,           /* bytes that come before an answer is over: workers send none */
+    CLIENT_ROOM = 64 * 1024, /* bytes that wait for a worker, before streams wait */
 };
 
 static void client_flush(struct bridge_client *client);
@@ -178,8 +179,7 @@ static bool client_take_head(struct bridge_client *client)
     }
     buffer_consume(&client->in, (size_t)size);
     http_request_parse(buffer_slice(&client->head), CLIENT_HEAD_MAX, &client->request, &reason);
-    client->left =
-        client->request.body == HTTP_BODY_LENGTH ? client->request.content_length : 0;
+    client->left = client->request.body == HTTP_BODY_LENGTH ? client->request.content_length : 0;
     client->state = BRIDGE_CLIENT_BODY;
     if (client->left <= client->bridge->child.settings.limits.body_size)
         return true;
@@ -231,8 +231,8 @@ static void client_flush(struct bridge_client *client)
     struct ev_loop *loop = client->bridge->loop;
 
     while (buffer_size(&client->out) > 0) {
-        ssize_t sent = send(client->fd, buffer_data(&client->out), buffer_size(&client->out),
-                            MSG_NOSIGNAL);
+        ssize_t sent =
+            send(client->fd, buffer_data(&client->out), buffer_size(&client->out), MSG_NOSIGNAL);
 
         if (sent >= 0) {
             buffer_consume(&client->out, (size_t)sent);

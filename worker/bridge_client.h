@@ -13,11 +13,11 @@
 #include "worker/reply.h"
 
 enum bridge_client_state {
-    BRIDGE_CLIENT_HEAD,  /* awaits a request */
-    BRIDGE_CLIENT_BODY,  /* awaits its body */
-    BRIDGE_CLIENT_BUSY,  /* the answer has not begun */
+    BRIDGE_CLIENT_HEAD,   /* awaits a request */
+    BRIDGE_CLIENT_BODY,   /* awaits its body */
+    BRIDGE_CLIENT_BUSY,   /* the answer has not begun */
     BRIDGE_CLIENT_EVENTS, /* the answer is an event stream */
-    BRIDGE_CLIENT_LAST,  /* closes when everything is written */
+    BRIDGE_CLIENT_LAST,   /* closes when everything is written */
     BRIDGE_CLIENT_CLOSED,
 };
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,9 +30,10 @@ static void link_probe_late(struct deadline *deadline)
 {
     struct bridge_link *link = deadline->owner;
 
-    log_info("bridge_probe", "app %s: no answer to server/discover: taken for one of the older revisions",
+    log_info("bridge_probe",
+             "app %s: no answer to server/discover: taken for one of the older revisions",
              bridge_app_name(link->app));
-    bridge_link_judged(link, false);
+    bridge_link_judged(link, false, true);
 }
 
 struct bridge_link *bridge_link_new(struct bridge *bridge, const struct bridge_link_ops *ops,
@@ -71,16 +73,27 @@ static void link_drop_held(struct bridge_link *link)
     free(held);
 }
 
+static void link_unlink(struct bridge_link *link)
+{
+    *link->at = link->next;
+    if (link->next != NULL)
+        link->next->at = link->at;
+    deadline_close(&link->probe);
+    bridge_bury(link->bridge, &link->remains);
+}
+
+void bridge_link_drop(struct bridge_link *link)
+{
+    link->state = BRIDGE_LINK_ENDED;
+    link_unlink(link);
+}
+
 /* Gives everything back but the memory of the link itself. */
 static void link_dispose(struct bridge_link *link)
 {
     struct bridge_call *call;
 
     link->state = BRIDGE_LINK_ENDED;
-    *link->at = link->next;
-    if (link->next != NULL)
-        link->next->at = link->at;
-    deadline_close(&link->probe);
     while (link->held != NULL)
         link_drop_held(link);
     while ((call = bridge_call_after(&link->calls, 0)) != NULL) {
@@ -90,7 +103,7 @@ static void link_dispose(struct bridge_link *link)
     }
     buffer_free(&link->opened);
     link->ops->close(link);
-    bridge_bury(link->bridge, &link->remains);
+    link_unlink(link);
 }
 
 void bridge_link_end(struct bridge_link *link, const char *reason)
@@ -149,11 +162,11 @@ int bridge_link_unsubscribe(struct bridge_link *link, struct slice uri)
     int error = json_append_string(&text, uri);
 
     if (error == 0)
-        error = link_send_format(link, 0,
-                                 "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64
-                                 ",\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":%.*s}}",
-                                 ++link->bridge->last_id, (int)buffer_size(&text),
-                                 buffer_data(&text));
+        error =
+            link_send_format(link, 0,
+                             "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64
+                             ",\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":%.*s}}",
+                             ++link->bridge->last_id, (int)buffer_size(&text), buffer_data(&text));
     buffer_free(&text);
     return error;
 }
@@ -237,12 +250,13 @@ static int link_hold(struct bridge_link *link, struct buffer *line, uint64_t id)
     return 0;
 }
 
-void bridge_link_judged(struct bridge_link *link, bool modern)
+void bridge_link_judged(struct bridge_link *link, bool modern, bool known)
 {
     if (link->state != BRIDGE_LINK_OPENING)
         return;
     deadline_clear(&link->probe);
-    bridge_app_judged(link->app, modern);
+    if (known)
+        bridge_app_judged(link->app, modern);
     link->state = BRIDGE_LINK_OPEN;
     while (link->held != NULL && link->state == BRIDGE_LINK_OPEN) {
         uint64_t id = link->held->id;
@@ -260,8 +274,7 @@ void bridge_link_judged(struct bridge_link *link, bool modern)
 }
 
 /* The message with the id and the token of ours, to the server, or to where it waits. */
-static int link_forward(struct bridge_link *link, const struct bridge_message *message,
-                        uint64_t id)
+static int link_forward(struct bridge_link *link, const struct bridge_message *message, uint64_t id)
 {
     char number[LINK_NUMBER_SIZE];
     struct slice text = link_number(id, number);
@@ -367,12 +380,13 @@ int bridge_link_request(struct bridge_link *link, struct bridge_session *session
     if (link->state == BRIDGE_LINK_ENDED)
         return -EPIPE;
     if ((session != NULL && session->calls >= BRIDGE_CALLS_MAX) ||
-        (session == NULL && link->calls.count >= (size_t)BRIDGE_CALLS_MAX * (link->shared ? 16 : 1)) ||
+        (session == NULL &&
+         link->calls.count >= (size_t)BRIDGE_CALLS_MAX * (link->shared ? 16 : 1)) ||
         !link_subscribes(link, session, message))
         return -EDQUOT;
-    call = bridge_call_add(&link->calls, id,
-                           initialize ? BRIDGE_CALL_INITIALIZE : BRIDGE_CALL_CLIENT, message->id,
-                           message->token);
+    call =
+        bridge_call_add(&link->calls, id, initialize ? BRIDGE_CALL_INITIALIZE : BRIDGE_CALL_CLIENT,
+                        message->id, message->token);
     if (call == NULL)
         return -ENOMEM;
     call->session = session;

@@ -9,8 +9,10 @@
  *     `initialize` gets the server's answer, its `notifications/initialized` goes no further.
  *   - Requests, answers, progress, cancellation: for each caller its own.
  *   - resources/updated goes to the sessions that subscribed to the resource, list_changed to all.
- *   - Of one owner (scope `user`), other notifications go to all of the owner's sessions; of several
- *     (`shared`), nobody gets them, since they may tell of others, and log levels are not passed on.
+ *   - Of one owner (scope `user`), other notifications go to all of the owner's sessions; of
+ * several
+ *     (`shared`), nobody gets them, since they may tell of others, and log levels are not passed
+ * on.
  */
 #ifndef GATEHOUSE_WORKER_BRIDGE_LINK_H
 #define GATEHOUSE_WORKER_BRIDGE_LINK_H
@@ -20,8 +22,8 @@
 #include "worker/bridge_message.h"
 #include "worker/deadline.h"
 
-/* JSON-RPC's (5.1), and what servers of the older revisions answer before `initialize`: nothing that
- * a client would take for the newer era. */
+/* JSON-RPC's (5.1), and what servers of the older revisions answer before `initialize`: nothing
+ * that a client would take for the newer era. */
 enum { BRIDGE_INTERNAL_ERROR = -32603, BRIDGE_NO_METHOD = -32601, BRIDGE_NOT_INITIALIZED = -32000 };
 #define BRIDGE_NOT_MODERN "Bad Request: this server begins with initialize"
 
@@ -74,6 +76,8 @@ struct bridge_link {
 /* NULL: out of memory; `end` is then the caller's still. */
 struct bridge_link *bridge_link_new(struct bridge *bridge, const struct bridge_link_ops *ops,
                                     void *end);
+/* Frees one that was never used, and whose end is the caller's still. */
+void bridge_link_drop(struct bridge_link *link);
 /* Ends the server, its sessions and all who wait: they are told `reason`, a sentence. */
 void bridge_link_end(struct bridge_link *link, const char *reason);
 
@@ -108,7 +112,8 @@ void bridge_link_answer(struct bridge_link *link, struct bridge_call *call, stru
                         unsigned status);
 /* Answers a client's `initialize` with the result of ours. */
 void bridge_link_welcome(struct bridge_link *link, struct bridge_call *call);
-/* The probe said which era: what was held goes on, or is refused. */
-void bridge_link_judged(struct bridge_link *link, bool modern);
+/* The probe said which era: what was held goes on, or is refused. `known`: and so it will be the
+ * next time. */
+void bridge_link_judged(struct bridge_link *link, bool modern, bool known);
 
 #endif

@@ -22,7 +22,8 @@ static struct slice message_id(const struct json_value *value)
 {
     int64_t integer;
 
-    if (value->kind == JSON_STRING || (value->kind == JSON_NUMBER && json_integer(value, &integer) == 0))
+    if (value->kind == JSON_STRING ||
+        (value->kind == JSON_NUMBER && json_integer(value, &integer) == 0))
         return value->text;
     return slice_make(NULL, 0);
 }
@@ -126,8 +127,8 @@ bool bridge_message_lists(const struct bridge_message *message, const char *memb
     struct json_value list;
     struct json_value value;
 
-    if (message->result.kind != JSON_OBJECT || json_members(&message->result, &member, 1, &list) != 0 ||
-        list.kind != JSON_ARRAY)
+    if (message->result.kind != JSON_OBJECT ||
+        json_members(&message->result, &member, 1, &list) != 0 || list.kind != JSON_ARRAY)
         return false;
     json_iterate(&iterator, &list);
     while (json_next(&iterator, NULL, NULL, &value) == 1) {

@@ -1,5 +1,5 @@
-/* What servers say, brought to those whom it is for: each message to exactly one stream of a session
- * (2025-03-26 and later, transports). */
+/* What servers say, brought to those whom it is for: each message to exactly one stream of a
+ * session (2025-03-26 and later, transports). */
 #include "worker/bridge_link.h"
 
 #include "shared/log.h"
@@ -173,7 +173,8 @@ static void route_response(struct bridge_link *link, const struct bridge_message
     case BRIDGE_CALL_PROBE:
         bridge_call_remove(&link->calls, call);
         bridge_app_served(link->app);
-        bridge_link_judged(link, bridge_message_lists(message, "supportedVersions", "2026-07-28"));
+        bridge_link_judged(link, bridge_message_lists(message, "supportedVersions", "2026-07-28"),
+                           true);
         break;
     case BRIDGE_CALL_CLIENT:
     case BRIDGE_CALL_INITIALIZE:

@@ -36,7 +36,7 @@ int bridge_session_open(struct bridge_link *link, struct slice app, struct slice
     struct bridge_session *session;
     struct bridge_session **bucket;
 
-    if (bridge->session_count >= bridge->limits.sessions)
+    if (bridge->session_count >= BRIDGE_SESSIONS_MAX)
         return -EDQUOT;
     session = calloc(1, sizeof(*session));
     if (session == NULL || app.size >= sizeof(session->app) ||
@@ -135,7 +135,7 @@ static bool session_is_used(const struct bridge_session *session)
 void bridge_session_sweep(struct bridge *bridge)
 {
     ev_tstamp now = ev_now(bridge->loop);
-    ev_tstamp idle = (ev_tstamp)bridge->limits.idle / 1000.;
+    ev_tstamp idle = (ev_tstamp)bridge->child.settings.stdio.idle_timeout / 1000.;
 
     for (size_t i = 0; i < BRIDGE_BUCKETS; i++) {
         struct bridge_session *session = bridge->sessions[i];

@@ -27,7 +27,7 @@ struct bridge_note {
 struct bridge_session {
     struct bridge_remains remains;
     struct bridge *bridge;
-    struct bridge_session *next, **at;         /* in its bucket */
+    struct bridge_session *next, **at;          /* in its bucket */
     struct bridge_session *beside, **beside_at; /* of its link's */
     char id[BRIDGE_SESSION_ID_SIZE + 1];
     char app[BRIDGE_APP_MAX + 1];

@@ -6,12 +6,14 @@
 #include "worker/bridge_session.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     STREAM_PATIENCE = 50, /* milliseconds in which one answer is sent as JSON, the cheaper form */
-    STREAM_RETRY_AFTER = 2, /* seconds, when a server could not be had */
-    STREAM_RETRY = 1000,  /* milliseconds after which a client shall come back */
+    STREAM_STALL = 64 * 1024,         /* bytes that a client leaves, before its server waits */
+    STREAM_CUT_OFF = 4 * 1024 * 1024, /* bytes, before a client of a common server is cut off */
+    STREAM_RETRY = 1000,              /* milliseconds after which a client shall come back */
 };
 
 struct bridge_event {
@@ -56,8 +58,7 @@ static void stream_drop_first(struct bridge_stream *stream)
 /* Holds its server back while its client does not read. */
 static void stream_stall(struct bridge_stream *stream)
 {
-    bool stalled = stream->client != NULL && !stream->freed &&
-                   stream->unsent > stream->bridge->limits.stream_buffer / 2;
+    bool stalled = stream->client != NULL && !stream->freed && stream->unsent > STREAM_STALL;
 
     if (stalled == stream->stalled || stream->server == NULL)
         return;
@@ -68,12 +69,12 @@ static void stream_stall(struct bridge_stream *stream)
 /* Keeps within the limits: what was sent goes first, then (nobody reads) what was not. */
 static void stream_trim(struct bridge_stream *stream)
 {
-    const struct bridge_limits *limits = &stream->bridge->limits;
+    uint64_t replay = stream->bridge->child.settings.stdio.replay_size;
     bool lost = false;
 
     while (stream->events != NULL && stream->events->next != NULL &&
            (stream->client == NULL || stream->events->number <= stream->sent) &&
-           (stream->kept > limits->stream_buffer || stream->bridge->buffered > limits->memory ||
+           (stream->kept > replay || stream->bridge->buffered > bridge_memory ||
             (!stream_is_resumable(stream) && stream->events->number <= stream->sent))) {
         lost = lost || stream->events->number > stream->sent;
         stream_drop_first(stream);
@@ -263,7 +264,7 @@ static void stream_answer(struct bridge_stream *stream, struct slice text, unsig
     if (stream->kind == BRIDGE_STREAM_PLAIN && stream->session != NULL && status == 200)
         snprintf(header, sizeof(header), "Mcp-Session-Id: %s\r\n", stream->session->id);
     else if (status == 503)
-        snprintf(header, sizeof(header), "Retry-After: %d\r\n", STREAM_RETRY_AFTER);
+        snprintf(header, sizeof(header), "Retry-After: %d\r\n", BRIDGE_RETRY_AFTER);
     bridge_stream_free(stream);
     bridge_client_answer(client, status, header, text);
 }
@@ -284,7 +285,7 @@ static void stream_settle(struct bridge_stream *stream)
     if (stream->freed)
         return;
     if (stream->client != NULL && stream->server != NULL && stream->server->common &&
-        stream->unsent > stream->bridge->limits.stream_buffer) {
+        stream->unsent > STREAM_CUT_OFF) {
         log_info("bridge_slow", "a client that does not read is cut off");
         bridge_client_close(stream->client);
     } else if (stream->over && stream->client == NULL && stream->session != NULL) {

@@ -17,11 +17,11 @@ struct bridge_session;
 struct bridge_event;
 
 enum bridge_stream_kind {
-    BRIDGE_STREAM_ANSWER,  /* of a request */
-    BRIDGE_STREAM_PLAIN,   /* of `initialize`: never as events, and never again */
-    BRIDGE_STREAM_MODERN,  /* of a request of 2026-07-28: no ids, no replay */
+    BRIDGE_STREAM_ANSWER,   /* of a request */
+    BRIDGE_STREAM_PLAIN,    /* of `initialize`: never as events, and never again */
+    BRIDGE_STREAM_MODERN,   /* of a request of 2026-07-28: no ids, no replay */
     BRIDGE_STREAM_STANDING, /* a session's, which a GET opens */
-    BRIDGE_STREAM_OLD,     /* all of an old SSE client's: no ids, no replay */
+    BRIDGE_STREAM_OLD,      /* all of an old SSE client's: no ids, no replay */
 };
 
 struct bridge_stream {
@@ -31,19 +31,19 @@ struct bridge_stream {
     struct bridge_link *server;         /* whose messages they are */
     struct bridge_stream *next, **link; /* of the session's */
     enum bridge_stream_kind kind;
-    uint64_t number;             /* in its session */
+    uint64_t number;              /* in its session */
     struct bridge_client *client; /* that reads; NULL: nobody */
-    unsigned calls;              /* requests that are to be answered on it */
-    bool primed;                 /* events may be empty: the client is of 2025-11-25 */
+    unsigned calls;               /* requests that are to be answered on it */
+    bool primed;                  /* events may be empty: the client is of 2025-11-25 */
     /* private */
-    bool begun;    /* as events, to this client */
-    bool over;     /* nothing more will come */
-    bool stalled;  /* holds its server back */
+    bool begun;   /* as events, to this client */
+    bool over;    /* nothing more will come */
+    bool stalled; /* holds its server back */
     bool freed;
     uint64_t last; /* the event that came last; they count from 1 */
     uint64_t sent; /* the event that was sent last */
     struct bridge_event *events, **tail;
-    size_t kept, unsent; /* bytes */
+    size_t kept, unsent;      /* bytes */
     struct deadline patience; /* for one answer that could go as JSON */
 };
 
