@@ -35,7 +35,6 @@ static const char *app_public_addr_check(struct slice host)
 #define APP_ROWS(at)                                                                         \
     {.path = at "uri",                                                                       \
      .type = SCHEMA_STRING,                                                                  \
-     .required = true,                                                                       \
      APP(uri),                                                                               \
      .hint = "such as mcp+http://localhost:3001/mcp"},                                       \
         {.path = at "public_addr",                                                           \
@@ -57,7 +56,7 @@ static const char *app_public_addr_check(struct slice host)
         {.path = at "required_apps", .type = SCHEMA_REFUSED, .hint = LATER},                 \
         {.path = at "cors", .type = SCHEMA_REFUSED, .hint = LATER},                          \
     {                                                                                        \
-        .path = at "mcp", .type = SCHEMA_REFUSED, .hint = LATER                              \
+        .path = at "mcp", .type = SCHEMA_ANY, APP(mcp)                                       \
     }
 
 /* What names an app, under the mapping `at`. */

@@ -12,6 +12,7 @@ struct app_form {
     bool insecure_skip_verify;
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
+    const struct yaml_node *mcp;     /* of a stdio server (stdio_document.h), or NULL */
 };
 
 /* An app's header as {name, value}. */

@@ -32,9 +32,9 @@ static const struct role_entry {
     enum child_role role;
     int (*run)(int argc, char **argv);
 } role_entries[] = {
-    {ROLE_READER, reader_main},   {ROLE_CREATOR, creator_main},   {ROLE_CHECKER, checker_main},
-    {ROLE_WATCHER, watcher_main}, {ROLE_JANITOR, janitor_main},   {ROLE_WORKER, worker_main},
-    {ROLE_BRIDGE, bridge_main},   {ROLE_LAUNCHER, launcher_main},
+    {ROLE_READER, reader_main},       {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
+    {ROLE_WATCHER, watcher_main},     {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
+    {ROLE_COLLECTOR, collector_main}, {ROLE_BRIDGE, bridge_main},   {ROLE_LAUNCHER, launcher_main},
 };
 
 /* Those that take the rest of the command line, from their own name on. */

@@ -54,6 +54,18 @@ static void take_settings(struct supervisor *supervisor, struct process *process
     }
 }
 
+static void take_stdio_apps(struct supervisor *supervisor, struct process *process,
+                            const struct message *message)
+{
+    (void)process;
+    if (supervisor->candidate == NULL || supervisor->refused)
+        return;
+    if (configuration_take_stdio(supervisor->candidate, message->payload) < 0) {
+        supervisor->refused = true;
+        log_error("settings_refused", "the collector's message is not one of stdio servers");
+    }
+}
+
 static void take_ready(struct supervisor *supervisor, struct process *process,
                        const struct message *message)
 {
@@ -120,6 +132,7 @@ static const struct rule {
     void (*act)(struct supervisor *, struct process *, const struct message *);
 } rules[] = {
     {ROLE_READER, MESSAGE_SETTINGS, STARTING, take_settings},
+    {ROLE_COLLECTOR, MESSAGE_STDIO_APPS, STARTING, take_stdio_apps},
     {ROLE_WATCHER, MESSAGE_READY, STARTING, take_ready},
     {ROLE_JANITOR, MESSAGE_READY, STARTING, take_ready},
     {ROLE_WORKER, MESSAGE_READY, STARTING, take_ready},

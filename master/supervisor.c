@@ -204,14 +204,15 @@ static void supervisor_begin(struct supervisor *supervisor, struct configuration
 
 /* A reader that was killed says nothing about the file: exit status 78 would keep a service manager
  * from trying again. */
-static void supervisor_reader_failed(struct supervisor *supervisor, int status, int64_t now)
+static void supervisor_reader_failed(struct supervisor *supervisor, enum child_role role,
+                                     int status, int64_t now)
 {
     char death[96], reason[128] = "the settings cannot be used";
     int code = EXIT_SETTINGS;
 
     if (WIFSIGNALED(status)) {
         process_death(status, death, sizeof(death));
-        snprintf(reason, sizeof(reason), "the reader died: %s", death);
+        snprintf(reason, sizeof(reason), "the %s died: %s", child_role_name(role), death);
         code = EX_OSERR;
     } else if (status != 0) {
         code = WEXITSTATUS(status);
@@ -222,22 +223,49 @@ static void supervisor_reader_failed(struct supervisor *supervisor, int status, 
         reload_abort(supervisor, WIFSIGNALED(status) ? reason : "the file was refused", now);
 }
 
-static void supervisor_reader_exit(struct supervisor *supervisor, int status, int64_t now)
+/* The reader is nobody at first, since no user is known before; the collector is who may read the
+ * documents. false: it cannot be started. */
+static bool supervisor_collect(struct supervisor *supervisor, int64_t now)
+{
+    const struct configuration *configuration = supervisor->candidate;
+    struct process_plan plan = {.role = ROLE_COLLECTOR,
+                                .slot = -1,
+                                .settings_fd = supervisor->settings_file,
+                                .user = &configuration->settings.watcher_user};
+
+    supervisor->reader = roster_spawn(supervisor, &plan);
+    if (supervisor->reader == NULL)
+        return false;
+    supervisor->reader->deadline = now + READ_TIMEOUT;
+    (void)relay_order(supervisor->reader, MESSAGE_SETTINGS, buffer_slice(&configuration->message),
+                      NULL, 0);
+    return true;
+}
+
+static void supervisor_reader_exit(struct supervisor *supervisor, enum child_role role, int status,
+                                   int64_t now)
 {
     struct configuration *configuration = supervisor->candidate;
 
+    supervisor->reader = NULL;
+    if (role == ROLE_READER && status == 0 && configuration != NULL &&
+        configuration->settings.app_service &&
+        (supervisor->phase == PHASE_READING || supervisor->phase == PHASE_SERVING)) {
+        if (supervisor_collect(supervisor, now))
+            return;
+        status = W_EXITCODE(EX_OSERR, 0);
+    }
     close(supervisor->settings_file);
     supervisor->settings_file = -1;
-    supervisor->reader = NULL;
     supervisor->candidate = NULL;
-    if (status != 0) {
+    if (status != 0 || supervisor->refused) {
         configuration_free(configuration);
         configuration = NULL;
     }
     if (supervisor->phase != PHASE_READING && supervisor->phase != PHASE_SERVING)
         configuration_free(configuration);
     else if (configuration == NULL)
-        supervisor_reader_failed(supervisor, status, now);
+        supervisor_reader_failed(supervisor, role, status, now);
     else if (supervisor->phase == PHASE_READING)
         supervisor_begin(supervisor, configuration);
     else
@@ -289,8 +317,8 @@ static void supervisor_reap(struct supervisor *supervisor, int64_t now)
     int status;
 
     while ((process = roster_next_dead(supervisor, &status)) != NULL) {
-        if (process->role == ROLE_READER)
-            supervisor_reader_exit(supervisor, status, now);
+        if (process->role == ROLE_READER || process->role == ROLE_COLLECTOR)
+            supervisor_reader_exit(supervisor, process->role, status, now);
         else if (process->role == ROLE_CREATOR || process->role == ROLE_CHECKER)
             environment_exit(supervisor, &supervisor->environments[process->slot], status, now);
         else
@@ -308,6 +336,7 @@ static void supervisor_drain(struct supervisor *supervisor, int64_t now)
     notify_send("STOPPING=1");
     supervisor->phase = PHASE_DRAINING;
     roster_kill(supervisor, ROLE_READER);
+    roster_kill(supervisor, ROLE_COLLECTOR);
     roster_kill(supervisor, ROLE_CREATOR);
     roster_kill(supervisor, ROLE_CHECKER);
     for (int i = 0; i < 2; i++)

@@ -39,8 +39,8 @@ struct supervisor {
     unsigned generation_number;         /* the last given */
     struct message_ticket_keys ticket_keys;
     int64_t tickets_until;           /* monotonic milliseconds: then they are renewed */
-    struct process *reader;          /* NULL: none runs */
-    int settings_file;               /* what the reader reads; -1 */
+    struct process *reader;          /* or the collector after it; NULL: none runs */
+    int settings_file;               /* what they read; -1 */
     struct configuration *candidate; /* what it said so far */
     bool refused;                    /* what it said, for a reason that was logged */
     bool reload_wanted;

@@ -212,6 +212,8 @@ static int fake_main(int argc, char **argv)
 {
     if (strcmp(argv[2], "reader") == 0)
         return fake_reader(argc, argv);
+    if (strcmp(argv[2], "collector") == 0)
+        return collector_main(argc, argv);
     if (strcmp(argv[2], "creator") == 0 || strcmp(argv[2], "checker") == 0)
         return fake_store_role(argc, argv);
     return fake_service(argc, argv);
