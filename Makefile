@@ -16,7 +16,7 @@ JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # V=1 shows the commands.
 Q = $(if $(V),,@)
 
-PACKAGES = openssl yaml-0.1 libcurl libcares
+PACKAGES = openssl yaml-0.1 libcurl libcares libpcre2-8
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Werror
 HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-strict-aliasing
 CFLAGS ?= -O2 -g

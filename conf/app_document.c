@@ -187,6 +187,24 @@ static void app_read_labels(struct app_reading *reading)
         (struct label){.name = slice_from(LABEL_SUB_KIND_TELEPORT), .value = slice_from("mcp")};
 }
 
+static void app_read_methods(struct app_reading *reading)
+{
+    struct app_record *record = &reading->out->record;
+    const struct yaml_node *node = reading->form.methods;
+
+    if (node == NULL)
+        return;
+    if (reading->form.uri.size > 0 && record->transport == APP_HTTP)
+        app_error(reading, "mcp.allowed_methods", NULL, "goes with an MCP server alone");
+    if (node->kind == YAML_SCALAR) {
+        record->methods[record->method_count++] = node->text;
+        return;
+    }
+    for (node = node->first; node != NULL && record->method_count < APP_METHODS_MAX;
+         node = node->next)
+        record->methods[record->method_count++] = node->text;
+}
+
 static struct slice app_lower_case(struct slice text, struct schema_context *context)
 {
     struct slice copy = arena_copy(context->arena, text);
@@ -227,6 +245,7 @@ static void app_fill(struct app_reading *reading)
         record->public_addr = app_lower_case(reading->form.public_addr, reading->context);
     app_read_server(reading);
     app_read_labels(reading);
+    app_read_methods(reading);
     snprintf(headers, sizeof(headers), "%s%s%srewrite.headers", reading->prefix,
              reading->prefix[0] == '\0' ? "" : ".", reading->spec);
     if (reading->form.headers != NULL)

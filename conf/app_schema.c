@@ -28,6 +28,14 @@ static const char *app_public_addr_check(struct slice host)
     return "must be a host name, not an IP address or anything else";
 }
 
+__attribute__((unused)) static const char *app_method_check(struct slice name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] <= 0x20 || name.data[i] >= 0x7f || name.data[i] == '*')
+            return "must be the exact name of a method, without blanks or wildcards";
+    return name.size <= APP_METHOD_NAME_MAX ? NULL : "is longer than 128 bytes";
+}
+
 #define APP(field) .offset = offsetof(struct app_form, field)
 #define LATER "it comes with a later release"
 

@@ -13,6 +13,7 @@ struct app_form {
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
     const struct yaml_node *mcp;     /* of a stdio server (stdio_document.h), or NULL */
+    const struct yaml_node *methods; /* a string or a list of strings, or NULL */
 };
 
 /* An app's header as {name, value}. */

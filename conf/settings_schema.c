@@ -158,6 +158,10 @@ static const struct schema_row settings_rows[] = {
      .fallback = "30s"},
     /* 25 bodies of the largest size at once; beyond it a worker answers 503 and stays alive. */
     {LIMIT(body_memory), .type = SCHEMA_SIZE, .low = MIB, .high = 64 * GIB, .fallback = "256MiB"},
+    /* One message of an MCP server's, where it has to be read: held until it is complete. A result
+     * with a file in it, as in body_size; larger ones are errors for callers whom a rule narrows.
+     */
+    {LIMIT(event_size), .type = SCHEMA_SIZE, .low = 64 * KIB, .high = GIB, .fallback = "10MiB"},
     /* More than the 60 s after which most clients and balancers close, so that they do it. */
     {LIMIT(idle_timeout), .type = SCHEMA_DURATION, .low = 100, .high = HOUR, .fallback = "75s"},
     /* A reader that takes nothing at all; a slow one resets it with every byte. */

@@ -33,6 +33,8 @@ int app_record_encode(const struct app_record *app, struct buffer *out)
         record_put(&writer, "label", app->labels[i].name);
         record_put(&writer, "value", app->labels[i].value);
     }
+    for (size_t i = 0; i < app->method_count; i++)
+        record_put(&writer, "method", app->methods[i]);
     record_put(&writer, "ca_pem", app->ca_pem);
     if (app->transport == APP_MCP_STDIO)
         record_put(&writer, "revision", app->revision);
@@ -66,6 +68,7 @@ static void app_record_get_lists(struct record_reader *reader, struct app_record
         label->name = record_get(reader, "label");
         label->value = record_get(reader, "value");
     }
+    out->method_count = record_get_list(reader, "method", out->methods, APP_METHODS_MAX);
 }
 
 int app_record_decode(struct slice bytes, struct app_record *out)

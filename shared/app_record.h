@@ -16,7 +16,9 @@ enum {
     APP_ENDPOINTS_MAX = 16,
     APP_ADDRESSES_MAX = 8, /* addresses of one endpoint that are tried */
     APP_HEADERS_MAX = 32,
-    APP_CA_MAX = 24 * 1024, /* bytes of a named CA bundle: it must fit in a record */
+    APP_METHODS_MAX = 32,      /* methods of an MCP server that are allowed besides our own list */
+    APP_METHOD_NAME_MAX = 128, /* bytes of such a method's name */
+    APP_CA_MAX = 24 * 1024,    /* bytes of a named CA bundle: it must fit in a record */
 };
 
 enum app_transport {
@@ -55,6 +57,8 @@ struct app_record {
     size_t header_count;
     struct label labels[LABELS_MAX];
     size_t label_count;
+    struct slice methods[APP_METHODS_MAX]; /* mcp.allowed_methods */
+    size_t method_count;
 };
 
 int app_record_encode(const struct app_record *app, struct buffer *out);

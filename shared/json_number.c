@@ -111,3 +111,54 @@ int json_number_date(struct slice text, int64_t *out)
     *out = value;
     return 0;
 }
+
+/* The digits that count, from the first to the last that is no zero, and the last one's power of
+ * ten; a point may stand among them. */
+struct json_decimal {
+    bool negative;
+    const char *first, *last; /* first == NULL: zero */
+    int64_t exponent;
+};
+
+static struct json_decimal json_number_decimal(struct slice text)
+{
+    struct json_decimal out = {.negative = text.size > 0 && text.data[0] == '-'};
+    const char *begin = text.data + out.negative;
+    const char *end = text.data + text.size;
+    const char *whole_end = json_number_skip_digits(begin, end);
+    bool fraction = whole_end < end && *whole_end == '.';
+    const char *digits_end = fraction ? json_number_skip_digits(whole_end + 1, end) : whole_end;
+
+    for (const char *at = begin; at < digits_end; at++) {
+        if (*at == '0' || *at == '.')
+            continue;
+        if (out.first == NULL)
+            out.first = at;
+        out.last = at;
+    }
+    if (out.first == NULL)
+        return (struct json_decimal){0};
+    out.exponent = json_number_exponent(digits_end, end) +
+                   (out.last < whole_end ? whole_end - 1 - out.last : whole_end - out.last);
+    return out;
+}
+
+bool json_number_equal(struct slice a, struct slice b)
+{
+    struct json_decimal x = json_number_decimal(a);
+    struct json_decimal y = json_number_decimal(b);
+
+    if (x.first == NULL || y.first == NULL)
+        return x.first == y.first;
+    if (x.negative != y.negative || x.exponent != y.exponent)
+        return false;
+    while (x.first <= x.last && y.first <= y.last) {
+        if (*x.first == '.')
+            x.first++;
+        if (*y.first == '.')
+            y.first++;
+        if (*x.first++ != *y.first++)
+            return false;
+    }
+    return x.first > x.last && y.first > y.last;
+}

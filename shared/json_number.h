@@ -1,6 +1,6 @@
 /* json_number.h: JSON numbers as text (RFC 8259, 6), without floating point. Pure.
  *
- * Called by json.c alone; others read numbers through json.h.
+ * Called by json.c and by the judge of argument conditions; others read numbers through json.h.
  */
 #ifndef GATEHOUSE_SHARED_JSON_NUMBER_H
 #define GATEHOUSE_SHARED_JSON_NUMBER_H
@@ -17,5 +17,7 @@ const char *json_number_skip(const char *at, const char *end);
 int json_number_integer(struct slice text, int64_t *out);
 /* A non-negative number below 2^53; a fraction is cut off. Else -EINVAL. */
 int json_number_date(struct slice text, int64_t *out);
+/* Whether two numbers are the same, however they are written: 1, 1.0 and 10e-1. Exact. */
+bool json_number_equal(struct slice a, struct slice b);
 
 #endif

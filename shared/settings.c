@@ -25,6 +25,7 @@ static const struct settings_limit {
     {"body_size", offsetof(struct settings_limits, body_size), false},
     {"body_timeout", offsetof(struct settings_limits, body_timeout), false},
     {"body_memory", offsetof(struct settings_limits, body_memory), false},
+    {"event_size", offsetof(struct settings_limits, event_size), false},
     {"idle_timeout", offsetof(struct settings_limits, idle_timeout), false},
     {"write_timeout", offsetof(struct settings_limits, write_timeout), false},
     {"tls_timeout", offsetof(struct settings_limits, tls_timeout), false},

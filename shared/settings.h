@@ -54,6 +54,7 @@ struct settings_limits {
     uint64_t body_size;         /* bytes of a request's body */
     uint64_t body_timeout;      /* between two bytes of a request's body */
     uint64_t body_memory;       /* bytes of all bodies that a worker holds */
+    uint64_t event_size;        /* bytes of an MCP server's message that is read */
     uint64_t idle_timeout;      /* a client connection without a request */
     uint64_t write_timeout;     /* a client that takes no byte of what waits for it */
     uint64_t tls_timeout;       /* a handshake */

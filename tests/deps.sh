@@ -6,7 +6,7 @@ set -euo pipefail
 packages_for() {
     case $1 in
     build) echo gcc make libc6-dev pkg-config libssl-dev libyaml-dev \
-        libcurl4-openssl-dev libc-ares-dev liblmdb-dev libev-dev ;;
+        libcurl4-openssl-dev libc-ares-dev liblmdb-dev libev-dev libpcre2-dev ;;
     demo) echo curl lmdb-utils ca-certificates ;;
     test) echo libcmocka-dev lmdb-utils strace openssl curl procps ca-certificates ;;
     check) echo clang clang-tidy clang-format libclang-rt-dev ;;

@@ -113,6 +113,7 @@ static void authenticator_count_reason(struct authenticator *authenticator, enum
         [AUTH_KID] = COUNT_TOKEN_REFUSED_KID,
         [AUTH_SIGNATURE] = COUNT_TOKEN_REFUSED_SIGNATURE,
         [AUTH_CLAIM] = COUNT_TOKEN_REFUSED_CLAIM,
+        [AUTH_SCOPE] = COUNT_TOKEN_REFUSED_CLAIM,
         [AUTH_NO_KEYS] = COUNT_TOKEN_UNAVAILABLE,
         [AUTH_STORE] = COUNTERS,
         [AUTH_REVOKED] = COUNT_TOKEN_REFUSED_REVOKED,
@@ -311,6 +312,7 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
             attempt_store_failed(authenticator, attempt, catalog_error(authenticator->catalog));
     else
         verdict = attempt_refuse(authenticator, attempt, reason, verification.description);
+    attempt->config = reason == AUTH_SCOPE ? &verification.binding->config : NULL;
     verification_free(&verification);
     return verdict;
 }
@@ -356,26 +358,25 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
 
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
-                                      const char **description)
+                                      struct session_record *session, const char **description)
 {
-    struct session_record session;
     bool locked;
-    int error = session_store_find(authenticator->sessions, id, &session);
+    int error = session_store_find(authenticator->sessions, id, session);
 
-    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session.app, app))) {
+    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session->app, app))) {
         *description = "the session is over";
         return AUTH_EXPIRED;
     }
     if (error != 0)
         return AUTH_STORE;
-    error = catalog_shut_out(authenticator->catalog, id, &session, &locked);
+    error = catalog_shut_out(authenticator->catalog, id, session, &locked);
     if (error == 1) {
         *description = locked ? "access is locked" : "the token was revoked";
         return AUTH_REVOKED;
     }
     if (error != 0)
         return AUTH_STORE;
-    return review_session(authenticator->catalog, &session, clock_wall_seconds(), description);
+    return review_session(authenticator->catalog, session, clock_wall_seconds(), description);
 }
 
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)

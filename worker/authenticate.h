@@ -16,7 +16,7 @@
 enum auth_verdict {
     AUTH_PENDING, /* `done` will be called: after the commit, or when a key arrived */
     AUTH_ACCEPTED,
-    AUTH_REFUSED,     /* 401 */
+    AUTH_REFUSED,     /* 401; 403 for AUTH_SCOPE */
     AUTH_UNAVAILABLE, /* 503 with Retry-After: no usable keys, or the session store is full */
 };
 
@@ -32,6 +32,8 @@ struct auth_attempt {
     enum auth_verdict verdict;
     enum auth_reason reason;
     const char *description; /* for error_description; a literal that tells nothing internal */
+    /* AUTH_SCOPE: whose required scopes the token lacks; borrowed until `done` returns. */
+    const struct auth_config_record *config;
     struct session_id id;
     /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. */
     struct session_record session;
@@ -55,11 +57,12 @@ void authenticator_close(struct authenticator *authenticator);
  * very moment would turn into an acceptance is pending, too, until authenticator_commit. */
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt);
 /* Whether a session that was accepted stands under what is configured and revoked now: for open
- * streams, without their token. AUTH_OK, AUTH_STORE when that cannot be said now, or the reason
- * that ends it, with *description (a literal for the client). */
+ * streams, without their token. AUTH_OK with its record (borrowed as that of an attempt),
+ * AUTH_STORE when that cannot be said now, or the reason that ends it, with *description (a literal
+ * for the client). */
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
-                                      const char **description);
+                                      struct session_record *session, const char **description);
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
 

@@ -6,6 +6,7 @@
 #include "worker/issuer_list.h"
 #include "worker/key_list.h"
 #include "worker/name_table.h"
+#include "worker/policy_cache.h"
 #include "worker/revocation.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ struct catalog {
     int error;     /* of this turn */
     int fatal;     /* sticky: -ESTALE or -EUCLEAN */
     struct name_table apps, hosts, bindings, keys, issuers;
+    struct policy_cache policies;
     struct issuer_list *all_issuers; /* NULL until a metadata page asks */
     uint64_t revocations;            /* this snapshot's own sequence of them; 0: not looked at */
     uint64_t empty; /* the sequence of which it is known that there are none; -1: unknown */
@@ -69,6 +71,7 @@ static void catalog_drop(struct catalog *catalog)
     name_table_clear(&catalog->bindings, free);
     name_table_clear(&catalog->keys, catalog_release_keys);
     name_table_clear(&catalog->issuers, catalog_release_issuers);
+    policy_cache_clear(&catalog->policies);
     issuer_list_free(catalog->all_issuers);
     catalog->all_issuers = NULL;
 }
@@ -78,6 +81,7 @@ void catalog_close(struct catalog *catalog)
     if (catalog == NULL)
         return;
     catalog_drop(catalog);
+    policy_cache_free(&catalog->policies);
     buffer_free(&catalog->scratch);
     free(catalog);
 }
@@ -413,6 +417,37 @@ size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice k
         }
     }
     return list == NULL ? 0 : key_list_current(list, clock_wall_seconds(), keys, thumbprints, max);
+}
+
+struct policy_set *catalog_policy(struct catalog *catalog, struct slice app,
+                                  const struct session_record *session)
+{
+    struct policy_caller caller = {
+        .app = app, .roles = session->roles, .role_count = session->role_count};
+    struct policy_set *set = NULL;
+    bool missing = false;
+    int error;
+
+    if (caller.role_count == 1 && slice_is(caller.roles[0], POLICY_ROLE_ACCESS))
+        return policy_set_open();
+    set = policy_cache_find(&catalog->policies, &caller);
+    if (set != NULL)
+        return set;
+    error = catalog_compare(catalog);
+    if (error == 0)
+        error =
+            policy_cache_load(&catalog->policies, catalog->store, &caller, false, &missing, &set);
+    if (error == 0 && missing) {
+        policy_set_release(set);
+        set = NULL;
+        error = catalog_refresh(catalog);
+        if (error == 0)
+            error = policy_cache_load(&catalog->policies, catalog->store, &caller, true, &missing,
+                                      &set);
+    }
+    if (error != 0)
+        catalog_failed(catalog, error);
+    return set;
 }
 
 /* The list that is kept, or a fresh one. NULL when it cannot be read. */

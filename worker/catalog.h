@@ -14,6 +14,7 @@
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
 #include "shared/jose.h"
+#include "shared/policy.h"
 #include "shared/scoreboard.h"
 #include "shared/session_record.h"
 #include "shared/store.h"
@@ -70,6 +71,12 @@ const struct catalog_binding *catalog_binding_find(struct catalog *catalog, stru
  * prepared once and kept. */
 size_t catalog_keys(struct catalog *catalog, struct slice config, struct slice kid,
                     struct jose_key **keys, struct slice *thumbprints, size_t max);
+
+/* What the roles of a session permit at an app: compiled on first use in a generation, then one
+ * look-up in a table; nothing for the built-in role alone. NULL: the store cannot be read now, or a
+ * record not understood (503). Held: give it back with policy_set_release. */
+struct policy_set *catalog_policy(struct catalog *catalog, struct slice app,
+                                  const struct session_record *session);
 
 /* The https issuers bound to an app, for its metadata; for an unknown app, or one to which nothing
  * is bound, all https issuers. At most `max` and CATALOG_ISSUERS_MAX. Not for a request's way to an

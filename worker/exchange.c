@@ -2,6 +2,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "worker/exchange_reading.h"
 
 #include <stdlib.h>
 
@@ -43,6 +44,7 @@ static void exchange_dispose(struct exchange *exchange)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
     exchange_mcp_dispose(exchange);
+    exchange_reading_stop(exchange);
     free(exchange->cors_origin);
     exchange->cors_origin = NULL;
     if (exchange->attempt != NULL)
@@ -55,6 +57,8 @@ static void exchange_dispose(struct exchange *exchange)
     deadline_close(&exchange->deadline);
     catalog_app_release(exchange->app);
     exchange->app = NULL;
+    policy_set_release(exchange->policy);
+    exchange->policy = NULL;
     worker->body_bytes -= exchange->body_charged;
     exchange->body_charged = 0;
     buffer_wipe(&exchange->head);
@@ -92,6 +96,19 @@ static ev_tstamp exchange_stream_limit(const struct exchange *exchange,
     return (ev_tstamp)limit;
 }
 
+/* What the caller's roles permit at the app, as it is now. false: not known just now. */
+static bool exchange_find_policy(struct exchange *exchange, const struct session_record *session)
+{
+    struct policy_set *policy =
+        catalog_policy(exchange->worker->catalog, exchange->app->record.name, session);
+
+    if (policy == NULL)
+        return false;
+    policy_set_release(exchange->policy);
+    exchange->policy = policy;
+    return true;
+}
+
 static void exchange_admitted(struct exchange *exchange, struct auth_attempt *attempt)
 {
     struct worker *worker = exchange->worker;
@@ -106,6 +123,12 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
     if (exchange->app == NULL) { /* removed between its binding and now */
         exchange_challenge(exchange, attempt->app, "invalid_token",
                            "the token does not open this app");
+    } else if (!exchange_find_policy(exchange, &attempt->session)) {
+        exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
+                        NULL);
+    } else if (exchange->app->record.transport != APP_MCP_HTTP &&
+               !policy_set_admits(exchange->policy)) {
+        exchange_refuse(exchange, 403, "your roles do not open this app", 0, NULL);
     } else if (exchange->app->record.transport == APP_DEBUG) {
         exchange_debug(exchange, &attempt->session);
     } else if (exchange->route == ROUTE_MCP && exchange->app->record.transport != APP_MCP_HTTP) {
@@ -127,7 +150,10 @@ static void exchange_judged(struct exchange *exchange)
     case AUTH_REFUSED:
         log_info("token_refused", "app %.*s, client %s: %s", (int)attempt->app.size,
                  attempt->app.data, exchange->client->address, attempt->description);
-        exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
+        if (attempt->reason == AUTH_SCOPE)
+            exchange_ask_scopes(exchange, attempt->app, attempt->config, NULL, slice_make(NULL, 0));
+        else
+            exchange_challenge(exchange, attempt->app, "invalid_token", attempt->description);
         break;
     case AUTH_UNAVAILABLE:
     case AUTH_PENDING:
@@ -290,15 +316,20 @@ size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline)
 bool exchange_review(struct exchange *exchange)
 {
     const char *description = NULL;
+    struct session_record session;
     enum auth_reason reason;
 
     if (exchange->state == EXCHANGE_AUTH || exchange->state == EXCHANGE_OVER ||
         exchange->app == NULL)
         return true;
     reason = authenticator_review(exchange->worker->authenticator, &exchange->session,
-                                  exchange->app->record.name, &description);
-    if (reason == AUTH_OK || reason == AUTH_STORE)
-        return reason == AUTH_OK;
+                                  exchange->app->record.name, &session, &description);
+    if (reason == AUTH_STORE || (reason == AUTH_OK && !exchange_find_policy(exchange, &session)))
+        return false;
+    if (reason == AUTH_OK && policy_set_admits(exchange->policy))
+        return true;
+    if (reason == AUTH_OK)
+        description = "your roles do not open this app any more";
     /* A stream that has not begun yet ends as soon as it does. */
     exchange->ends = ev_now(exchange->worker->loop);
     exchange->end_reason = description;

@@ -3,17 +3,19 @@
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
  * the body and sends it upstream; exchange_mcp.c judges it in between, when the app is an MCP
- * server; exchange_response.c relays what comes back. Belongs to one
- * client; ends itself, and tells the client so (client_finished), or is aborted by it. No body byte
- * is taken before the token is accepted.
+ * server; exchange_response.c relays what comes back, which exchange_reading.c reads when somebody
+ * wants to know what it says. Belongs to one client; ends itself, and tells the client so
+ * (client_finished), or is aborted by it. No body byte is taken before the token is accepted.
  */
 #ifndef GATEHOUSE_WORKER_EXCHANGE_H
 #define GATEHOUSE_WORKER_EXCHANGE_H
 
 #include "shared/buffer.h"
+#include "shared/policy.h"
 #include "worker/client.h"
 #include "worker/deadline.h"
 #include "worker/http_chunk.h"
+#include "worker/mcp_method.h"
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
@@ -31,7 +33,36 @@ enum exchange_state {
     EXCHANGE_OVER,
 };
 
-enum { EXCHANGE_ID_MAX = 256 }; /* bytes of a JSON-RPC id that later errors repeat */
+enum { EXCHANGE_ID_MAX = 256 }; /* bytes of a JSON-RPC id that errors repeat */
+
+/* A part of the request's body. */
+struct exchange_span {
+    uint32_t at, size; /* size 0: there is none */
+};
+
+/* A request in a batch whose result is a list. */
+struct exchange_list {
+    const struct mcp_method *method;
+    struct exchange_span id;
+};
+
+/* What a POST to an MCP server says, and what was decided: filled by exchange_mcp_admits, empty for
+ * other requests. Spans are cleared, and `lists` freed, when the response's stream begins and the
+ * body goes: who needs them longer copies them before (exchange_mcp_stream). */
+struct exchange_rpc {
+    const struct mcp_method *method; /* of the one message; NULL: a batch, a response, or unknown */
+    struct exchange_span name;       /* the one message's method, as JSON text with its quotes */
+    struct exchange_span id;         /* the one request's id, as JSON text */
+    struct exchange_span target;     /* what it acts on (mcp_gate_target), as JSON text */
+    bool batch;
+    const char *refusal;            /* why it was refused: a literal; NULL: it was not */
+    enum policy_outcome outcome;    /* of a batch: of the message that decided */
+    const struct policy_rule *rule; /* that decided; NULL: none. Borrowed from `policy` */
+    struct slice role, place;       /* of what decided; empty: nothing did. Borrowed likewise */
+    struct policy_set *policy;      /* that judged; held; NULL: nothing was judged */
+    struct exchange_list *lists;    /* of a batch that asks for lists which the policy narrows */
+    size_t list_count;
+};
 
 struct exchange {
     struct remains remains;
@@ -51,12 +82,13 @@ struct exchange {
     char *cors_origin;               /* of a page that may read the answer; owned; NULL: none */
     bool mcp;                        /* of an MCP server: errors are JSON-RPC's */
     bool mcp_modern;                 /* of a revision without sessions */
-    char rpc_id[EXCHANGE_ID_MAX];    /* JSON text of the request's id */
-    size_t rpc_id_size;              /* 0: none, or not known */
+    struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
+    struct exchange_rpc rpc;         /* of an MCP server's request */
+    unsigned looks;                  /* who reads the response: bits of exchange_look */
     bool pinned;                     /* to the server that made its MCP session: see start */
     bool batch_session;              /* that session's revision has batches */
     bool recorded;                   /* what the response says of an MCP session is on record */
-    size_t version_at, version_size; /* protocolVersion of `initialize`, in the body; 0: none */
+    struct exchange_span version;    /* protocolVersion of `initialize`, inside its quotes */
     size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
@@ -90,6 +122,7 @@ struct exchange {
     bool upstream_keep;     /* the upstream connection may serve on */
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_reading *reading; /* owned; NULL: the body passes unread */
 };
 
 /* A head of `head_size` bytes stands at the begin of the client's input, and is parsed in
@@ -120,6 +153,12 @@ void exchange_refuse_method(struct exchange *exchange, const char *allow);
  * `error_code` NULL: no token was sent. */
 void exchange_challenge(struct exchange *exchange, struct slice app, const char *error_code,
                         const char *description);
+/* 403: the token lacks a scope that the operation needs. Names those that the config requires of
+ * every token, and those of the decision (NULL: none), so that one new token is enough. `body`: see
+ * reply_error. */
+void exchange_ask_scopes(struct exchange *exchange, struct slice app,
+                         const struct auth_config_record *config,
+                         const struct policy_decision *decision, struct slice body);
 /* An app was not found: true, and 503 was answered, when the store could not be read. */
 bool exchange_store_failed(struct exchange *exchange);
 void exchange_metadata(struct exchange *exchange, struct slice app);
@@ -158,13 +197,16 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data);
 void exchange_mcp_stream(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */
 void exchange_mcp_touch(struct exchange *exchange);
-/* Forgets what waits. */
+/* The request's body goes away. */
+void exchange_mcp_forget(struct exchange *exchange);
+/* Forgets what waits, and gives back what is held. */
 void exchange_mcp_dispose(struct exchange *exchange);
 /* A response that was held goes on. */
 void exchange_response_resume(struct exchange *exchange);
-/* Where the request's head and its body stand. */
+/* Where the request's head and its body stand, and a part of that body. */
 struct slice exchange_head(const struct exchange *exchange);
 struct slice exchange_body(const struct exchange *exchange);
+struct slice exchange_part(const struct exchange *exchange, struct exchange_span span);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
 /* The upstream connection has something to say. */
@@ -177,5 +219,11 @@ void exchange_lost(struct exchange *exchange, const char *reason);
 void exchange_stream_late(struct exchange *exchange);
 /* Ends an event stream with a last event that says why: end_reason. */
 void exchange_stream_end(struct exchange *exchange);
+/* Ends it with an error in the place of the request's answer, when the request's id is known. */
+void exchange_stream_fail(struct exchange *exchange, const char *reason);
+/* Appends body bytes in the client's framing. 0 or -ENOMEM. */
+int exchange_append(struct exchange *exchange, struct slice data);
+/* Whether the stream stands between two events: there, another can be put in. */
+bool exchange_between_events(const struct exchange *exchange);
 
 #endif

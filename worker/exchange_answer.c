@@ -6,6 +6,8 @@
 #include "worker/forward.h"
 #include "worker/page.h"
 
+#include <errno.h>
+
 enum { EXCHANGE_ISSUERS_MAX = 16 /* that metadata names */ };
 
 void exchange_count_status(struct exchange *exchange, unsigned status)
@@ -20,21 +22,24 @@ void exchange_count_status(struct exchange *exchange, unsigned status)
         worker_count(exchange->worker, COUNT_RESPONSES_2XX);
 }
 
-/* Consumes the request when all of it is here: only then can another follow it. */
-static bool exchange_skip_request(struct exchange *exchange)
+/* Whether all of the request is here: only then can another follow it. */
+static bool exchange_is_whole(const struct exchange *exchange)
 {
-    uint64_t size = exchange->head_size;
-
     if (!exchange->in_place)
         return exchange->state != EXCHANGE_BODY;
     if (exchange->request_body == HTTP_BODY_CHUNKED)
         return false;
-    if (exchange->request_body == HTTP_BODY_LENGTH) {
-        if (exchange->body_size > buffer_size(&exchange->client->in) - exchange->head_size)
-            return false;
-        size += exchange->body_size;
-    }
-    buffer_consume(&exchange->client->in, size);
+    return exchange->request_body != HTTP_BODY_LENGTH ||
+           exchange->body_size <= buffer_size(&exchange->client->in) - exchange->head_size;
+}
+
+/* Consumes the request; false when another cannot follow it. */
+static bool exchange_skip_request(struct exchange *exchange)
+{
+    if (!exchange_is_whole(exchange))
+        return false;
+    if (exchange->in_place)
+        buffer_consume(&exchange->client->in, exchange->head_size + (size_t)exchange->body_size);
     exchange->in_place = false;
     return true;
 }
@@ -51,17 +56,18 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
 
 void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
-    bool can_follow = exchange_skip_request(exchange);
-
     error->json_rpc = exchange->mcp;
-    error->id = slice_make(exchange->rpc_id, exchange->rpc_id_size);
+    if (exchange->rpc.id.size <= EXCHANGE_ID_MAX)
+        error->id = exchange_part(exchange, exchange->rpc.id);
     error->cors = exchange_origin(exchange);
     error->head_only = exchange->method == HTTP_HEAD;
-    error->close = !can_follow || !exchange->keep_alive || exchange->worker->draining;
+    error->close =
+        !exchange_is_whole(exchange) || !exchange->keep_alive || exchange->worker->draining;
     if (reply_error(&exchange->client->out, error) != 0) {
         client_close(exchange->client);
         return;
     }
+    exchange_skip_request(exchange);
     exchange_answered(exchange, error->status, error->close);
 }
 
@@ -142,6 +148,50 @@ void exchange_challenge(struct exchange *exchange, struct slice app, const char 
     }
     error.challenge = buffer_slice(&challenge);
     exchange_error(exchange, &error);
+    buffer_free(&challenge);
+}
+
+/* Appends a scope that is not there yet; scopes are separated by a space (RFC 6749, 3.3). */
+static int exchange_add_scope(struct buffer *scopes, struct slice scope)
+{
+    struct slice rest = buffer_slice(scopes);
+
+    while (rest.size > 0) {
+        const char *space = memchr(rest.data, ' ', rest.size);
+        size_t size = space == NULL ? rest.size : (size_t)(space - rest.data);
+
+        if (slice_equal(slice_make(rest.data, size), scope))
+            return 0;
+        rest = slice_skip(rest, size + 1);
+    }
+    if (buffer_size(scopes) > 0 && buffer_append_text(scopes, " ") != 0)
+        return -ENOMEM;
+    return buffer_append_slice(scopes, scope);
+}
+
+void exchange_ask_scopes(struct exchange *exchange, struct slice app,
+                         const struct auth_config_record *config,
+                         const struct policy_decision *decision, struct slice body)
+{
+    static const char message[] = "the token lacks a scope that is needed here";
+    struct reply_error error = {.status = 403, .message = message, .body = body};
+    struct buffer scopes = {0};
+    struct buffer challenge = {0};
+    int failure = 0;
+
+    for (size_t i = 0; config != NULL && failure == 0 && i < config->required_scope_count; i++)
+        failure = exchange_add_scope(&scopes, config->required_scopes[i]);
+    for (size_t i = 0; decision != NULL && failure == 0 && i < decision->scope_count; i++)
+        failure = exchange_add_scope(&scopes, decision->scopes[i]);
+    if (failure == 0)
+        failure = reply_challenge(&challenge, exchange->worker->child.settings.public_addr, app,
+                                  "insufficient_scope", message, buffer_slice(&scopes));
+    error.challenge = buffer_slice(&challenge);
+    if (failure == 0)
+        exchange_error(exchange, &error);
+    else
+        client_close(exchange->client);
+    buffer_free(&scopes);
     buffer_free(&challenge);
 }
 

@@ -33,46 +33,188 @@ static int exchange_mcp_versions(const struct mcp_gate *gate, struct buffer *dat
     return error == 0 ? buffer_append_text(data, "}") : error;
 }
 
+/* The caller's session, read when a rule needs the token's scopes. */
+struct mcp_caller {
+    const struct exchange *exchange;
+    struct session_record session;
+};
+
+static int exchange_mcp_scopes(void *context, const struct slice **scopes, size_t *count)
+{
+    struct mcp_caller *caller = context;
+    const struct exchange *exchange = caller->exchange;
+    int error =
+        session_store_find(exchange->worker->sessions, &exchange->session, &caller->session);
+
+    *scopes = caller->session.scopes;
+    *count = error == 0 ? caller->session.scope_count : 0;
+    return error;
+}
+
+/* One error for each request of a batch that does not go on, so that each gets its answer. */
+static int exchange_mcp_batch(const struct mcp_gate *gate, struct buffer *out)
+{
+    struct mcp_message message;
+    struct mcp_reader reader;
+    int error = buffer_append_text(out, "[");
+
+    mcp_reader_begin(&reader, gate->body, true);
+    while (error == 0 && mcp_reader_next(&reader, &message) == 1) {
+        struct reply_error each = {.json_rpc = true,
+                                   .code = MCP_INVALID_REQUEST,
+                                   .message = "Not run: another message of this batch was refused",
+                                   .id = message.id};
+
+        if (message.kind != MCP_REQUEST)
+            continue;
+        if (slice_equal(message.id, gate->refusal.id)) {
+            each.code = gate->refusal.code;
+            each.message = gate->refusal.reason;
+            each.detail = gate->refusal.detail;
+        }
+        if (buffer_size(out) > 1)
+            error = buffer_append_text(out, ",");
+        if (error == 0)
+            error = reply_error_body(out, &each);
+    }
+    return error == 0 ? buffer_append_text(out, "]") : error;
+}
+
+static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_gate *gate,
+                                    struct slice body)
+{
+    const struct mcp_caller *caller = gate->policy->context;
+    struct slice app = exchange->app->record.name;
+    const struct catalog_binding *binding =
+        catalog_binding_find(exchange->worker->catalog, app, caller->session.issuer);
+
+    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config,
+                        &gate->ruling.decision, body);
+}
+
+/* What the answer says besides the reason: of a batch, the body; of a version, which there are. */
+static int exchange_mcp_more(const struct mcp_gate *gate, struct buffer *data, struct buffer *body)
+{
+    if (gate->refusal.code == MCP_VERSION_UNSUPPORTED)
+        return exchange_mcp_versions(gate, data);
+    if (gate->requests > 0 && (gate->refusal.status == 200 || gate->refusal.status == 403))
+        return exchange_mcp_batch(gate, body);
+    return 0;
+}
+
 static void exchange_mcp_refuse(struct exchange *exchange, const struct mcp_gate *gate)
 {
-    struct reply_error error = {
-        .status = gate->status, .code = gate->code, .message = gate->reason};
+    const struct mcp_refusal *refusal = &gate->refusal;
+    struct reply_error error = {.status = refusal->status,
+                                .code = refusal->code,
+                                .message = refusal->reason,
+                                .detail = refusal->detail};
     struct slice app = exchange->app->record.name;
     struct buffer data = {0};
+    struct buffer body = {0};
 
     log_info("mcp_refused", "app %.*s, client %s: %u %s", (int)app.size, app.data,
-             exchange->client->address, gate->status, gate->reason);
-    if (gate->code == MCP_VERSION_UNSUPPORTED && exchange_mcp_versions(gate, &data) != 0) {
-        buffer_free(&data);
+             exchange->client->address, refusal->status, refusal->reason);
+    if (exchange_mcp_more(gate, &data, &body) != 0) {
         client_close(exchange->client);
-        return;
+    } else if (gate->ruling.kind == MCP_RULING_SCOPE) {
+        exchange_mcp_ask_scopes(exchange, gate, buffer_slice(&body));
+    } else {
+        if (refusal->status == 405)
+            error.allow = "POST";
+        if (refusal->status == 503)
+            error.retry_after = EXCHANGE_RETRY_AFTER;
+        if (buffer_size(&body) > 0)
+            error.status = 200;
+        error.data = buffer_slice(&data);
+        error.body = buffer_slice(&body);
+        exchange_error(exchange, &error);
     }
-    if (gate->status == 405)
-        error.allow = "POST";
-    error.data = buffer_slice(&data);
-    exchange_error(exchange, &error);
     buffer_free(&data);
+    buffer_free(&body);
+}
+
+/* Where a part of the body stands; bodies are below 4 GiB (settings' body_size). */
+static struct exchange_span exchange_mcp_span(struct slice body, struct slice part)
+{
+    if (part.size == 0)
+        return (struct exchange_span){0};
+    return (struct exchange_span){(uint32_t)(part.data - body.data), (uint32_t)part.size};
+}
+
+/* What the response's readers and the records need of the request. */
+static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *gate)
+{
+    const struct policy_decision *decision = &gate->ruling.decision;
+    const struct json_value *target = mcp_gate_target(&gate->message);
+    struct exchange_rpc *rpc = &exchange->rpc;
+
+    exchange->version = exchange_mcp_span(gate->body, gate->version);
+    rpc->batch = gate->batch;
+    rpc->refusal = gate->refusal.reason;
+    rpc->outcome = decision->outcome;
+    rpc->rule = decision->rule;
+    rpc->role = decision->role;
+    rpc->place = decision->place;
+    rpc->policy = policy_set_hold(exchange->policy);
+    if (gate->batch)
+        return;
+    rpc->method = gate->message.known;
+    rpc->name = exchange_mcp_span(gate->body, gate->message.method.text);
+    rpc->id = exchange_mcp_span(gate->body, gate->id);
+    if (target != NULL)
+        rpc->target = exchange_mcp_span(gate->body, target->text);
+}
+
+/* The lists that a batch asks for and that the policy narrows. false: out of memory. */
+static bool exchange_mcp_lists(struct exchange *exchange, const struct mcp_gate *gate)
+{
+    struct exchange_rpc *rpc = &exchange->rpc;
+    struct mcp_message message;
+    struct mcp_reader reader;
+
+    if (gate->requests == 0)
+        return true;
+    mcp_reader_begin(&reader, gate->body, true);
+    while (mcp_reader_next(&reader, &message) == 1) {
+        if (message.kind != MCP_REQUEST || message.known == NULL || !message.known->lists ||
+            policy_set_is_open(exchange->policy, message.known->kind))
+            continue;
+        if (rpc->lists == NULL)
+            rpc->lists = calloc(gate->requests, sizeof(*rpc->lists));
+        if (rpc->lists == NULL)
+            return false;
+        rpc->lists[rpc->list_count++] = (struct exchange_list){
+            .method = message.known, .id = exchange_mcp_span(gate->body, message.id)};
+    }
+    return true;
 }
 
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
 {
+    struct mcp_caller caller;
+    struct mcp_policy policy = {
+        .set = exchange->policy, .scopes = exchange_mcp_scopes, .context = &caller};
     struct mcp_gate gate = {.request = &exchange->worker->request,
                             .body = body,
-                            .batch_session = exchange->batch_session};
-    bool admitted = mcp_gate_admits(&gate);
+                            .batch_session = exchange->batch_session,
+                            .policy = &policy,
+                            .methods = exchange->app->record.methods,
+                            .method_count = exchange->app->record.method_count};
+    bool admitted;
 
+    caller.exchange = exchange;
+    admitted = mcp_gate_admits(&gate);
     exchange->mcp_modern = gate.revision == MCP_2026_07_28;
-    if (gate.id.size > 0 && gate.id.size <= sizeof(exchange->rpc_id)) {
-        memcpy(exchange->rpc_id, gate.id.data, gate.id.size);
-        exchange->rpc_id_size = gate.id.size;
-    }
-    if (gate.version.size > 0) {
-        exchange->version_at = (size_t)(gate.version.data - body.data);
-        exchange->version_size = gate.version.size;
-    }
-    if (!admitted)
+    exchange_mcp_note(exchange, &gate);
+    if (!admitted) {
         exchange_mcp_refuse(exchange, &gate);
-    return admitted;
+        return false;
+    }
+    if (exchange_mcp_lists(exchange, &gate))
+        return true;
+    client_close(exchange->client);
+    return false;
 }
 
 /* Alike for a session that never was, that is over, and that is another caller's. */
@@ -229,7 +371,6 @@ static bool exchange_mcp_hold(struct exchange *exchange, struct slice data,
 static bool exchange_mcp_record(struct exchange *exchange, struct slice data, struct slice id)
 {
     const struct upstream_target *target = &exchange->upstream->target;
-    struct slice version = slice_make(NULL, 0);
     struct session_record caller;
     struct mcp_session_record record;
     struct store_key key;
@@ -242,16 +383,13 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
         exchange_refuse(exchange, 503, "the caller's session is over", EXCHANGE_RETRY_AFTER, NULL);
         return false;
     }
-    if (exchange->version_size > 0)
-        version =
-            slice_make(exchange_body(exchange).data + exchange->version_at, exchange->version_size);
     record = (struct mcp_session_record){.id = id,
                                          .issuer = caller.issuer,
                                          .subject = caller.subject,
                                          .user = caller.user,
                                          .address = slice_from(target->address),
                                          .port = target->port,
-                                         .version = version,
+                                         .version = exchange_part(exchange, exchange->version),
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
@@ -303,8 +441,21 @@ void exchange_mcp_touch(struct exchange *exchange)
     exchange->use->used = now;
 }
 
+void exchange_mcp_forget(struct exchange *exchange)
+{
+    struct exchange_rpc *rpc = &exchange->rpc;
+
+    rpc->name = rpc->id = rpc->target = exchange->version = (struct exchange_span){0};
+    free(rpc->lists);
+    rpc->lists = NULL;
+    rpc->list_count = 0;
+}
+
 void exchange_mcp_dispose(struct exchange *exchange)
 {
+    exchange_mcp_forget(exchange);
+    policy_set_release(exchange->rpc.policy);
+    exchange->rpc.policy = NULL;
     if (exchange->write != NULL)
         exchange->write->done = NULL;
     exchange->write = NULL;

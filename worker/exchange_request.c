@@ -15,6 +15,7 @@ void exchange_release_request(struct exchange *exchange)
 {
     struct client *client = exchange->client;
 
+    exchange_mcp_forget(exchange);
     if (exchange->in_place) {
         buffer_consume(&client->in, exchange->head_size + (size_t)exchange->body_size);
         if (buffer_size(&client->in) == 0)
@@ -43,6 +44,13 @@ struct slice exchange_body(const struct exchange *exchange)
                       (size_t)exchange->body_size);
 }
 
+struct slice exchange_part(const struct exchange *exchange, struct exchange_span span)
+{
+    if (span.size == 0)
+        return slice_make(NULL, 0);
+    return slice_make(exchange_body(exchange).data + span.at, span.size);
+}
+
 /* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
 static void exchange_forward(struct exchange *exchange)
 {
@@ -53,6 +61,7 @@ static void exchange_forward(struct exchange *exchange)
         .request = &worker->request,
         .app = app,
         .mcp = exchange->route == ROUTE_MCP,
+        .identity = exchange->mcp,
         .client_address = slice_from(client->address),
         .client_tls = client->connection.tls != NULL,
         .body_size = exchange_body(exchange).size,

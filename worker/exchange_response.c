@@ -2,6 +2,7 @@
 #include "worker/exchange.h"
 
 #include "shared/log.h"
+#include "worker/exchange_reading.h"
 #include "worker/forward.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@ enum {
     /* The JSON-RPC code of a stream's last event: outside -32768..-32000, where JSON-RPC 2.0 (5.1)
      * and MCP leave no room for a code of ours. */
     EXCHANGE_ENDED_CODE = -31401,
+    EXCHANGE_FAILED_CODE = -32603, /* of an answer that cannot be given (JSON-RPC 2.0, 5.1) */
 };
 
 /* Reads on only while the client takes what was read: back-pressure. */
@@ -58,12 +60,12 @@ static void exchange_remember(struct exchange *exchange, struct slice data)
     memcpy(exchange->tail + keep - data.size, data.data, data.size);
 }
 
-/* Whether the stream stands between two events: nothing sent yet, or an empty line last. */
-static bool exchange_between_events(const struct exchange *exchange)
+/* Nothing sent yet, or an empty line last; what is read goes on in whole events alone. */
+bool exchange_between_events(const struct exchange *exchange)
 {
     const char *last = exchange->tail + sizeof(exchange->tail) - 1;
 
-    if (*last == '\0')
+    if (*last == '\0' || exchange->reading != NULL)
         return true;
     if (*last != '\n')
         return false;
@@ -73,8 +75,7 @@ static bool exchange_between_events(const struct exchange *exchange)
     return *last == '\n' || *last == '\r';
 }
 
-/* Appends body bytes in the client's framing. 0 or -ENOMEM. */
-static int exchange_append(struct exchange *exchange, struct slice data)
+int exchange_append(struct exchange *exchange, struct slice data)
 {
     struct buffer *out = &exchange->client->out;
     char line[24];
@@ -95,13 +96,66 @@ static int exchange_append(struct exchange *exchange, struct slice data)
     return 0;
 }
 
+/* Body bytes as they came. false: the exchange has ended. */
+static bool exchange_relay(struct exchange *exchange, struct slice data)
+{
+    if (exchange->reading != NULL)
+        return exchange_reading_take(exchange, data);
+    if (exchange_append(exchange, data) == 0)
+        return true;
+    client_close(exchange->client);
+    return false;
+}
+
+/* Writes the head; the request is of no further use. false: the client was closed. */
+static bool exchange_begin(struct exchange *exchange)
+{
+    const struct http_response *response = &exchange->worker->response;
+    struct forward_response forward = {
+        .response = response,
+        .mcp = exchange->mcp,
+        .cors = exchange_origin(exchange),
+        .body = exchange->method == HTTP_HEAD ? response->body : exchange->client_body,
+        .close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE};
+
+    if (forward_response_head(&exchange->client->out, &forward) != 0) {
+        client_close(exchange->client);
+        return false;
+    }
+    exchange_count_status(exchange, response->status);
+    if (exchange->event_stream)
+        exchange_mcp_stream(exchange);
+    exchange_release_request(exchange);
+    return true;
+}
+
+/* What was read goes on. false: the exchange has ended. */
+static bool exchange_read(struct exchange *exchange)
+{
+    struct slice body = {0};
+
+    if (!exchange_reading_complete(exchange, &body))
+        return false;
+    if (!exchange_reading_waits(exchange))
+        return true;
+    if (!exchange_begin(exchange))
+        return false;
+    if (exchange_append(exchange, body) == 0)
+        return true;
+    client_close(exchange->client);
+    return false;
+}
+
 /* The response is complete; `rest` is what came behind it and belongs to nobody. */
 static void exchange_complete(struct exchange *exchange, size_t rest)
 {
     struct upstream *upstream = exchange->upstream;
     struct client *client = exchange->client;
-    bool close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
+    bool close;
 
+    if (exchange->reading != NULL && !exchange_read(exchange))
+        return;
+    close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
     if (exchange->client_body == HTTP_BODY_CHUNKED &&
         buffer_append(&client->out, "0\r\n\r\n", 5) != 0) {
         client_close(client);
@@ -117,6 +171,16 @@ static void exchange_complete(struct exchange *exchange, size_t rest)
         exchange_end(exchange, close);
 }
 
+/* No more of the response will come. The client must not take a part for the whole: its connection
+ * ends without the last chunk, unless nothing was sent yet. */
+static void exchange_cut_off(struct exchange *exchange, const char *reason)
+{
+    if (exchange_reading_waits(exchange))
+        exchange_refuse(exchange, 502, reason, 0, NULL);
+    else
+        client_close(exchange->client);
+}
+
 /* Relays bytes of a chunked response; true when it is complete, or the exchange is over. */
 static bool exchange_data_chunked(struct exchange *exchange, struct slice data)
 {
@@ -125,11 +189,12 @@ static bool exchange_data_chunked(struct exchange *exchange, struct slice data)
         size_t used = 0;
         enum http_chunk_result result = http_chunk_decode(&exchange->decoder, data, &used, &piece);
 
-        if (result == HTTP_CHUNK_ERROR ||
-            (result == HTTP_CHUNK_DATA && exchange_append(exchange, piece) != 0)) {
-            client_close(exchange->client);
+        if (result == HTTP_CHUNK_ERROR) {
+            exchange_cut_off(exchange, "the app's server sent no valid response");
             return true;
         }
+        if (result == HTTP_CHUNK_DATA && !exchange_relay(exchange, piece))
+            return true;
         data = slice_skip(data, used);
         if (result == HTTP_CHUNK_MORE)
             return false;
@@ -146,10 +211,8 @@ static bool exchange_data_length(struct exchange *exchange, struct slice data)
 
     if (piece.size > exchange->body_left)
         piece.size = (size_t)exchange->body_left;
-    if (exchange_append(exchange, piece) != 0) {
-        client_close(exchange->client);
+    if (!exchange_relay(exchange, piece))
         return true;
-    }
     exchange->body_left -= piece.size;
     if (exchange->body_left > 0)
         return false;
@@ -164,7 +227,7 @@ static void exchange_data(struct exchange *exchange, struct slice data)
     if (exchange->response_body == HTTP_BODY_CHUNKED)
         over = exchange_data_chunked(exchange, data);
     else if (exchange->response_body == HTTP_BODY_UNTIL_CLOSE)
-        over = exchange_append(exchange, data) != 0;
+        over = !exchange_relay(exchange, data);
     else
         over = exchange_data_length(exchange, data);
     if (over)
@@ -205,12 +268,10 @@ static void exchange_frame(struct exchange *exchange, const struct http_response
             (uint64_t)response->keep_alive_timeout * 1000 - EXCHANGE_IDLE_MARGIN;
 }
 
-static void exchange_response(struct exchange *exchange, struct slice rest)
+static void exchange_response(struct exchange *exchange, struct slice head, struct slice rest)
 {
     struct worker *worker = exchange->worker;
     const struct http_response *response = &worker->response;
-    struct forward_response forward = {
-        .response = response, .mcp = exchange->mcp, .cors = exchange_origin(exchange)};
 
     /* The server's challenge would send the client to another authorization server. */
     if (response->status == 401 || response->status == 403) {
@@ -221,18 +282,10 @@ static void exchange_response(struct exchange *exchange, struct slice rest)
         return;
     }
     exchange_frame(exchange, response);
-    forward.body = exchange->client_body;
-    forward.close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE;
-    if (exchange->method == HTTP_HEAD)
-        forward.body = response->body;
-    if (forward_response_head(&exchange->client->out, &forward) != 0) {
-        client_close(exchange->client);
+    if (exchange->mcp && !exchange_reading_begin(exchange, head))
         return;
-    }
-    exchange_count_status(exchange, response->status);
-    if (exchange->event_stream)
-        exchange_mcp_stream(exchange);
-    exchange_release_request(exchange);
+    if (!exchange_reading_waits(exchange) && !exchange_begin(exchange))
+        return;
     exchange->state = EXCHANGE_STREAM;
     if (exchange->event_stream)
         worker->stream_count++;
@@ -273,7 +326,8 @@ static void exchange_response_head(struct exchange *exchange, struct slice data)
     }
     if (size > 0 && worker->response.status != 101) {
         if (exchange_mcp_response(exchange, data))
-            exchange_response(exchange, slice_skip(data, (size_t)size));
+            exchange_response(exchange, slice_make(data.data, (size_t)size),
+                              slice_skip(data, (size_t)size));
     } else if (size == 0) {
         if (buffer_append_slice(in, data) != 0)
             client_close(exchange->client);
@@ -304,8 +358,7 @@ static void exchange_stream_ended(struct exchange *exchange, ssize_t result)
     }
     log_warning("upstream_lost", "app %.*s: the response was cut off",
                 (int)exchange->app->record.name.size, exchange->app->record.name.data);
-    /* The client must not take a part for the whole: its connection ends without the last chunk. */
-    client_close(exchange->client);
+    exchange_cut_off(exchange, "the app's server ended the connection");
 }
 
 void exchange_receive(struct exchange *exchange)
@@ -346,14 +399,16 @@ void exchange_written(struct exchange *exchange)
         exchange_stream_wait(exchange);
 }
 
-/* Says why, as a last event, and ends the stream in good order. */
-void exchange_stream_end(struct exchange *exchange)
+/* Says why, as a last event, and ends the stream in good order. `id`: JSON text; empty: none. */
+static void exchange_stream_last(struct exchange *exchange, int code, const char *prefix,
+                                 const char *reason, struct slice id)
 {
-    char event[256];
+    char event[512 + EXCHANGE_ID_MAX];
     int size = snprintf(event, sizeof(event),
-                        "event: message\ndata: {\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,"
-                        "\"message\":\"Stream ended: %s\"}}\n\n",
-                        EXCHANGE_ENDED_CODE, exchange->end_reason);
+                        "event: message\ndata: {\"jsonrpc\":\"2.0\",%s%.*s%s\"error\":{\"code\":%d,"
+                        "\"message\":\"%s%s\"}}\n\n",
+                        id.size > 0 ? "\"id\":" : "", (int)id.size, id.size > 0 ? id.data : "",
+                        id.size > 0 ? "," : "", code, prefix, reason);
 
     /* Behind half an event, or within a declared length, there is no place for it. */
     if (!exchange_between_events(exchange) || exchange->client_body == HTTP_BODY_LENGTH ||
@@ -361,9 +416,27 @@ void exchange_stream_end(struct exchange *exchange)
         client_close(exchange->client);
         return;
     }
+    exchange_reading_stop(exchange);
     exchange->upstream_keep = false;
     exchange->keep_alive = false;
     exchange_complete(exchange, 0);
+}
+
+void exchange_stream_end(struct exchange *exchange)
+{
+    exchange_stream_last(exchange, EXCHANGE_ENDED_CODE, "Stream ended: ", exchange->end_reason,
+                         slice_make(NULL, 0));
+}
+
+void exchange_stream_fail(struct exchange *exchange, const char *reason)
+{
+    struct slice id = slice_make(exchange->reading->id, exchange->reading->id_size);
+
+    exchange->end_reason = reason;
+    if (id.size == 0)
+        exchange_stream_end(exchange);
+    else
+        exchange_stream_last(exchange, EXCHANGE_FAILED_CODE, "", reason, id);
 }
 
 void exchange_stream_late(struct exchange *exchange)
@@ -375,7 +448,10 @@ void exchange_stream_late(struct exchange *exchange)
             return; /* the client is slow, not the server: its own deadline runs */
         log_warning("upstream_timeout", "app %.*s: the response stalled",
                     (int)exchange->app->record.name.size, exchange->app->record.name.data);
-        client_close(exchange->client);
+        if (exchange_reading_waits(exchange))
+            exchange_refuse(exchange, 504, "the app's server did not answer in time", 0, NULL);
+        else
+            client_close(exchange->client);
         return;
     }
     if (exchange->ends > 0 && ev_now(exchange->worker->loop) >= exchange->ends) {

@@ -135,6 +135,8 @@ static bool forward_drops(const struct forward_request *forward, const struct ht
     /* A server that knows no such revision must not take it for a request of some session. */
     if (forward->sessionless && (field == HTTP_MCP_SESSION_ID || field == HTTP_LAST_EVENT_ID))
         return true;
+    if (forward->identity && field == HTTP_ACCEPT_ENCODING)
+        return true;
     return forward_is_hop(field) || forward_is_ours(field) || forward_has_prefix(name, "proxy-") ||
            forward_rule(forward->app, name) != NULL;
 }
@@ -316,6 +318,9 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
         else
             forward_line(&writer, header->name, header->value);
     }
+    /* Without the header, a server may choose (RFC 9110, 12.5.3). */
+    if (forward->identity)
+        forward_own(&writer, forward, "Accept-Encoding", slice_from("identity"));
     forward_peer(&writer, forward);
     forward_rules(&writer, forward->app);
     if (forward->has_body && writer.error == 0)

@@ -2,7 +2,8 @@
  *
  * Upstream never sees the client's Authorization, DPoP, Proxy-*, forwarding headers of the client's
  * own making, hop-by-hop headers, or Gatehouse's cookies; it sees X-Forwarded-For, -Proto, -Host,
- * -Port and X-Real-Ip from the real peer, the app's header rules, and the rest byte for byte.
+ * -Port and X-Real-Ip from the real peer, the app's header rules, and the rest byte for byte. MCP
+ * servers are asked for no encoding, since what they answer may have to be read.
  * The client never sees hop-by-hop headers, nor an upstream's challenge.
  */
 #ifndef GATEHOUSE_WORKER_FORWARD_H
@@ -17,6 +18,7 @@ struct forward_request {
     const struct app_record *app;
     const struct app_endpoint *endpoint;
     bool mcp;                    /* the endpoint's own path; else the request's */
+    bool identity;               /* what it answers may have to be read: unencoded */
     bool sessionless;            /* its revision of MCP ignores sessions: so name none */
     struct slice client_address; /* "203.0.113.9", no port */
     bool client_tls;

@@ -50,6 +50,7 @@ static const struct field_name field_names[FIELD_NAME_MAX + 1][FIELD_SAME_LENGTH
     [12] = {{"content-type", HTTP_CONTENT_TYPE}},
     [13] = {{"authorization", HTTP_AUTHORIZATION}, {"last-event-id", HTTP_LAST_EVENT_ID}},
     [14] = {{"content-length", HTTP_CONTENT_LENGTH}, {"mcp-session-id", HTTP_MCP_SESSION_ID}},
+    [15] = {{"accept-encoding", HTTP_ACCEPT_ENCODING}},
     [16] = {{"content-encoding", HTTP_CONTENT_ENCODING},
             {"www-authenticate", HTTP_WWW_AUTHENTICATE},
             {"proxy-connection", HTTP_PROXY_CONNECTION}},

@@ -365,9 +365,10 @@ static enum auth_reason bench_judge_scopes(struct bench *bench)
     if (!bench_read_scopes(bench, scopes, &count))
         return refuse(bench, AUTH_CLAIM, "the token's scopes are not usable");
     for (size_t i = 0; i < config->required_scope_count; i++) {
-        if (!scopes_hold(scopes, count, config->required_scopes[i]))
-            return refuse(bench, AUTH_CLAIM, "the token lacks a required scope");
-        session->scopes[session->scope_count++] = config->required_scopes[i];
+        if (scopes_hold(scopes, count, config->required_scopes[i]))
+            session->scopes[session->scope_count++] = config->required_scopes[i];
+        else
+            bench->judgement->lacks_scope = true;
     }
     /* The required ones come first: what was judged must be on record, the rest as it fits. */
     for (size_t i = 0; i < count && session->scope_count < AUTH_SCOPES_MAX; i++) {

@@ -22,6 +22,7 @@ enum auth_reason {
     AUTH_KID,
     AUTH_SIGNATURE,
     AUTH_CLAIM,
+    AUTH_SCOPE, /* good but for a scope that the config requires: 403, not 401 */
     AUTH_NO_KEYS,
     AUTH_STORE,
     AUTH_REVOKED,
@@ -46,6 +47,8 @@ struct judgement {
     /* Filled when the reason is AUTH_OK: all but the key's thumbprint, signing input, client
      * address and created. Borrowed from `memory`, the jws, and the binding's config. */
     struct session_record session;
+    bool lacks_scope;        /* AUTH_OK, but for scopes that the config requires: to be told to the
+                                owner of a proven token alone */
     const char *description; /* a literal for the client; set when the reason is not AUTH_OK */
     struct buffer memory;    /* owned: free with judgement_free */
 };

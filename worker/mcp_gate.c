@@ -7,9 +7,7 @@ const char mcp_gate_revisions[] =
 
 static bool gate_refuse(struct mcp_gate *gate, unsigned status, int code, const char *reason)
 {
-    gate->status = status;
-    gate->code = code;
-    gate->reason = reason;
+    gate->refusal = (struct mcp_refusal){.status = status, .code = code, .reason = reason};
     return false;
 }
 
@@ -54,8 +52,7 @@ static bool gate_media(struct mcp_gate *gate)
     return true;
 }
 
-/* What the method acts on: JSON_INVALID when params do not say it; NULL when it acts on nothing. */
-static const struct json_value *gate_target(const struct mcp_message *message)
+const struct json_value *mcp_gate_target(const struct mcp_message *message)
 {
     static const struct json_value unknown = {.kind = JSON_INVALID};
 
@@ -74,6 +71,7 @@ static const struct json_value *gate_target(const struct mcp_message *message)
         if (json_string_is(&message->ref_type, slice_from("ref/resource")))
             return &message->ref_uri;
         return &unknown;
+    case MCP_TARGET_LISTEN:
     case MCP_TARGET_NONE:
         break;
     }
@@ -94,7 +92,7 @@ static bool gate_headers(struct mcp_gate *gate, const struct mcp_message *messag
         return true;
     if (name == NULL)
         return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Name is missing");
-    if (!mcp_header_is(name->value, gate_target(message)))
+    if (!mcp_header_is(name->value, mcp_gate_target(message)))
         return gate_refuse(gate, 400, MCP_HEADER_MISMATCH, "Mcp-Name is not what the body names");
     return true;
 }
@@ -127,7 +125,7 @@ static bool gate_modern(struct mcp_gate *gate, const struct mcp_message *message
 
 static bool gate_message(struct mcp_gate *gate, const struct mcp_message *message)
 {
-    const struct json_value *target = gate_target(message);
+    const struct json_value *target = mcp_gate_target(message);
 
     if (gate->revision == MCP_VERSION_UNKNOWN)
         return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
@@ -142,35 +140,140 @@ static bool gate_message(struct mcp_gate *gate, const struct mcp_message *messag
     return true;
 }
 
+static bool gate_is_allowed(const struct mcp_gate *gate, const struct json_value *method)
+{
+    for (size_t i = 0; i < gate->method_count; i++)
+        if (json_string_is(method, gate->methods[i]))
+            return true;
+    return false;
+}
+
+/* What we do not know we cannot judge. */
+static bool gate_known(struct mcp_gate *gate)
+{
+    const struct mcp_message *message = &gate->message;
+
+    if (message->kind == MCP_RESPONSE || message->known != NULL ||
+        gate_is_allowed(gate, &message->method))
+        return true;
+    if (message->kind == MCP_NOTIFICATION)
+        return gate_refuse(gate, 403, MCP_INVALID_REQUEST, "this notification is not known here");
+    /* 2026-07-28 wants the status; earlier clients end a session on anything but 200. */
+    return gate_refuse(gate, gate->revision == MCP_2026_07_28 ? 404 : 200, MCP_METHOD_NOT_FOUND,
+                       "Method not found");
+}
+
+/* Only a request can be told no in the way of JSON-RPC. */
+static bool gate_shut(struct mcp_gate *gate)
+{
+    static const char reason[] = "Access denied: your roles do not open this app";
+
+    if (gate->message.kind == MCP_REQUEST)
+        return gate_refuse(gate, 200, MCP_INVALID_PARAMS, reason);
+    return gate_refuse(gate, 403, MCP_INVALID_REQUEST, reason);
+}
+
+/* As a server says it that has no such thing. */
+static bool gate_deny(struct mcp_gate *gate)
+{
+    static const char *const reasons[POLICY_KINDS] = {[POLICY_TOOL] = "Unknown tool",
+                                                      [POLICY_PROMPT] = "Unknown prompt",
+                                                      [POLICY_RESOURCE] = "Resource not found"};
+    struct slice name = gate->ruling.name.text;
+
+    gate_refuse(gate, 200, MCP_INVALID_PARAMS, reasons[gate->ruling.thing]);
+    if (name.size > 2 && name.size <= MCP_GATE_DETAIL_MAX)
+        gate->refusal.detail = slice_make(name.data + 1, name.size - 2);
+    return false;
+}
+
+/* The policy's word on the message. */
+static bool gate_judge(struct mcp_gate *gate)
+{
+    mcp_policy_judge(gate->policy, &gate->message, &gate->ruling);
+    switch (gate->ruling.kind) {
+    case MCP_RULING_PASS:
+        break;
+    case MCP_RULING_SHUT:
+        return gate_shut(gate);
+    case MCP_RULING_DENIED:
+        return gate_deny(gate);
+    case MCP_RULING_SCOPE:
+        return gate_refuse(gate, 403, MCP_INVALID_REQUEST,
+                           "the token lacks a scope that is needed here");
+    case MCP_RULING_UNDECIDED:
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST,
+                           "the arguments can be read in more than one way");
+    case MCP_RULING_FAILED:
+        return gate_refuse(gate, 503, MCP_INTERNAL_ERROR, "the caller's scopes are not known now");
+    }
+    return gate_known(gate);
+}
+
+/* The answer needs its id, and the session that it may begin needs its version. */
+static bool gate_note(struct mcp_gate *gate)
+{
+    const struct mcp_message *message = &gate->message;
+
+    if (gate->batch && message->kind == MCP_REQUEST)
+        gate->requests++;
+    else if (message->kind == MCP_REQUEST)
+        gate->id = message->id;
+    if (message->known == NULL || !message->known->initialize)
+        return true;
+    /* 2025-03-26, basic/lifecycle: never part of a batch. */
+    if (gate->batch)
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "initialize stands alone");
+    gate->initialize = true;
+    if (message->protocol_version.kind == JSON_STRING)
+        gate->version = slice_make(message->protocol_version.text.data + 1,
+                                   message->protocol_version.text.size - 2);
+    return true;
+}
+
+/* A message of a batch was refused: the first such counts, but what a new token would not mend
+ * counts before what it would. False: none of the batch can be answered. */
+static bool gate_keep(const struct mcp_gate *gate, struct mcp_refusal *kept,
+                      struct mcp_ruling *ruling)
+{
+    if (!gate->batch || (gate->refusal.status != 200 && gate->refusal.status != 403))
+        return false;
+    if (kept->status != 0 &&
+        (ruling->kind != MCP_RULING_SCOPE || gate->ruling.kind == MCP_RULING_SCOPE))
+        return true;
+    *kept = gate->refusal;
+    *ruling = gate->ruling;
+    if (gate->message.kind == MCP_REQUEST)
+        kept->id = gate->message.id;
+    return true;
+}
+
 static bool gate_body(struct mcp_gate *gate)
 {
     bool batches = gate->revision == MCP_2025_03_26 ||
                    (gate->revision == MCP_VERSION_NONE && gate->batch_session);
-    struct mcp_message message;
+    struct mcp_refusal kept = {0};
+    struct mcp_ruling ruling;
     struct mcp_reader reader;
     int next;
 
     mcp_reader_begin(&reader, gate->body, batches);
-    while ((next = mcp_reader_next(&reader, &message)) != 0) {
-        bool single = !reader.batch;
+    gate->batch = reader.batch;
+    while ((next = mcp_reader_next(&reader, &gate->message)) != 0) {
+        bool noted = gate_note(gate);
 
-        if (single && message.kind == MCP_REQUEST)
-            gate->id = message.id;
         if (next < 0)
             return gate_refuse(gate, 400, reader.code, reader.reason);
-        if (message.known != NULL && message.known->initialize) {
-            /* 2025-03-26, basic/lifecycle: never part of a batch. */
-            if (!single)
-                return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "initialize stands alone");
-            gate->initialize = true;
-            if (message.protocol_version.kind == JSON_STRING)
-                gate->version = slice_make(message.protocol_version.text.data + 1,
-                                           message.protocol_version.text.size - 2);
-        }
-        if (!gate_message(gate, &message))
+        if (noted && gate_message(gate, &gate->message) && gate_judge(gate))
+            continue;
+        if (!gate_keep(gate, &kept, &ruling))
             return false;
     }
-    return true;
+    if (kept.status == 0)
+        return true;
+    gate->refusal = kept;
+    gate->ruling = ruling;
+    return false;
 }
 
 bool mcp_gate_admits(struct mcp_gate *gate)
@@ -181,6 +284,11 @@ bool mcp_gate_admits(struct mcp_gate *gate)
     gate->id = slice_make(NULL, 0);
     gate->version = gate->id;
     gate->initialize = false;
+    gate->batch = false;
+    gate->requests = 0;
+    gate->refusal = (struct mcp_refusal){0};
+    gate->ruling = (struct mcp_ruling){.kind = MCP_RULING_PASS};
+    gate->message = (struct mcp_message){0};
     if (mcp_header_disguised(request))
         return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "a header is spelled with '_' for '-'");
     if (request->method == HTTP_POST)
@@ -191,5 +299,5 @@ bool mcp_gate_admits(struct mcp_gate *gate)
         return gate_refuse(gate, 405, MCP_INVALID_REQUEST, "this revision has POST alone");
     if (gate->revision == MCP_VERSION_UNKNOWN)
         return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
-    return true;
+    return policy_set_admits(gate->policy->set) || gate_shut(gate);
 }

@@ -198,6 +198,57 @@ static void read_protocol_version(struct mcp_draft *draft)
     draft_string(draft, &draft->message->protocol_version, "params.protocolVersion is no string");
 }
 
+static void read_arguments(struct mcp_draft *draft)
+{
+    json_scan_value(&draft->reader->scan, &draft->message->arguments);
+}
+
+/* Each a URI of at most JSON_NAME_MAX bytes. One that stands twice is as doubtful as a member that
+ * does. */
+static bool subscriptions_are_plain(const struct json_value *array)
+{
+    struct json_iterator iterator;
+    struct json_names uris;
+    struct json_value uri;
+
+    uris.count = 0;
+    json_iterate(&iterator, array);
+    while (json_next(&iterator, NULL, NULL, &uri) == 1) {
+        struct json_text text = {.escaped = uri.escaped};
+
+        if (uri.kind != JSON_STRING || draft_has_nul(&uri))
+            return false;
+        text.raw = slice_make(uri.text.data + 1, uri.text.size - 2);
+        if (json_names_add(&uris, text) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void read_subscriptions(struct mcp_draft *draft)
+{
+    struct json_value *out = &draft->message->subscriptions;
+
+    if (!json_scan_value(&draft->reader->scan, out))
+        return;
+    if (out->kind != JSON_ARRAY || !subscriptions_are_plain(out))
+        draft_refuse(draft, "resourceSubscriptions are not strings, each once");
+}
+
+static void read_notifications(struct mcp_draft *draft)
+{
+    static const struct mcp_key keys[] = {{KEY("resourceSubscriptions"), read_subscriptions}};
+    struct json_names names;
+
+    names.count = 0;
+    if (draft_is_object(draft)) {
+        draft_object(draft, keys, COUNT(keys), &names);
+        return;
+    }
+    draft_refuse(draft, "params.notifications is no object");
+    draft_skip(draft);
+}
+
 static void read_params(struct mcp_draft *draft)
 {
     static const struct mcp_key keys[] = {
@@ -208,7 +259,8 @@ static void read_params(struct mcp_draft *draft)
         {KEY("ref"), read_ref},
         {KEY("requestId"), read_request_id},
         {KEY("protocolVersion"), read_protocol_version},
-        {KEY("arguments"), draft_skip}, /* only so that nothing passes for it */
+        {KEY("arguments"), read_arguments},
+        {KEY("notifications"), read_notifications},
     };
     struct json_names names;
 
@@ -310,17 +362,15 @@ static void draft_envelope(struct mcp_draft *draft)
     draft_skip(draft);
 }
 
-/* A text that is no JSON says nothing, not even an id. */
-static int reader_unreadable(struct mcp_reader *reader, struct mcp_message *out)
+static int reader_unreadable(struct mcp_reader *reader)
 {
     reader->code = MCP_PARSE_ERROR;
     reader->reason = reader->scan.reason;
-    out->id = slice_make(NULL, 0);
     return -1;
 }
 
 /* 1 before a message, 0 at the end, -1. */
-static int reader_step(struct mcp_reader *reader, struct mcp_message *out)
+static int reader_step(struct mcp_reader *reader)
 {
     int next = reader->batch ? json_scan_next(&reader->scan, NULL) : reader->count == 0;
 
@@ -331,7 +381,7 @@ static int reader_step(struct mcp_reader *reader, struct mcp_message *out)
         reader->reason = "a batch is not empty";
         return -1;
     }
-    return next == 1 && reader->scan.reason == NULL ? 1 : reader_unreadable(reader, out);
+    return next == 1 && reader->scan.reason == NULL ? 1 : reader_unreadable(reader);
 }
 
 void mcp_reader_begin(struct mcp_reader *reader, struct slice text, bool batches)
@@ -350,12 +400,13 @@ void mcp_reader_begin(struct mcp_reader *reader, struct slice text, bool batches
 int mcp_reader_next(struct mcp_reader *reader, struct mcp_message *out)
 {
     struct mcp_draft draft = {.reader = reader, .message = out};
-    int step;
+    int step = reader_step(reader);
 
+    if (step == 0)
+        return 0;
     *out = (struct mcp_message){0};
-    step = reader_step(reader, out);
-    if (step != 1)
-        return step;
+    if (step < 0)
+        return -1;
     draft_envelope(&draft);
     if (reader->scan.reason == NULL)
         draft_judge(&draft);
@@ -364,7 +415,8 @@ int mcp_reader_next(struct mcp_reader *reader, struct mcp_message *out)
     /* What follows a single message can make it unreadable. */
     if (reader->scan.reason == NULL && !reader->batch)
         json_scan_end(&reader->scan);
-    if (reader->scan.reason != NULL)
-        return reader_unreadable(reader, out);
-    return reader->code == 0 ? 1 : -1;
+    if (reader->scan.reason == NULL)
+        return reader->code == 0 ? 1 : -1;
+    out->id = slice_make(NULL, 0); /* a text that is no JSON says nothing */
+    return reader_unreadable(reader);
 }

@@ -10,7 +10,10 @@
 #include "shared/json_scan.h"
 #include "worker/mcp_method.h"
 
-enum { MCP_BATCH_MAX = 100 }; /* messages; what SDK servers take, too */
+enum {
+    MCP_BATCH_MAX = 100,                      /* messages; what SDK servers take, too */
+    MCP_SUBSCRIPTIONS_MAX = JSON_MEMBERS_MAX, /* resources of one subscriptions/listen */
+};
 
 /* Codes of JSON-RPC 2.0, 5.1. */
 enum { MCP_PARSE_ERROR = -32700, MCP_INVALID_REQUEST = -32600 };
@@ -26,9 +29,12 @@ struct mcp_message {
     struct json_value name, uri, task_id;          /* strings */
     struct json_value request_id;                  /* a string or an integer */
     struct json_value ref_type, ref_name, ref_uri; /* strings, of params.ref */
-    struct json_value protocol_version;            /* of `initialize`; a string */
-    struct json_value meta_version;                /* of params._meta; a string */
-    bool meta_capabilities;                        /* params._meta names an object of them */
+    struct json_value arguments; /* of any kind: what is no object is for the server to refuse */
+    struct json_value subscriptions;    /* an array of strings, none of them twice, of
+                                           params.notifications.resourceSubscriptions */
+    struct json_value protocol_version; /* of `initialize`; a string */
+    struct json_value meta_version;     /* of params._meta; a string */
+    bool meta_capabilities;             /* params._meta names an object of them */
 };
 
 struct mcp_reader {
@@ -42,8 +48,9 @@ struct mcp_reader {
 
 /* Before the first message. `batches`: the revision allows an array of them. */
 void mcp_reader_begin(struct mcp_reader *reader, struct slice text, bool batches);
-/* 1 with a message; 0 when the text ended in good order; -1 with code and reason when it is
- * refused: out->id is then the message's id when that could be read without doubt. */
+/* 1 with a message; 0 when the text ended in good order (*out is left as it was); -1 with code and
+ * reason when it is refused: out->id is then the message's id when that could be read without
+ * doubt. */
 int mcp_reader_next(struct mcp_reader *reader, struct mcp_message *out);
 
 #endif

@@ -6,6 +6,7 @@
 #define GATEHOUSE_WORKER_MCP_METHOD_H
 
 #include "shared/json.h"
+#include "shared/policy_record.h"
 
 enum { MCP_METHOD_MAX = 128 }; /* bytes of a method's name as it stands in a message */
 
@@ -17,6 +18,7 @@ enum mcp_target {
     MCP_TARGET_TASK,    /* taskId */
     MCP_TARGET_REF,     /* ref, of completion/complete */
     MCP_TARGET_REQUEST, /* requestId, of notifications/cancelled */
+    MCP_TARGET_LISTEN,  /* notifications.resourceSubscriptions, of subscriptions/listen */
 };
 
 struct mcp_method {
@@ -25,6 +27,9 @@ struct mcp_method {
     bool initialize;
     bool legacy_only; /* removed with 2026-07-28 */
     bool named;       /* 2026-07-28 repeats its target in Mcp-Name */
+    bool judged;      /* a policy decides on its target; that of MCP_TARGET_REF says its own kind */
+    bool lists;       /* its result is a list, of which a policy hides parts */
+    enum policy_kind kind; /* of the target, or of what is listed */
 };
 
 /* NULL: not known. `name`: a JSON string, escapes allowed. */

@@ -130,13 +130,17 @@ static void reply_error_message(const struct reply_error *error, char *out, size
         snprintf(out, room, "%s: %s", reply_phrase(error->status), error->message);
 }
 
-static int reply_error_body(struct buffer *out, const struct reply_error *error)
+int reply_error_body(struct buffer *out, const struct reply_error *error)
 {
     struct reply_writer writer = {.out = out};
     int code = error->status >= 500 ? RPC_INTERNAL_ERROR : RPC_INVALID_REQUEST;
     char message[256];
 
     reply_error_message(error, message, sizeof(message));
+    if (error->body.size > 0) {
+        reply_put(&writer, error->body);
+        return writer.error;
+    }
     if (!error->json_rpc) {
         reply_text(&writer, message);
         reply_text(&writer, "\n");
@@ -146,7 +150,15 @@ static int reply_error_body(struct buffer *out, const struct reply_error *error)
         code = error->code;
     writer.error =
         buffer_append_format(out, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":", code);
-    reply_string(&writer, slice_from(message));
+    if (error->detail.size == 0) {
+        reply_string(&writer, slice_from(message));
+    } else { /* such messages need no escapes */
+        reply_text(&writer, "\"");
+        reply_text(&writer, message);
+        reply_text(&writer, ": ");
+        reply_put(&writer, error->detail);
+        reply_text(&writer, "\"");
+    }
     if (error->data.size > 0) {
         reply_text(&writer, ",\"data\":");
         reply_put(&writer, error->data);

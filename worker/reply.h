@@ -20,15 +20,20 @@ struct reply_error {
     const char *allow;      /* for 405; NULL: none */
     bool json_rpc;          /* on an MCP route; what follows is for such */
     int code;               /* JSON-RPC's; 0: one that fits the status */
+    struct slice detail;    /* goes behind the message: the inside of a JSON string; may be empty */
     struct slice id;        /* JSON text of the request's id; empty: null */
     struct slice data;      /* JSON text of the error's data; empty: none */
     bool head_only;         /* answer to HEAD */
     bool close;             /* the connection ends: say so */
+    struct slice body;      /* JSON text: the whole body, in the place of message, code, id, data */
     struct slice cors;      /* origin of a page that may read it; empty: none */
     const char *origin;     /* "gateway" or "upstream"; NULL: gateway */
 };
 
 int reply_error(struct buffer *out, const struct reply_error *error);
+
+/* The body alone. */
+int reply_error_body(struct buffer *out, const struct reply_error *error);
 
 /* 200 with a body of that media type; `extra`: further header lines, each ended by CRLF, or NULL.
  */

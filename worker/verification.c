@@ -86,6 +86,14 @@ static enum auth_reason verification_prove(struct verification *verification)
     return verification_refuse(verification, AUTH_SIGNATURE, "the token's signature is wrong");
 }
 
+/* Behind the proof: what else a token needs is told to nobody who made one up. */
+static enum auth_reason verification_scopes(struct verification *verification)
+{
+    if (!verification->judgement.lacks_scope)
+        return AUTH_OK;
+    return verification_refuse(verification, AUTH_SCOPE, "the token lacks a required scope");
+}
+
 static enum auth_reason verification_record(struct verification *verification)
 {
     struct session_record *session = &verification->judgement.session;
@@ -105,7 +113,7 @@ enum auth_reason verification_make(struct verification *verification)
 {
     static enum auth_reason (*const steps[])(struct verification * verification) = {
         verification_parse, verification_bind,   verification_judge,
-        verification_prove, verification_record,
+        verification_prove, verification_scopes, verification_record,
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -27,6 +27,7 @@ struct verification {
 };
 
 /* AUTH_OK: proven. AUTH_KID: all is well but that there is no such key (binding is set).
+ * AUTH_SCOPE: proven, but the token lacks scopes that the binding's config requires.
  * AUTH_STORE: the catalog could not be read. Everything else refuses the token. Must be zeroed but
  * for what is given; then verification_free. */
 enum auth_reason verification_make(struct verification *verification);

@@ -36,6 +36,7 @@ one_home 'yaml\.h' 'conf/yaml\.c'
 one_home 'curl/.*' 'conf/key_fetch\.c'
 one_home 'ares.*\.h' 'conf/resolver\.c'
 one_home '(cjson/)?cJSON\.h' 'shared/json_document\.c'
+one_home 'pcre2\.h' 'shared/pattern\.c'
 one_home 'openssl/ssl\.h' 'worker/tls\.c'
 one_home 'openssl/sha\.h' 'shared/digest\.c'
 one_home 'openssl/(ec|evp|rsa|pem|core_names|param_build|bn|decoder|encoder|x509).*\.h' \

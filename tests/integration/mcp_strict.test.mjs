@@ -164,7 +164,6 @@ const good = [
   ['a notification', envelope('"method":"notifications/initialized"')],
   ['a response', envelope('"id":"x","result":{"roots":[]}')],
   ['an error', envelope('"id":1,"error":{"code":-1,"message":"no"}')],
-  ['a method that we do not know', envelope('"id":1,"method":"vendor/own","params":{"x":1}')],
   ['a batch in 2025-03-26', `[${call()},${envelope('"method":"notifications/initialized"')}]`, { 'mcp-protocol-version': '2025-03-26' }],
   ['a charset that is JSON\'s own', call(), { 'content-type': 'application/json; charset=utf-8' }],
   ['a modern list', modern('tools/list'), headers('tools/list')],

@@ -178,9 +178,29 @@ test('required claims and scopes, and another username claim', async (t) => {
   assert.equal(await check({ tenant: ['red', 'blue'], scope: 'mcp:use' }), 200);
   assert.ok([401, 403].includes(await check({ tenant: 'red', scope: 'mcp:use' })));
   assert.ok([401, 403].includes(await check({ scope: 'mcp:use' })));
-  assert.ok([401, 403].includes(await check({ tenant: 'blue', scope: 'mcp:user' })));
+  assert.equal(await check({ tenant: 'blue', scope: 'mcp:user' }), 403);
   const [, session] = (await gate.dump('sessions', 'sessions'))[0];
   assert.match(session, /user=6:user-1/);
+});
+
+test('a token that is good but for its scopes is told them all, and no other is', async (t) => {
+  const { issuer, url, gate } = await setUp(t, { config: { jwt: { required_scopes: ['mcp:use', 'files:read'] } } });
+  const lacking = await post(url, await issuer.token(url, { scope: 'openid files:read' }));
+  assert.equal(lacking.status, 403);
+  assert.equal(lacking.headers['www-authenticate'],
+    'Bearer error="insufficient_scope", error_description="the token lacks a scope that is needed here", scope="mcp:use files:read", '
+    + `resource_metadata="${gate.origin}/.well-known/oauth-protected-resource/mcp/apps/${url.split('/').at(-1)}"`);
+  assert.equal(lacking.json.jsonrpc, '2.0');
+  assert.equal(lacking.json.id, null);
+  // Who cannot prove a token learns nothing of scopes.
+  const stranger = await Issuer.make(issuer.name);
+  for (const token of [await stranger.token(url, { scope: 'openid' }, { header: { kid: issuer.key.kid } }),
+    await issuer.token(url, { scope: 'openid', exp: Math.floor(Date.now() / 1000) - 1000 }), issuer.unsecured(url)]) {
+    const refused = await post(url, token);
+    assert.equal(refused.status, 401);
+    assert.doesNotMatch(refused.headers['www-authenticate'], /scope/);
+  }
+  assert.equal((await gate.metrics()).sessions_created_total, 0);
 });
 
 test('a second request with the same token costs no signature and no match', async (t) => {

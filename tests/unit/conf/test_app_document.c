@@ -95,6 +95,32 @@ static void test_public_addr(void **state)
     refused("{uri: http://a, public_addr: 10.0.0.1}", "spec.public_addr: must be a host name, not");
 }
 
+static void test_allowed_methods(void **state)
+{
+    const struct app_record *record;
+
+    (void)state;
+    read_documents(HEAD "  {uri: 'mcp+http://a', mcp: {allowed_methods: [vendor/own, "
+                        "notifications/vendor]}}\n");
+    record = &documents.documents[0].app.record;
+    assert_int_equal(record->method_count, 2);
+    expect_slice(record->methods[0], "vendor/own");
+    expect_slice(record->methods[1], "notifications/vendor");
+    finish("");
+    read_documents(HEAD "  {uri: 'mcp+http://a', mcp: {allowed_methods: vendor/own}}\n");
+    record = &documents.documents[0].app.record;
+    assert_int_equal(record->method_count, 1);
+    expect_slice(record->methods[0], "vendor/own");
+    finish("");
+    refused("{uri: 'mcp+http://a', mcp: {allowed_methods: [vendor/*]}}",
+            "spec.mcp.allowed_methods[0]: must be the exact name of a method");
+    refused("{uri: 'mcp+http://a', mcp: {allowed_methods: ['a b']}}",
+            "spec.mcp.allowed_methods[0]: must be the exact name of a method");
+    refused("{uri: 'mcp+http://a', mcp: {allowed_method: a}}", "allowed_methods");
+    refused("{uri: http://a, public_addr: a.example, mcp: {allowed_methods: [a]}}",
+            "spec.mcp.allowed_methods: goes with an MCP server alone");
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -214,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_internal_labels),
         cmocka_unit_test(test_uris),
         cmocka_unit_test(test_public_addr),
+        cmocka_unit_test(test_allowed_methods),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_not_yet),
         cmocka_unit_test(test_too_large_for_a_record),

@@ -44,6 +44,7 @@ static void test_apps_that_differ(void **state)
         "{uri: 'mcp+http://a', ca: x.pem}",
         "{uri: 'mcp+http://a', insecure_skip_verify: true}",
         "{uri: 'mcp+http://a', rewrite: {headers: ['A: b']}}",
+        "{uri: 'mcp+http://a', mcp: {allowed_methods: [vendor/own]}}",
     };
     char text[512];
 

@@ -71,6 +71,7 @@ static void test_default_limits(void **state)
         .body_size = 10485760,
         .body_timeout = 30000,
         .body_memory = 268435456,
+        .event_size = 10485760,
         .idle_timeout = 75000,
         .write_timeout = 60000,
         .tls_timeout = 10000,

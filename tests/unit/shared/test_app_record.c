@@ -30,6 +30,8 @@ static struct app_record example(void)
         .header_count = 2,
         .labels = {{slice_from("env"), slice_from("prod")}},
         .label_count = 1,
+        .methods = {slice_from("vendor/own"), slice_from("notifications/vendor")},
+        .method_count = 2,
     };
 }
 
@@ -61,6 +63,8 @@ static void test_round_trip(void **state)
     assert_int_equal(decoded.headers[1].value.size, 0);
     assert_int_equal(decoded.label_count, 1);
     assert_true(slice_is(decoded.labels[0].value, "prod"));
+    assert_int_equal(decoded.method_count, 2);
+    assert_true(slice_is(decoded.methods[1], "notifications/vendor"));
     buffer_free(&out);
 }
 
@@ -90,7 +94,8 @@ static void test_full_lists(void **state)
     app = (struct app_record){.transport = APP_HTTP,
                               .endpoint_count = APP_ENDPOINTS_MAX,
                               .header_count = APP_HEADERS_MAX,
-                              .label_count = LABELS_MAX};
+                              .label_count = LABELS_MAX,
+                              .method_count = APP_METHODS_MAX};
     for (size_t i = 0; i < APP_ENDPOINTS_MAX; i++)
         app.endpoints[i].address_count = APP_ADDRESSES_MAX;
     assert_int_equal(app_record_encode(&app, &out), 0);
@@ -99,6 +104,7 @@ static void test_full_lists(void **state)
     assert_int_equal(decoded.endpoints[APP_ENDPOINTS_MAX - 1].address_count, APP_ADDRESSES_MAX);
     assert_int_equal(decoded.header_count, APP_HEADERS_MAX);
     assert_int_equal(decoded.label_count, LABELS_MAX);
+    assert_int_equal(decoded.method_count, APP_METHODS_MAX);
     buffer_free(&out);
 }
 
@@ -136,6 +142,7 @@ static void test_more_than_fits_is_refused(void **state)
         {" host=1:h port=1:1 tls=1:0 path=1:/", APP_ENDPOINTS_MAX},
         {" header=1:n value=1:v", APP_HEADERS_MAX},
         {" label=1:n value=1:v", LABELS_MAX},
+        {" method=1:m", APP_METHODS_MAX},
     };
 
     (void)state;

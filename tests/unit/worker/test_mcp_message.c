@@ -10,6 +10,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define HEAD "{\"jsonrpc\":\"2.0\",\"id\":7,"
+#define LISTEN HEAD "\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":{"
 
 static int read_one(struct slice text, struct mcp_message *message, struct mcp_reader *reader)
 {
@@ -65,6 +66,25 @@ static void test_reads_a_request(void **state)
     assert_false(message.has_params);
 }
 
+static void test_reads_what_policies_judge(void **state)
+{
+    struct mcp_message message;
+
+    (void)state;
+    accepted(HEAD
+             "\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"arguments\": {\"b\":[1]} }}",
+             &message);
+    assert_int_equal(message.arguments.kind, JSON_OBJECT);
+    assert_true(slice_is(message.arguments.text, "{\"b\":[1]}"));
+    assert_int_equal(message.subscriptions.kind, JSON_INVALID);
+    accepted(HEAD
+             "\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":{"
+             "\"toolsListChanged\":true,\"resourceSubscriptions\":[ \"a:b\" ,\"a:\\u0063\"]}}}",
+             &message);
+    assert_int_equal(message.subscriptions.kind, JSON_ARRAY);
+    assert_true(slice_is(message.subscriptions.text, "[ \"a:b\" ,\"a:\\u0063\"]"));
+}
+
 static void test_reads_notifications_and_responses(void **state)
 {
     struct mcp_message message;
@@ -116,6 +136,21 @@ static void test_refuses_two_meanings(void **state)
         HEAD "\"method\":\"ping\",\"params\":{\"_meta\":{"
              "\"io.modelcontextprotocol/ProtocolVersion\":\"1\"}}}",
         HEAD "\"method\":\"ping\",\"params\":{\"_META\":{}}}",
+        LISTEN "\"resourceSubscriptions\":[\"a:b\",\"a:b\"]}}}",
+        LISTEN "\"resourceSubscriptions\":[\"a:b\",\"a:\\u0062\"]}}}",
+        LISTEN "\"resourceSubscriptions\":[\"a:b\\u0000c\"]}}}",
+        LISTEN "\"resourceSubscriptions\":[1]}}}",
+        LISTEN "\"resourceSubscriptions\":[[\"a:b\"]]}}}",
+        LISTEN "\"resourceSubscriptions\":\"a:b\"}}}",
+        LISTEN "\"resourceSubscriptions\":null}}}",
+        LISTEN "\"resourceSubscriptions\":[],\"resourceSubscriptions\":[\"a:b\"]}}}",
+        LISTEN "\"resourceSubscriptions\":[],\"ResourceSubscriptions\":[\"a:b\"]}}}",
+        LISTEN "\"resourceSubscription\\u017f\":[\"a:b\"]}}}",
+        LISTEN "\"a\":1},\"notifications\":{}}}",
+        LISTEN "\"a\":1},\"Notifications\":{}}}",
+        HEAD "\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":[]}}",
+        HEAD
+        "\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"arguments\":{},\"arguments\":{}}}",
         HEAD "\"method\":\"ping\",\"x\":1,\"x\":2}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"ping\"}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"ID\":2,\"method\":\"ping\"}",
@@ -329,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_request),
+        cmocka_unit_test(test_reads_what_policies_judge),
         cmocka_unit_test(test_reads_notifications_and_responses),
         cmocka_unit_test(test_refuses_two_meanings),
         cmocka_unit_test(test_refuses_what_is_no_message),

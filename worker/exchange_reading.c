@@ -1,0 +1,275 @@
+#include "worker/exchange_reading.h"
+
+#include "shared/log.h"
+#include "worker/list_filter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* What a rule hides from the caller. */
+static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice text,
+                                       struct buffer *out)
+{
+    const struct exchange_reading *reading = exchange->reading;
+    struct list_filter filter = {.policy = exchange->policy,
+                                 .modern = exchange->mcp_modern,
+                                 .id = slice_make(reading->id, reading->id_size)};
+    enum mcp_verdict verdict = list_filter_message(&filter, text, out);
+
+    if (filter.refusal != NULL)
+        log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
+                    exchange->app->record.name.data, filter.refusal);
+    return verdict;
+}
+
+/* Those that only look come first: they see what the server said. */
+static const struct exchange_observer reading_observers[] = {
+    {EXCHANGE_LOOKS_POLICY, reading_filter},
+};
+
+static enum mcp_verdict reading_look(void *context, struct slice text, struct buffer *out)
+{
+    struct exchange *exchange = context;
+    struct exchange_reading *reading = exchange->reading;
+    enum mcp_verdict verdict = MCP_PASSES;
+
+    for (size_t i = 0; i < sizeof(reading_observers) / sizeof(reading_observers[0]); i++) {
+        const struct exchange_observer *observer = &reading_observers[i];
+        enum mcp_verdict next;
+
+        if ((reading->looks & observer->look) == 0)
+            continue;
+        buffer_clear(&reading->spare);
+        next = observer->message(exchange, text, &reading->spare);
+        if (next == MCP_DROPPED || next == MCP_FAILED)
+            return next;
+        if (next == MCP_REPLACED) {
+            struct buffer before = *out;
+
+            *out = reading->spare;
+            reading->spare = before;
+            text = buffer_slice(out);
+            verdict = MCP_REPLACED;
+        }
+    }
+    return verdict;
+}
+
+static bool reading_put(void *context, struct slice bytes)
+{
+    return exchange_append(context, bytes) == 0;
+}
+
+/* Whether a rule narrows what this response may say. */
+static bool reading_is_narrowed(const struct exchange *exchange)
+{
+    const struct policy_set *policy = exchange->policy;
+    const struct mcp_method *method = exchange->rpc.method;
+
+    if (policy == NULL ||
+        (policy_set_is_open(policy, POLICY_TOOL) && policy_set_is_open(policy, POLICY_PROMPT) &&
+         policy_set_is_open(policy, POLICY_RESOURCE)))
+        return false;
+    /* Any stream may tell of changes to resources. */
+    if (exchange->event_stream && !policy_set_is_open(policy, POLICY_RESOURCE))
+        return true;
+    /* A batch, a resumed stream: answers to anything. */
+    if (method == NULL)
+        return true;
+    if (method->lists)
+        return !policy_set_is_open(policy, method->kind);
+    return exchange->mcp_modern && method->named; /* its result may embed requests */
+}
+
+static unsigned reading_looks(const struct exchange *exchange)
+{
+    return exchange->looks | (reading_is_narrowed(exchange) ? EXCHANGE_LOOKS_POLICY : 0);
+}
+
+/* What cannot be read as it is. NULL: it can. */
+static const char *reading_obstacle(const struct http_response *response)
+{
+    bool typed = false;
+
+    for (size_t i = 0; i < response->header_count; i++) {
+        const struct http_header *header = &response->headers[i];
+
+        if (header->field == HTTP_CONTENT_ENCODING &&
+            !slice_equal_nocase(header->value, slice_from("identity")))
+            return "the app's server encoded a response that must be read";
+        if (header->field == HTTP_CONTENT_TYPE && typed)
+            return "the app's server sent two media types";
+        typed = typed || header->field == HTTP_CONTENT_TYPE;
+    }
+    return NULL;
+}
+
+static struct exchange_reading *reading_make(struct exchange *exchange, unsigned looks)
+{
+    struct exchange_reading *reading = calloc(1, sizeof(*reading));
+    struct slice id = exchange_part(exchange, exchange->rpc.id);
+
+    if (reading == NULL)
+        return NULL;
+    reading->response = (struct mcp_response){
+        .limit = (size_t)worker_limits(exchange->worker)->event_size,
+        .context = exchange,
+        .look = reading_look,
+        .put = reading_put,
+    };
+    reading->looks = looks;
+    if (id.size > 0)
+        memcpy(reading->id, id.data, id.size);
+    reading->id_size = id.size;
+    exchange->reading = reading;
+    return reading;
+}
+
+bool exchange_reading_begin(struct exchange *exchange, struct slice head)
+{
+    const struct http_response *response = &exchange->worker->response;
+    unsigned looks = reading_looks(exchange);
+    struct exchange_reading *reading;
+    const char *obstacle;
+
+    if (looks == 0 || response->status >= 300 || exchange->response_body == HTTP_BODY_NONE ||
+        (exchange->response_body == HTTP_BODY_LENGTH && exchange->body_left == 0))
+        return true;
+    obstacle = reading_obstacle(response);
+    if (obstacle != NULL) {
+        log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
+                    exchange->app->record.name.data, obstacle);
+        exchange_refuse(exchange, 502, obstacle, 0, NULL);
+        return false;
+    }
+    reading = reading_make(exchange, looks);
+    if (reading == NULL ||
+        (!exchange->event_stream && buffer_append_slice(&reading->head, head) != 0)) {
+        client_close(exchange->client);
+        return false;
+    }
+    reading->document = !exchange->event_stream;
+    /* What is cut out of a stream cannot be known before it ends. */
+    if (exchange->client_body == HTTP_BODY_LENGTH)
+        exchange->client_body =
+            exchange->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+    return true;
+}
+
+bool exchange_reading_waits(const struct exchange *exchange)
+{
+    return exchange->reading != NULL && exchange->reading->document;
+}
+
+/* No more can be read: the client hears why, and the exchange ends. */
+static bool reading_fail(struct exchange *exchange, unsigned status, const char *reason)
+{
+    log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
+                exchange->app->record.name.data, reason);
+    if (exchange->reading->document)
+        exchange_refuse(exchange, status, reason, status == 503 ? EXCHANGE_RETRY_AFTER : 0, NULL);
+    else
+        exchange_stream_fail(exchange, reason);
+    return false;
+}
+
+/* What is held counts as a body. */
+static bool reading_charge(struct exchange *exchange)
+{
+    struct exchange_reading *reading = exchange->reading;
+    struct worker *worker = exchange->worker;
+    uint64_t held = mcp_response_held(&reading->response);
+
+    worker->body_bytes += held - reading->charged;
+    reading->charged = held;
+    return held == 0 || worker->body_bytes <= worker_limits(worker)->body_memory;
+}
+
+bool exchange_reading_take(struct exchange *exchange, struct slice data)
+{
+    struct exchange_reading *reading = exchange->reading;
+    int error = reading->document ? mcp_response_collect(&reading->response, data)
+                                  : mcp_response_events(&reading->response, data);
+
+    if (error == -EMSGSIZE)
+        return reading_fail(exchange, 502, "the app's server sent too large a message");
+    if (error != 0) {
+        client_close(exchange->client);
+        return false;
+    }
+    if (!reading_charge(exchange))
+        return reading_fail(exchange, 503, "too many bodies are being read");
+    return true;
+}
+
+/* The head again, with the length of the document that goes on. */
+static bool reading_head(struct exchange *exchange, size_t size)
+{
+    struct worker *worker = exchange->worker;
+    const char *reason;
+
+    if (http_response_parse(buffer_slice(&exchange->reading->head),
+                            worker_limits(worker)->head_size, &worker->response, &reason) <= 0) {
+        client_close(exchange->client);
+        return false;
+    }
+    worker->response.body = HTTP_BODY_LENGTH;
+    worker->response.content_length = size;
+    exchange->client_body = HTTP_BODY_LENGTH;
+    return true;
+}
+
+bool exchange_reading_complete(struct exchange *exchange, struct slice *body)
+{
+    struct exchange_reading *reading = exchange->reading;
+
+    if (!reading->document) {
+        if (mcp_response_events_end(&reading->response) == 0)
+            return true;
+        client_close(exchange->client);
+        return false;
+    }
+    switch (mcp_response_document(&reading->response, body)) {
+    case MCP_PASSES:
+    case MCP_REPLACED:
+        return reading_head(exchange, body->size);
+    case MCP_DROPPED:
+        return reading_fail(exchange, 502, "the app's server sent no valid answer");
+    case MCP_FAILED:
+        break;
+    }
+    client_close(exchange->client);
+    return false;
+}
+
+void exchange_reading_review(struct exchange *exchange)
+{
+    unsigned looks = reading_looks(exchange);
+
+    if (exchange->state != EXCHANGE_STREAM || !exchange->event_stream)
+        return;
+    if (exchange->reading != NULL) {
+        exchange->reading->looks |= looks;
+    } else if (looks != 0) {
+        bool between = exchange_between_events(exchange);
+
+        if (!between || exchange->client_body == HTTP_BODY_LENGTH ||
+            reading_make(exchange, looks) == NULL)
+            client_close(exchange->client);
+    }
+}
+
+void exchange_reading_stop(struct exchange *exchange)
+{
+    struct exchange_reading *reading = exchange->reading;
+
+    if (reading == NULL)
+        return;
+    exchange->reading = NULL;
+    exchange->worker->body_bytes -= reading->charged;
+    mcp_response_free(&reading->response);
+    buffer_free(&reading->head);
+    buffer_free(&reading->spare);
+    /* Its own callbacks may be running. */
+    worker_bury(exchange->worker, &reading->remains);
+}

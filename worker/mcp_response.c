@@ -1,0 +1,171 @@
+#include "worker/mcp_response.h"
+
+#include "shared/json_scan.h"
+#include "shared/json_splice.h"
+
+#include <errno.h>
+
+/* The messages of a batch, each on its own. */
+static enum mcp_verdict response_batch(struct mcp_response *response, struct json_scan *scan,
+                                       struct slice text, struct buffer *out)
+{
+    enum mcp_verdict verdict = MCP_PASSES;
+    struct json_splice splice;
+    struct json_array_cut cut;
+    struct json_value value;
+    int changed;
+
+    json_splice_begin(&splice, text, out);
+    json_array_cut_begin(&cut, &splice, scan->at);
+    json_scan_enter(scan);
+    while (verdict != MCP_FAILED && json_scan_next(scan, NULL) == 1 &&
+           json_scan_value(scan, &value)) {
+        buffer_clear(&response->message);
+        verdict = response->look(response->context, value.text, &response->message);
+        if (verdict == MCP_DROPPED) {
+            json_array_cut_drop(&cut, value.text);
+            continue;
+        }
+        json_array_cut_keep(&cut, value.text);
+        if (verdict == MCP_REPLACED)
+            json_splice_put(&splice, value.text.data, value.text.data + value.text.size,
+                            buffer_slice(&response->message));
+    }
+    if (verdict == MCP_FAILED)
+        return MCP_FAILED;
+    if (!json_scan_end(scan))
+        return MCP_PASSES;
+    if (cut.first != NULL)
+        return MCP_DROPPED;
+    changed = json_splice_end(&splice);
+    if (changed < 0)
+        return MCP_FAILED;
+    return changed == 0 ? MCP_PASSES : MCP_REPLACED;
+}
+
+/* A document: a message, or a batch. */
+static enum mcp_verdict response_document(struct mcp_response *response, struct slice text,
+                                          struct buffer *out)
+{
+    struct json_scan scan;
+    enum mcp_verdict verdict;
+
+    buffer_clear(out);
+    if (!json_scan_begin(&scan, text) || json_scan_kind(&scan) != JSON_ARRAY)
+        return response->look(response->context, text, out);
+    verdict = response_batch(response, &scan, text, out);
+    if (verdict == MCP_FAILED || scan.reason == NULL)
+        return verdict;
+    buffer_clear(out);
+    return response->look(response->context, text, out);
+}
+
+/* What waits to be put, in one piece as long as it stands in one. */
+static bool response_put(struct mcp_response *response, struct slice *run, struct slice bytes)
+{
+    bool taken = true;
+
+    if (run->size > 0 && run->data + run->size == bytes.data) {
+        run->size += bytes.size;
+        return true;
+    }
+    if (run->size > 0)
+        taken = response->put(response->context, *run);
+    *run = bytes;
+    return taken;
+}
+
+static int response_event(struct mcp_response *response, const struct event *event,
+                          struct slice *run)
+{
+    enum mcp_verdict verdict = MCP_PASSES;
+    struct slice bytes = event->bytes;
+    bool taken;
+
+    if (event->data.size > 0)
+        verdict = response_document(response, event->data, &response->document);
+    if (verdict == MCP_DROPPED)
+        return 0;
+    if (verdict == MCP_REPLACED) {
+        buffer_clear(&response->event);
+        if (event_replace(&response->event, event, buffer_slice(&response->document)) != 0)
+            verdict = MCP_FAILED;
+        bytes = buffer_slice(&response->event);
+    }
+    if (verdict == MCP_FAILED)
+        return -ENOMEM;
+    taken = response_put(response, run, bytes);
+    /* What is not the input's own does not outlive the next event. */
+    if (taken && (verdict == MCP_REPLACED || event_stream_held(&response->events) > 0)) {
+        taken = response->put(response->context, *run);
+        *run = slice_make(NULL, 0);
+    }
+    return taken ? 0 : -ECANCELED;
+}
+
+/* Gives back what only the last event needed: a stream is silent for long. */
+static void response_rest(struct mcp_response *response)
+{
+    buffer_free(&response->document);
+    buffer_free(&response->message);
+    buffer_free(&response->event);
+}
+
+int mcp_response_events(struct mcp_response *response, struct slice input)
+{
+    struct slice run = {0};
+    struct event event;
+    int step;
+
+    response->events.limit = response->limit;
+    while ((step = event_stream_next(&response->events, &input, &event)) == 1) {
+        step = response_event(response, &event, &run);
+        if (step != 0)
+            break;
+    }
+    response_rest(response);
+    /* What was let pass goes on, whatever came behind it. */
+    if (run.size > 0 && step != -ECANCELED && !response->put(response->context, run))
+        return -ECANCELED;
+    return step;
+}
+
+int mcp_response_events_end(struct mcp_response *response)
+{
+    struct slice run = {0};
+    struct event event;
+    int step = event_stream_end(&response->events, &event);
+
+    if (step == 1)
+        step = response_event(response, &event, &run);
+    response_rest(response);
+    return step;
+}
+
+int mcp_response_collect(struct mcp_response *response, struct slice input)
+{
+    if (input.size > response->limit - buffer_size(&response->body))
+        return -EMSGSIZE;
+    return buffer_append_slice(&response->body, input);
+}
+
+enum mcp_verdict mcp_response_document(struct mcp_response *response, struct slice *out)
+{
+    struct slice text = buffer_slice(&response->body);
+    enum mcp_verdict verdict = response_document(response, text, &response->document);
+
+    *out = verdict == MCP_REPLACED ? buffer_slice(&response->document) : text;
+    return verdict;
+}
+
+size_t mcp_response_held(const struct mcp_response *response)
+{
+    return event_stream_held(&response->events) + response->body.capacity;
+}
+
+void mcp_response_free(struct mcp_response *response)
+{
+    event_stream_free(&response->events);
+    buffer_free(&response->body);
+    response_rest(response);
+}
