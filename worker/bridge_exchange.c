@@ -406,7 +406,7 @@ static void exchange_get(const struct bridge_exchange *exchange)
                         "Conflict: only one stream is allowed a session");
         return;
     } else {
-        after = UINT64_MAX; /* what was sent before is for those who say what they saw */
+        after = BRIDGE_STREAM_ON; /* what was sent before is for those who say what they saw */
     }
     if (stream != NULL)
         bridge_stream_attach(stream, exchange->client, after);

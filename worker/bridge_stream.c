@@ -210,6 +210,8 @@ static void stream_patience_over(struct deadline *deadline)
 /* What was sent and not seen counts as not sent. */
 static void stream_rewind(struct bridge_stream *stream, uint64_t after)
 {
+    if (after == BRIDGE_STREAM_ON)
+        return;
     stream->sent = after < stream->last ? after : stream->last;
     stream->unsent = 0;
     for (struct bridge_event *event = stream->events; event != NULL; event = event->next) {

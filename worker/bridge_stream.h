@@ -53,7 +53,9 @@ struct bridge_stream *bridge_stream_new(struct bridge *bridge, enum bridge_strea
 /* Ends it for whoever reads. */
 void bridge_stream_free(struct bridge_stream *stream);
 
-/* The client's request is answered by this stream; `after` is the event that it saw last. */
+/* The client's request is answered by this stream; `after` is the event that it saw last, or
+ * BRIDGE_STREAM_ON: from where the stream stands. */
+#define BRIDGE_STREAM_ON UINT64_MAX
 void bridge_stream_attach(struct bridge_stream *stream, struct bridge_client *client,
                           uint64_t after);
 /* The connection is gone: what belongs to a connection ends with it. */

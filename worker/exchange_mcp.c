@@ -243,6 +243,8 @@ static bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_session
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->bridge != NULL)
+        return exchange_bridge_made(record->address);
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
@@ -290,7 +292,8 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     struct store_key key;
     int error;
 
-    if (header == NULL || mcp_gate_revision(&worker->request) == MCP_2026_07_28)
+    if (header == NULL || exchange->old != ROUTE_OLD_NONE ||
+        mcp_gate_revision(&worker->request) == MCP_2026_07_28)
         return true;
     mcp_session_key(&key, exchange->app->record.name, header->value);
     error = exchange_mcp_find(exchange, &key, header->value, &record);

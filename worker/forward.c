@@ -203,7 +203,9 @@ static void forward_request_line(struct forward_writer *writer,
 
     forward_put(writer, request->method_text);
     forward_text(writer, " ");
-    if (!forward->mcp) {
+    if (forward->path.size > 0) {
+        forward_put(writer, forward->path);
+    } else if (!forward->mcp) {
         forward_put(writer, request->target);
     } else {
         forward_put(writer, path.size == 0 ? slice_from("/") : path);
@@ -323,6 +325,7 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
         forward_own(&writer, forward, "Accept-Encoding", slice_from("identity"));
     forward_peer(&writer, forward);
     forward_rules(&writer, forward->app);
+    forward_put(&writer, forward->own);
     if (forward->has_body && writer.error == 0)
         writer.error =
             buffer_append_format(out, "Content-Length: %" PRIu64 "\r\n", forward->body_size);

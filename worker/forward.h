@@ -20,6 +20,8 @@ struct forward_request {
     bool mcp;                    /* the endpoint's own path; else the request's */
     bool identity;               /* what it answers may have to be read: unencoded */
     bool sessionless;            /* its revision of MCP ignores sessions: so name none */
+    struct slice path;           /* to the bridge: path and query; empty: of the endpoint */
+    struct slice own;            /* to the bridge: lines for it alone, each ended by CRLF */
     struct slice client_address; /* "203.0.113.9", no port */
     bool client_tls;
     uint64_t body_size; /* of the body in hand, sent as Content-Length */

@@ -15,6 +15,7 @@
 #include "worker/tls.h"
 
 #include <ev.h>
+#include <sys/un.h>
 
 enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
 
@@ -37,6 +38,7 @@ struct worker {
     struct mcp_sessions mcp_sessions; /* what this turn writes of them */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
+    struct sockaddr_un bridge;           /* where the bridge listens */
     struct client *clients;              /* all, newest first */
     size_t client_count;                 /* of `clients` */
     size_t admin_count;                  /* of them, on the admin listener */
