@@ -135,12 +135,14 @@ static void collector_read_file(struct collector *collector, int directory, cons
 /* A directory that cannot be read holds no server that can be started; the watcher says why. */
 static void collector_read_resources(struct collector *collector)
 {
+    struct slice path =
+        arena_copy(&collector->resources.arena, collector->child.settings.resources_dir);
     struct dirent **entries = NULL;
     int count, fd;
 
-    if (collector->child.settings.resources_dir.size == 0)
+    if (path.data == NULL || path.size == 0)
         return;
-    fd = open(collector->child.settings.resources_dir.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     count = fd < 0 ? -errno : documents_scan(fd, &entries);
     for (int i = 0; i < count; i++) {
         collector_read_file(collector, fd, entries[i]->d_name);

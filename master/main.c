@@ -3,6 +3,7 @@
 #include "conf/roles.h"
 #include "master/apps_command.h"
 #include "master/configs_command.h"
+#include "master/guardian.h"
 #include "master/launcher.h"
 #include "master/sessions_command.h"
 #include "master/status_command.h"
@@ -35,6 +36,7 @@ static const struct role_entry {
     {ROLE_READER, reader_main},       {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
     {ROLE_WATCHER, watcher_main},     {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
     {ROLE_COLLECTOR, collector_main}, {ROLE_BRIDGE, bridge_main},   {ROLE_LAUNCHER, launcher_main},
+    {ROLE_GUARDIAN, guardian_main},
 };
 
 /* Those that take the rest of the command line, from their own name on. */

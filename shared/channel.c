@@ -46,7 +46,10 @@ static const struct form {
                               sizeof(struct message_server_ended), 0},
     [MESSAGE_SERVERS_LOST] = {0, 0, 0},
     [MESSAGE_GUARD] = {1, CHANNEL_PAYLOAD_MAX, 3},
-    [MESSAGE_GUARD_STARTED] = {sizeof(int32_t), sizeof(int32_t), 0},
+    [MESSAGE_GUARD_STARTED] = {sizeof(struct message_guard_started),
+                               sizeof(struct message_guard_started), 0},
+    [MESSAGE_GUARD_STOP] = {sizeof(struct message_guard_stop), sizeof(struct message_guard_stop),
+                            0},
     [MESSAGE_GUARD_ENDED] = {sizeof(int32_t), sizeof(int32_t), 0},
 };
 

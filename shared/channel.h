@@ -43,8 +43,10 @@ enum message_type {
                                 every server */
     MESSAGE_GUARD,           /* launcher -> guardian: stdio_app_encode, 3 descriptors: the server's
                                 standard input, output and error */
-    MESSAGE_GUARD_STARTED,   /* guardian -> launcher: i32: 0, or the negative errno of the start */
-    MESSAGE_GUARD_ENDED, /* guardian -> launcher: i32: the server's status as waitpid gives it */
+    MESSAGE_GUARD_STARTED,   /* guardian -> launcher: struct message_guard_started */
+    MESSAGE_GUARD_STOP,      /* launcher -> guardian: struct message_guard_stop */
+    MESSAGE_GUARD_ENDED,     /* guardian -> launcher: i32: the server's status as waitpid gives it;
+                                nothing of it is left */
     MESSAGE_TYPES,
 };
 
@@ -88,6 +90,28 @@ enum { TICKET_KEYS_MAX = 3 };
 struct message_ticket_keys {
     uint32_t count;
     uint8_t keys[TICKET_KEYS_MAX][80]; /* name 16, AES-256 key 32, HMAC key 32 */
+};
+
+/* How far the start of a server came. */
+enum guard_stage {
+    GUARD_RUNS,
+    GUARD_FORK,      /* a process for it */
+    GUARD_SESSION,   /* its session, parent-death signal and signals */
+    GUARD_FILES,     /* its descriptors */
+    GUARD_LIMITS,    /* its resource limits */
+    GUARD_DIRECTORY, /* its working directory */
+    GUARD_EXEC,      /* its command */
+    GUARD_STAGES
+};
+
+struct message_guard_started {
+    int32_t error;  /* 0, or negative errno */
+    uint32_t stage; /* enum guard_stage: where the error was */
+};
+
+struct message_guard_stop {
+    uint32_t term; /* milliseconds until SIGTERM */
+    uint32_t kill; /* milliseconds from then to SIGKILL */
 };
 
 struct message {

@@ -100,7 +100,7 @@ static void child_block_signals(void)
 #define CHILD_HAS_FEATURE(feature) 0
 #endif
 
-static void child_harden(void)
+void child_harden(void)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail("PR_SET_NO_NEW_PRIVS", -errno);

@@ -58,6 +58,10 @@ struct child {
  * die. */
 void child_start(int argc, char **argv, struct child *child);
 
+/* PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE 0: child_start's, for a guardian, which is no child of
+ * master's. Exits on failure. */
+void child_harden(void);
+
 /* Tells master, and marks the block. */
 void child_ready(struct child *child);
 
