@@ -200,12 +200,14 @@ void bridge_app_server_begins(struct bridge_app *app)
     app->bridge->server_count++;
 }
 
-void bridge_app_server_ends(struct bridge_app *app, bool failed)
+void bridge_app_server_ends(struct bridge_app *app)
 {
     app->servers--;
     app->bridge->server_count--;
-    if (!failed)
-        return;
+}
+
+void bridge_app_failed(struct bridge_app *app)
+{
     app->backoff = app->backoff == 0 ? APP_BACKOFF : app->backoff * 2;
     if (app->backoff > APP_BACKOFF_MAX)
         app->backoff = APP_BACKOFF_MAX;

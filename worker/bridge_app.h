@@ -33,9 +33,10 @@ void bridge_app_free_all(struct bridge *bridge);
 const char *bridge_app_name(const struct bridge_app *app);
 bool bridge_app_is_modern(const struct bridge_app *app);
 void bridge_app_judged(struct bridge_app *app, bool modern);
-/* A server came, or went; one that went before it had answered anything failed. */
+/* A server came, or nothing is left of it; one that never said anything failed. */
 void bridge_app_server_begins(struct bridge_app *app);
-void bridge_app_server_ends(struct bridge_app *app, bool failed);
+void bridge_app_server_ends(struct bridge_app *app);
+void bridge_app_failed(struct bridge_app *app);
 /* A server answers: it works. */
 void bridge_app_served(struct bridge_app *app);
 /* A line that is no message; told once in a while. */

@@ -73,41 +73,35 @@ static void server_stop(const struct bridge_server *server)
                   bridge_app_name(server->app), server->number);
 }
 
-/* The pipes go; the launcher sees to the process. */
+/* Nothing of it is left. */
+static void server_forget(struct bridge_server *server)
+{
+    *server->at = server->next;
+    if (server->next != NULL)
+        server->next->at = server->at;
+    bridge_app_server_ends(server->app);
+    bridge_bury(server->bridge, &server->remains);
+}
+
+/* The pipes go; the launcher sees to the process, which counts until it says that nothing is left.
+ * One whose start is not answered yet is stopped as soon as it is. */
 static void server_close(struct bridge_link *link)
 {
     struct bridge_server *server = link->end;
 
-    if (server->state == SERVER_CLOSED)
-        return;
     server_fd_close(server, &server->writer, &server->input);
     server_fd_close(server, &server->reader, &server->output);
     server_fd_close(server, &server->error_reader, &server->errors);
     if (server->state == SERVER_RUNNING && !server->ended)
         server_stop(server);
-    if (server->state == SERVER_RUNNING || server->ended) {
-        *server->at = server->next;
-        if (server->next != NULL)
-            server->next->at = server->at;
-        bridge_bury(server->bridge, &server->remains);
-    }
-    /* One whose start is not answered yet stays on the list, to be stopped as soon as it is. */
     server->state = SERVER_CLOSED;
     server->link = NULL;
     deadline_close(&server->deadline);
     bridge_line_free(&server->lines);
     bridge_line_free(&server->error_lines);
     buffer_free(&server->queue);
-    bridge_app_server_ends(server->app, !server->spoke && server->failed);
-    server->app = NULL;
-}
-
-static void server_forget(struct bridge_server *server)
-{
-    *server->at = server->next;
-    if (server->next != NULL)
-        server->next->at = server->at;
-    bridge_bury(server->bridge, &server->remains);
+    if (server->ended)
+        server_forget(server);
 }
 
 /* Why it ended, in the log with its last words, and to clients as an id of that. */
@@ -135,7 +129,8 @@ static void server_over(struct bridge_server *server, const char *how)
          n < server->last_count; n++)
         log_error("server_last_words", "error id %08" PRIx32 ": %s", id,
                   server->last[n % SERVER_ERROR_LAST]);
-    server->failed = true;
+    if (!server->spoke && server->number != 0)
+        bridge_app_failed(server->app);
     bridge_link_end(server->link, reason);
 }
 
@@ -423,7 +418,6 @@ void bridge_server_started(struct bridge *bridge, struct message *message)
     server->number = started.server;
     if (server->state == SERVER_CLOSED) {
         server_stop(server);
-        server_forget(server);
     } else if (server_take(&message->fds[0], &server->input) &&
                server_take(&message->fds[1], &server->output) &&
                server_take(&message->fds[2], &server->errors)) {
@@ -434,6 +428,7 @@ void bridge_server_started(struct bridge *bridge, struct message *message)
     }
 }
 
+/* Nothing runs, or none will. */
 static void server_refused(struct bridge_server *server, const char *why)
 {
     server->ended = true;
@@ -458,6 +453,9 @@ void bridge_server_failed(struct bridge *bridge, const struct message *message)
     server = server_of_request(failed.request);
     if (server == NULL)
         return;
+    /* Without room the next one may be luckier; what cannot be executed stays so for a while. */
+    if (failed.error != -EAGAIN)
+        bridge_app_failed(server->app);
     snprintf(why, sizeof(why), "it could not be started: %s", strerror(-failed.error));
     server_refused(server, why);
 }
@@ -481,8 +479,10 @@ void bridge_server_ended(struct bridge *bridge, const struct message *message)
         log_info("server_ended", "app %s, server %" PRIu64 ": exit status %d",
                  bridge_app_name(server->app), server->number, WEXITSTATUS(ended.status));
     server->ended = true;
-    /* What it said before is still in the pipe. */
-    deadline_set(&server->deadline, SERVER_REST);
+    if (server->state == SERVER_CLOSED)
+        server_forget(server);
+    else /* what it said before is still in the pipe */
+        deadline_set(&server->deadline, SERVER_REST);
 }
 
 void bridge_server_all_lost(struct bridge *bridge)

@@ -215,16 +215,21 @@ static void server_dies(struct played *server)
     turn();
 }
 
-/* Whether the bridge asked for its end. */
+/* Whether the bridge asked for its end; it is told that nothing is left of it. */
 static bool server_stopped(const struct played *server)
 {
+    struct message_server_ended ended = {.server = server->number};
+    struct message end = {.payload = slice_make((const char *)&ended, sizeof(ended))};
     struct message message;
     struct message_server_stop stop;
 
     if (channel_receive(launcher, &message) != 1 || message.type != MESSAGE_SERVER_STOP)
         return false;
     memcpy(&stop, message.payload.data, sizeof(stop));
-    return stop.server == server->number;
+    if (stop.server != server->number)
+        return false;
+    bridge_server_ended(bridge, &end);
+    return true;
 }
 
 /* A worker's connection; what it has read. */

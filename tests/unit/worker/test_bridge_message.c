@@ -38,9 +38,10 @@ static void test_requests(void **state)
     struct bridge_message message;
 
     (void)state;
-    message = read_message(" {\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"tools/call\",\"params\":"
-                           "{\"name\":\"x\",\"arguments\":{\"progressToken\":9},\"_meta\":"
-                           "{\"progressToken\":7}}}\n");
+    message =
+        read_message(" {\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"tools/call\",\"params\":"
+                     "{\"name\":\"x\",\"arguments\":{\"progressToken\":9},\"_meta\":"
+                     "{\"progressToken\":7}}}\n");
     assert_int_equal(message.kind, BRIDGE_REQUEST);
     expect(message.id, "\"a\"");
     expect(message.token, "7");
@@ -69,8 +70,9 @@ static void test_notifications(void **state)
     message = read_message("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":"
                            "{\"progressToken\":\"t\",\"progress\":1}}");
     expect(message.token, "\"t\"");
-    message = read_message("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"_meta\":"
-                           "{\"io.modelcontextprotocol/subscriptionId\":12}}}");
+    message =
+        read_message("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"_meta\":"
+                     "{\"io.modelcontextprotocol/subscriptionId\":12}}}");
     expect(message.subscription, "12");
 }
 
@@ -110,7 +112,8 @@ static void test_refused(void **state)
     refused("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":5}");
     refused("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"error\":{\"code\":1}}");
     refused("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":\"1\"}}");
-    refused("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"_meta\":{\"a\":1,\"a\":2}}}");
+    refused(
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"_meta\":{\"a\":1,\"a\":2}}}");
 }
 
 static void test_edits(void **state)
@@ -150,9 +153,9 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests), cmocka_unit_test(test_notifications),
+        cmocka_unit_test(test_requests),  cmocka_unit_test(test_notifications),
         cmocka_unit_test(test_responses), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_edits),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_edits),     cmocka_unit_test(test_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

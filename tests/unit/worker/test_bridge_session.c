@@ -1,13 +1,13 @@
 #include "bridge_fixture.h"
 
-#define INITIALIZE                                                                       \
-    "{\"jsonrpc\":\"2.0\",\"id\":\"i\",\"method\":\"initialize\",\"params\":{"           \
-    "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"sampling\":{}},"             \
+#define INITIALIZE                                                             \
+    "{\"jsonrpc\":\"2.0\",\"id\":\"i\",\"method\":\"initialize\",\"params\":{" \
+    "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"sampling\":{}},"   \
     "\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}"
 #define INITIALIZED "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"
 #define WELCOME "{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"serverInfo\":{}}"
-#define CALL(id)                                                                          \
-    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/call\",\"params\":{"           \
+#define CALL(id)                                                                \
+    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/call\",\"params\":{" \
     "\"name\":\"x\",\"_meta\":{\"progressToken\":" id "}}}"
 
 static char session_line[128]; /* the header that names the session opened last */
@@ -223,8 +223,9 @@ static void test_crash(void **state)
     worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("9"));
     server_read(&server);
     server_dies(&server);
-    expect_text(worker_read(&worker), "\"id\":9,\"error\":{\"code\":-32603,\"message\":\"the server "
-                                      "ended; error id ");
+    expect_text(worker_read(&worker),
+                "\"id\":9,\"error\":{\"code\":-32603,\"message\":\"the server "
+                "ended; error id ");
     assert_true(server_stopped(&server));
     worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("10"));
     expect_text(worker_read(&worker), "HTTP/1.1 404");
@@ -329,7 +330,8 @@ static void test_a_shared_server(void **state)
                          "\"params\":{\"uri\":\"a:b\"}}");
     server_says(&server, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\","
                          "\"params\":{\"uri\":\"a:c\"}}");
-    server_says(&server, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{}}");
+    server_says(&server,
+                "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{}}");
     expect_text(worker_read(&standing), "\"uri\":\"a:b\"");
     expect_none(standing.read, "\"uri\":\"a:c\"");
     expect_none(standing.read, "notifications/message");
@@ -368,10 +370,11 @@ static void test_back_pressure(void **state)
     (void)state;
     session_opens(&worker, &server, "own", OWNER_A, true);
     worker_sends(&worker, "GET", "/mcp", "own", OWNER_A, session_line, "");
-    snprintf(noise, sizeof(noise),
-             "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"data\":\"%04000d"
-             "\"}}\n",
-             0);
+    snprintf(
+        noise, sizeof(noise),
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"data\":\"%04000d"
+        "\"}}\n",
+        0);
     for (int i = 0; i < 2000 && put >= 0; i++) {
         put = write(server.output, noise, strlen(noise));
         written += put > 0 ? (size_t)put : 0;
@@ -394,9 +397,10 @@ static void test_a_server_that_does_not_read(void **state)
     (void)state;
     session_opens(&worker, &server, "own", OWNER_A, true);
     for (int i = 0; i < 60 && !full; i++) {
-        snprintf(body, sizeof(body),
-                 "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"a\":\"%04000d\"}}",
-                 0);
+        snprintf(
+            body, sizeof(body),
+            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"a\":\"%04000d\"}}",
+            0);
         worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, body);
         full = strstr(worker_read(&worker), "HTTP/1.1 503") != NULL;
     }
@@ -423,6 +427,8 @@ static void test_long_line(void **state)
         turn();
     }
     expect_text(worker_read(&worker), "error id");
+    assert_int_equal(bridge->server_count, 1); /* until nothing is left of it */
+    assert_true(server_stopped(&server));
     assert_int_equal(bridge->server_count, 0);
 }
 
@@ -532,7 +538,8 @@ static void test_old_client(void **state)
     (void)state;
     worker_opens(&stream);
     worker_sends(&stream, "GET", "/sse", "own", OWNER_A, "", "");
-    at = strstr(worker_read(&stream), "event: endpoint\ndata: /mcp/apps/own/sse/message?sessionId=");
+    at =
+        strstr(worker_read(&stream), "event: endpoint\ndata: /mcp/apps/own/sse/message?sessionId=");
     assert_non_null(at);
     at = strstr(at, "sessionId=");
     snprintf(path, sizeof(path), "/sse/message?%.42s", at);
