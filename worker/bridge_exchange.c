@@ -2,6 +2,7 @@
 
 #include "shared/log.h"
 #include "worker/bridge_app.h"
+#include "worker/bridge_remote.h"
 #include "worker/bridge_session.h"
 #include "worker/bridge_stream.h"
 #include "worker/mcp_gate.h"
@@ -18,6 +19,8 @@ struct bridge_exchange {
     struct slice app;
     struct slice owner;
     struct slice revision; /* of a stdio app's command */
+    struct slice endpoint; /* of a server over HTTP; empty: it is a stdio server */
+    struct slice trust;    /* by what its certificate is believed */
     bool modern;
 };
 
@@ -76,13 +79,29 @@ static bool exchange_accepts(const struct http_request *request, const char *med
     return false;
 }
 
+static struct bridge_link *exchange_remote(const struct bridge_exchange *exchange,
+                                           struct bridge_refusal *refusal)
+{
+    *refusal = (struct bridge_refusal){
+        .status = 400, .code = BRIDGE_NOT_INITIALIZED, .message = BRIDGE_NOT_MODERN};
+    if (exchange->modern)
+        return NULL;
+    *refusal = (struct bridge_refusal){.status = 502, .code = BRIDGE_INTERNAL_ERROR};
+    return bridge_remote_open(exchange->bridge, exchange->endpoint, exchange->trust,
+                              &exchange->client->request, &refusal->message);
+}
+
 /* The server that is to answer: a shared one, or a new one. NULL after the refusal. */
 static struct bridge_link *exchange_link(const struct bridge_exchange *exchange, struct slice id)
 {
     struct bridge_refusal refusal;
-    struct bridge_link *link = bridge_app_link(exchange->bridge, exchange->app, exchange->revision,
-                                               exchange->owner, exchange->modern, &refusal);
+    struct bridge_link *link;
 
+    if (exchange->endpoint.size > 0)
+        link = exchange_remote(exchange, &refusal);
+    else
+        link = bridge_app_link(exchange->bridge, exchange->app, exchange->revision, exchange->owner,
+                               exchange->modern, &refusal);
     if (link == NULL) {
         log_info("bridge_refused", "app %.*s: %u %s", (int)exchange->app.size, exchange->app.data,
                  refusal.status, refusal.message);
@@ -502,6 +521,8 @@ void bridge_exchange_run(struct bridge_client *client)
         .app = exchange_own(request, "Gatehouse-App"),
         .owner = exchange_own(request, "Gatehouse-Owner"),
         .revision = exchange_own(request, "Gatehouse-Revision"),
+        .endpoint = exchange_own(request, "Gatehouse-Endpoint"),
+        .trust = exchange_own(request, "Gatehouse-Trust"),
         .modern = mcp_gate_revision(request) == MCP_2026_07_28,
     };
 

@@ -34,9 +34,10 @@ async function serve(t, name, command, args, port, env) {
   return { program, port, uri: `mcp+http://127.0.0.1:${port}/mcp` };
 }
 
-export async function startEverything(t) {
+// `transport`: streamableHttp, or sse (at /sse, where `uri` does not lead).
+export async function startEverything(t, transport = 'streamableHttp') {
   const port = await freePort();
-  return serve(t, 'server-everything', process.execPath, ['--require', join(here, 'loopback.cjs'), everything, 'streamableHttp'], port, { PORT: String(port) });
+  return serve(t, 'server-everything', process.execPath, ['--require', join(here, 'loopback.cjs'), everything, transport], port, { PORT: String(port) });
 }
 
 export async function startMcpProxy(t) {
