@@ -51,7 +51,9 @@ help:
 	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
 	@echo 'make clang      the program and its unit tests by clang'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
+	@echo 'make bench      a request beside nginx, HAProxy and the least a gateway can do: a table'
 	@echo 'make bench-message  how fast MCP messages are read; fails when too slow'
+	@echo 'make bench-filter  how fast MCP responses are read and filtered; fails when too slow'
 	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
@@ -92,11 +94,31 @@ $(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=store_scan,--wrap=label_matches -o $@ $< $(LIBRARY) $(LIBS)
 
+# Beside nginx, HAProxy and the least that a gateway can do; see bench.mjs. BENCH=... for its options.
+bench: deps-build+bench
+	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
+	node tests/bench/bench.mjs $(BUILD)/bench $(BENCH)
+
+BENCH_PROGRAMS = $(addprefix $(BUILD)/bench/,upstream floor pace events idle)
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: tests/bench/%.c tests/bench/peer.c tests/bench/peer.h
+	@mkdir -p $(@D)
+	@echo '  CC $@'
+	$(Q)$(CC) $(LANGUAGE) -O2 -o $@ $< tests/bench/peer.c -lssl -lcrypto -lm
+
 bench-message: deps-build
 	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/mcp_message
 	$(BUILD)/bench/mcp_message
 
 $(BUILD)/bench/mcp_message: tests/bench/mcp_message.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+
+bench-filter: deps-build
+	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/list_filter
+	$(BUILD)/bench/list_filter
+
+$(BUILD)/bench/list_filter: tests/bench/list_filter.c $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 
@@ -174,7 +196,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench-flat bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

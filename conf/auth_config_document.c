@@ -87,23 +87,42 @@ static void auth_config_read_claims(struct auth_config_reading *reading)
             (struct auth_claim){.name = node->key, .value = node->text};
 }
 
+static void auth_config_add_mapping(struct auth_config_reading *reading,
+                                    const struct role_mapping_form *form, struct buffer *mappings)
+{
+    struct role_mapping mapping = {.claim = form->claim, .value = form->value};
+
+    mapping.role_count = auth_config_strings(form->roles, mapping.roles, ROLE_MAPPING_ROLES_MAX);
+    if (role_mapping_append(mappings, &mapping) != 0)
+        auth_config_error(reading, "spec.jwt.claims_to_roles", NULL, "out of memory");
+}
+
 static void auth_config_read_roles(struct auth_config_reading *reading)
 {
     const struct yaml_node *list = reading->form.claims_to_roles;
+    struct buffer mappings = {0};
     size_t index = 0;
 
     if (list == NULL)
         return;
+    if (list->count == 0)
+        auth_config_error(reading, "spec.jwt.claims_to_roles",
+                          "leave it out to give everybody the role \"access\"",
+                          "is empty: it would give nobody a role");
     for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
         struct role_mapping_form form = {0};
         char prefix[PREFIX_MAX];
 
         snprintf(prefix, sizeof(prefix), "spec.jwt.claims_to_roles[%zu]", index++);
-        schema_read(&role_mapping_schema, node, prefix, reading->context, &form);
+        if (schema_read(&role_mapping_schema, node, prefix, reading->context, &form))
+            auth_config_add_mapping(reading, &form, &mappings);
     }
-    auth_config_warn(reading, "spec.jwt.claims_to_roles",
-                     "until then each user of this config may use every tool of its apps",
-                     "roles are not acted on by this release");
+    reading->out->record.role_mappings =
+        arena_copy(reading->context->arena, buffer_slice(&mappings));
+    if (!role_mappings_are_sound(reading->out->record.role_mappings))
+        auth_config_error(reading, "spec.jwt.claims_to_roles", NULL,
+                          "reads more than 8 different claims");
+    buffer_free(&mappings);
 }
 
 static const char *jwks_url_wrong(struct slice text, bool insecure, const char **hint)

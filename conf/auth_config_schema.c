@@ -1,8 +1,10 @@
 #include "conf/auth_config_schema.h"
 
+#include "conf/role_schema.h"
 #include "shared/auth_config_record.h"
 #include "shared/jose.h"
 #include "shared/jwk.h"
+#include "shared/pattern.h"
 
 #include <stddef.h>
 
@@ -12,7 +14,6 @@ enum {
     AUDIENCE_MAX = 1024,    /* bytes */
     ISSUER_MAX = 1024,      /* bytes */
     NAME_SIZE_MAX = 128,    /* bytes */
-    SCOPE_MAX = 256,        /* bytes */
 };
 
 static const char *const versions[] = {"v1", NULL};
@@ -72,14 +73,11 @@ static const char *algorithm_check(struct slice name)
     return jose_algorithm_from_name(name) >= 0 ? NULL : "this algorithm is not supported";
 }
 
-/* scope-token (RFC 6749, 3.3). */
-static const char *scope_check(struct slice scope)
+static const char *claim_value_check(struct slice value)
 {
-    for (size_t i = 0; i < scope.size; i++)
-        if (scope.data[i] <= ' ' || scope.data[i] > '~' || scope.data[i] == '"' ||
-            scope.data[i] == '\\')
-            return "a scope has no spaces, quotes, backslashes or non-ASCII characters";
-    return scope.size <= SCOPE_MAX ? NULL : "a scope has at most 256 characters";
+    if (pattern_kind_of(value) == PATTERN_REGEX)
+        return "a regular expression is not supported here; * stands for any text";
+    return memmem(value.data, value.size, "{{", 2) == NULL ? NULL : "templates are not filled in";
 }
 
 #define CONFIG(field) .offset = offsetof(struct auth_config_form, field)
@@ -134,14 +132,14 @@ static const struct schema_row auth_config_rows[] = {
     /* The leeway of most libraries; more than minutes would outlive a revoked key. */
     {JWT(clock_skew), .type = SCHEMA_DURATION, .low = 0, .high = 300000, .fallback = "60s"},
     /* A stolen old token opens no new session. */
-    {JWT(max_token_age), .type = SCHEMA_DURATION, .low = 1000, .high = UINT64_C(30) * 86400000,
+    {JWT(max_token_age), .type = SCHEMA_DURATION, .low = 1000, .high = UINT64_C(3660) * 86400000,
      .fallback = "30m"},
     /* 0: as long as the token says. */
     {JWT(max_session_ttl), .type = SCHEMA_DURATION, .low = 0, .high = UINT64_C(30) * 86400000},
     {JWT(required_claims), .type = SCHEMA_MAP, .low = 0, .high = AUTH_CLAIMS_MAX},
     {JWT(required_scopes), .type = SCHEMA_STRINGS, .low = 0, .high = AUTH_SCOPES_MAX,
      .check = scope_check},
-    {JWT(claims_to_roles), .type = SCHEMA_LIST, .low = 0, .high = 256},
+    {JWT(claims_to_roles), .type = SCHEMA_LIST, .low = 0, .high = ROLE_MAPPINGS_MAX},
     {.path = "spec.jwt.authorization_header",
      .type = SCHEMA_REFUSED,
      .hint = "the token is read from Authorization: Bearer, always"},
@@ -154,17 +152,23 @@ static const struct schema_row role_mapping_rows[] = {
     {.path = "claim",
      .type = SCHEMA_STRING,
      .required = true,
-     .offset = offsetof(struct role_mapping_form, claim)},
+     .offset = offsetof(struct role_mapping_form, claim),
+     .low = 1,
+     .high = CLAIM_NAME_MAX},
     {.path = "value",
      .type = SCHEMA_STRING,
      .required = true,
-     .offset = offsetof(struct role_mapping_form, value)},
+     .offset = offsetof(struct role_mapping_form, value),
+     .low = 1,
+     .high = PATTERN_MAX,
+     .check = claim_value_check},
     {.path = "roles",
      .type = SCHEMA_STRINGS,
      .required = true,
      .offset = offsetof(struct role_mapping_form, roles),
      .low = 1,
-     .high = 64},
+     .high = ROLE_MAPPING_ROLES_MAX,
+     .check = config_name_check},
 };
 
 const struct schema role_mapping_schema = {

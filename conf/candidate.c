@@ -3,6 +3,7 @@
 #include "conf/app_candidate.h"
 #include "conf/auth_config_candidate.h"
 #include "conf/lock_candidate.h"
+#include "conf/role_candidate.h"
 
 #include <errno.h>
 
@@ -28,8 +29,6 @@ int candidate_set(struct registry_slot *slot, const void *record, struct documen
 int candidate_stage(struct registry_slot *slot, const struct document *document,
                     const struct candidate_context *context)
 {
-    struct document_record origin = {0};
-
     switch (document->kind) {
     case DOCUMENT_APP:
         return app_candidate_stage(slot, document, context);
@@ -37,10 +36,10 @@ int candidate_stage(struct registry_slot *slot, const struct document *document,
         return auth_config_candidate_stage(slot, document, context);
     case DOCUMENT_LOCK:
         return lock_candidate_stage(slot, document);
+    case DOCUMENT_ROLE:
+        return role_candidate_stage(slot, document);
     default:
-        if (slot->good != NULL && slice_equal(slot->good->origin.good_hash, document->hash))
-            return 0;
-        return candidate_set(slot, NULL, &origin, document);
+        return 0;
     }
 }
 
@@ -52,6 +51,8 @@ int candidate_write(struct registry_slot *slot, struct store *store,
         return app_candidate_write(slot, publication);
     case DOCUMENT_AUTH_CONFIG:
         return auth_config_candidate_write(slot, store, publication);
+    case DOCUMENT_ROLE:
+        return role_candidate_write(slot, publication);
     case DOCUMENT_LOCK:
         return lock_candidate_write(slot, publication);
     default:

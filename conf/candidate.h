@@ -1,8 +1,8 @@
 /* candidate.h: a version of a document that may follow the one in force.
  *
  * Called by the publisher: first to stage what a document says, then, when the judgement left it
- * standing, to write it. What differs by kind is in app_candidate.h, auth_config_candidate.h and
- * lock_candidate.h.
+ * standing, to write it. What differs by kind is in app_candidate.h, auth_config_candidate.h,
+ * role_candidate.h and lock_candidate.h.
  */
 #ifndef GATEHOUSE_CONF_CANDIDATE_H
 #define GATEHOUSE_CONF_CANDIDATE_H

@@ -196,6 +196,7 @@ static void check_print(struct check *check, const char *name)
     char line[LINE_MAX_SIZE];
     size_t apps = 0;
     size_t configs = 0;
+    size_t roles = 0;
 
     diagnostics_sort(&check->diagnostics);
     for (size_t i = 0; i < check->diagnostics.count; i++) {
@@ -207,9 +208,13 @@ static void check_print(struct check *check, const char *name)
     for (size_t i = 0; i < check->list.count; i++) {
         apps += check->list.documents[i].kind == DOCUMENT_APP;
         configs += check->list.documents[i].kind == DOCUMENT_AUTH_CONFIG;
+        roles += check->list.documents[i].kind == DOCUMENT_ROLE;
     }
-    printf("%s: ok: %zu %s, %zu %s\n", name, apps, apps == 1 ? "app" : "apps", configs,
+    printf("%s: ok: %zu %s, %zu %s", name, apps, apps == 1 ? "app" : "apps", configs,
            configs == 1 ? "app auth config" : "app auth configs");
+    if (roles > 0)
+        printf(", %zu %s", roles, roles == 1 ? "role" : "roles");
+    printf("\n");
 }
 
 int check_main(const char *path)

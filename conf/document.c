@@ -4,13 +4,13 @@
 #include "conf/auth_config_document.h"
 #include "conf/document_hash.h"
 #include "conf/lock_document.h"
+#include "conf/role_document.h"
 #include "conf/suggestion.h"
 #include "conf/text_file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -42,56 +42,6 @@ void document_list_free(struct document_list *list)
     free(list->documents);
     arena_free(&list->arena);
     *list = (struct document_list){0};
-}
-
-/* A role: what every document has, and a specification that is not looked into. */
-struct plain_form {
-    struct slice version, kind, name, description;
-    const struct yaml_node *labels, *spec;
-};
-
-static const struct schema_row plain_rows[] = {
-    {.path = "version",
-     .type = SCHEMA_STRING,
-     .required = true,
-     .offset = offsetof(struct plain_form, version)},
-    {.path = "kind",
-     .type = SCHEMA_STRING,
-     .required = true,
-     .offset = offsetof(struct plain_form, kind)},
-    {.path = "metadata", .type = SCHEMA_MAPPING, .required = true},
-    {.path = "metadata.name",
-     .type = SCHEMA_STRING,
-     .required = true,
-     .offset = offsetof(struct plain_form, name)},
-    {.path = "metadata.description",
-     .type = SCHEMA_STRING,
-     .offset = offsetof(struct plain_form, description)},
-    {.path = "metadata.labels", .type = SCHEMA_MAP, .offset = offsetof(struct plain_form, labels)},
-    {.path = "spec",
-     .type = SCHEMA_ANY,
-     .required = true,
-     .offset = offsetof(struct plain_form, spec)},
-};
-
-static const struct schema plain_schema = {.rows = plain_rows,
-                                           .count = sizeof(plain_rows) / sizeof(plain_rows[0])};
-
-static void plain_document_read(const struct yaml_node *root, struct schema_context *context,
-                                struct document *out)
-{
-    size_t before = context->diagnostics->errors;
-    struct plain_form form = {0};
-
-    schema_read(&plain_schema, root, "", context, &form);
-    if (form.spec != NULL && form.spec->kind != YAML_MAPPING)
-        schema_error(context, form.spec, "", "spec", NULL, "must be a mapping");
-    diagnostics_add(context->diagnostics, DIAGNOSTIC_WARNING, root->place, "kind",
-                    "it forbids and allows nothing", "a role is not acted on by this release");
-    *out = (struct document){.kind = DOCUMENT_ROLE, .name = form.name, .place = root->place};
-    if (context->diagnostics->errors == before)
-        document_hash(out, context->arena);
-    out->state = out->hash.size > 0 ? DOCUMENT_GOOD : DOCUMENT_REFUSED;
 }
 
 static enum document_kind document_kind_of(const struct yaml_node *root)
@@ -143,7 +93,7 @@ static void document_read(const struct yaml_node *root, struct schema_context *c
         auth_config_document_read(root, context, out);
         break;
     case DOCUMENT_ROLE:
-        plain_document_read(root, context, out);
+        role_document_read(root, context, out);
         break;
     case DOCUMENT_LOCK:
         lock_document_read(root, context, out);

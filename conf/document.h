@@ -10,6 +10,7 @@
 #define GATEHOUSE_CONF_DOCUMENT_H
 
 #include "conf/diagnostic.h"
+#include "conf/role_sides.h"
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
 #include "shared/revocation_record.h"
@@ -25,7 +26,7 @@ enum document_kind {
     DOCUMENT_UNKNOWN,
     DOCUMENT_APP,
     DOCUMENT_AUTH_CONFIG,
-    DOCUMENT_ROLE, /* accepted in form; a later release acts on them */
+    DOCUMENT_ROLE,
     DOCUMENT_LOCK,
 };
 
@@ -65,6 +66,7 @@ struct document {
         struct app_document app;
         struct auth_config_document auth_config;
         struct lock_document lock;
+        struct role_sides role;
     };
 };
 

@@ -1,5 +1,6 @@
 #include "conf/document.h"
 
+#include "conf/role_check.h"
 #include "shared/uri.h"
 
 #include <stdlib.h>
@@ -294,4 +295,5 @@ void documents_check_together(struct document_list *list, struct slice public_ad
 {
     documents_check_names(list, public_addr, diagnostics);
     documents_check_bindings(list, diagnostics);
+    documents_check_roles(list, diagnostics);
 }

@@ -67,6 +67,14 @@ static int hash_encode_name(const struct document *document, struct buffer *out)
     return record_finish(&writer);
 }
 
+/* With its places: decisions name the rule where it stands. */
+static int hash_encode_role(const struct document *document, struct buffer *out)
+{
+    int error = hash_encode_name(document, out);
+
+    return error != 0 ? error : role_sides_encode(&document->role, out);
+}
+
 void document_hash(struct document *document, struct arena *arena)
 {
     struct buffer encoded = {0};
@@ -79,6 +87,8 @@ void document_hash(struct document *document, struct arena *arena)
         error = hash_encode_app(&document->app, &encoded);
     else if (document->kind == DOCUMENT_AUTH_CONFIG)
         error = hash_encode_config(&document->auth_config, &encoded);
+    else if (document->kind == DOCUMENT_ROLE)
+        error = hash_encode_role(document, &encoded);
     else if (document->kind == DOCUMENT_LOCK)
         error = hash_encode_lock(document, &encoded);
     else

@@ -4,6 +4,7 @@
 #include "conf/auth_config_candidate.h"
 #include "conf/binding.h"
 #include "conf/host.h"
+#include "conf/role_match.h"
 #include "conf/staging.h"
 #include "shared/clock.h"
 #include "shared/log.h"
@@ -198,6 +199,8 @@ static const void *entry_record(const struct registry_slot *slot)
         return &slot->good->app;
     case DOCUMENT_AUTH_CONFIG:
         return &slot->good->config;
+    case DOCUMENT_ROLE:
+        return &slot->good->role;
     default:
         return NULL; /* its key, in the origin, is enough */
     }
@@ -311,6 +314,14 @@ static int write_files(struct apply *apply)
     return status < 0 ? status : reading_damages(apply->reading, visit_damage, apply);
 }
 
+static int publisher_reconcile(struct publisher *publisher, struct publication *publication)
+{
+    int status = binding_reconcile(&publisher->registry, publisher->store, publication);
+
+    return status < 0 ? status
+                      : role_match_reconcile(&publisher->registry, publisher->store, publication);
+}
+
 /* The first reading finds what runs of before left; another public_addr is in every audience. */
 static int apply_address(struct apply *apply)
 {
@@ -319,7 +330,7 @@ static int apply_address(struct apply *apply)
     int status = 0;
 
     if (publisher->public_addr == NULL)
-        status = binding_reconcile(&publisher->registry, publisher->store, apply->publication);
+        status = publisher_reconcile(publisher, apply->publication);
     else if (slice_is(apply->public_addr, publisher->public_addr))
         return 0;
     for (size_t i = 0; i < configs->count && status == 0; i++)
@@ -343,6 +354,9 @@ static int apply_write(struct apply *apply)
     if (status == 0)
         status = binding_write(&publisher->registry, publisher->store, apply->publication,
                                &apply->matches, publisher->block);
+    if (status == 0)
+        status = role_match_write(&publisher->registry, publisher->store, apply->publication,
+                                  publisher->block);
     return status;
 }
 

@@ -13,6 +13,8 @@ static int record_encode(enum document_kind kind, const void *record, struct buf
         return app_record_encode(record, out);
     if (kind == DOCUMENT_AUTH_CONFIG)
         return auth_config_record_encode(record, out);
+    if (kind == DOCUMENT_ROLE)
+        return role_sides_encode(record, out);
     if (kind == DOCUMENT_LOCK && record != NULL)
         return revocation_record_encode(record, out);
     return 0;
@@ -30,6 +32,8 @@ static int entry_decode(struct registry_entry *entry, enum document_kind kind, s
         status = app_record_decode(record, &entry->app);
     else if (kind == DOCUMENT_AUTH_CONFIG)
         status = auth_config_record_decode(record, &entry->config);
+    else if (kind == DOCUMENT_ROLE)
+        status = role_sides_decode(record, &entry->role, entry->sides);
     else if (kind == DOCUMENT_LOCK && record_size > 0)
         status = revocation_record_decode(record, &entry->lock);
     if (status == 0)
@@ -62,6 +66,12 @@ static int entry_from(const struct buffer *bytes, enum document_kind kind, size_
 /* A refusal is written into the same record later, and must fit with its place. */
 enum { ORIGIN_MAX = STORE_RECORD_MAX - REGISTRY_REASON_MAX - 5000 };
 
+/* A role's sides are a record each. */
+static size_t record_max(enum document_kind kind)
+{
+    return kind == DOCUMENT_ROLE ? (size_t)2 * STORE_RECORD_MAX : STORE_RECORD_MAX;
+}
+
 int registry_entry_make(enum document_kind kind, const void *record,
                         const struct document_record *origin, struct registry_entry **out)
 {
@@ -73,7 +83,7 @@ int registry_entry_make(enum document_kind kind, const void *record,
 
         status = document_record_encode(origin, &bytes);
         if (status == 0 &&
-            (record_size > STORE_RECORD_MAX || buffer_size(&bytes) - record_size > ORIGIN_MAX))
+            (record_size > record_max(kind) || buffer_size(&bytes) - record_size > ORIGIN_MAX))
             status = -EMSGSIZE;
         if (status == 0)
             status = entry_from(&bytes, kind, record_size, out);
@@ -88,6 +98,8 @@ void registry_entry_free(struct registry_entry *entry)
         return;
     free(entry->memory);
     free(entry->selectors);
+    free(entry->sides[0]);
+    free(entry->sides[1]);
     free(entry);
 }
 
@@ -269,6 +281,33 @@ static int visit_status(void *context, struct slice key, struct slice value)
     return 0;
 }
 
+/* A side without a record is one that the role does not have. */
+static int role_fetch(const struct registry_slot *slot, struct publication *publication,
+                      struct buffer *bytes)
+{
+    struct role_sides sides = {0};
+    void *owned[2] = {NULL, NULL};
+    int status = 0;
+
+    for (int deny = 0; deny < 2 && status == 0; deny++) {
+        struct store_key key;
+        struct slice value;
+
+        policy_record_key(&key, slot->name, deny);
+        status = publication_get(publication, STORE_POLICIES, &key, &value);
+        if (status == 0)
+            status = policy_record_decode(value, &sides.records[deny], &owned[deny]);
+        sides.has[deny] = status == 0;
+        if (status == -ENOENT)
+            status = 0;
+    }
+    if (status == 0)
+        status = role_sides_encode(&sides, bytes);
+    free(owned[0]);
+    free(owned[1]);
+    return status;
+}
+
 /* The record of a kind that has one: 0 with `bytes` filled, -ENOENT when there is none. */
 static int slot_fetch(const struct registry_slot *slot, struct publication *publication,
                       struct buffer *bytes)
@@ -277,6 +316,8 @@ static int slot_fetch(const struct registry_slot *slot, struct publication *publ
     struct slice value;
     int status;
 
+    if (slot->kind == DOCUMENT_ROLE)
+        return role_fetch(slot, publication, bytes);
     if (slot->kind != DOCUMENT_APP && slot->kind != DOCUMENT_AUTH_CONFIG)
         return 0;
     store_key_of(&key, slot->name);

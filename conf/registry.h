@@ -20,9 +20,11 @@ struct registry_entry {
         struct app_record app;
         struct auth_config_record config;
         struct revocation_record lock; /* empty when it was loaded: origin.revocation is its key */
+        struct role_sides role;
     };
     char *memory;
     void *selectors;
+    void *sides[2]; /* of a role */
 };
 
 enum registry_change {
@@ -55,7 +57,8 @@ struct registry {
     struct registry_list lists[DOCUMENT_LOCK + 1];
 };
 
-/* Copies the record (struct app_record, auth_config_record, revocation_record, or NULL for none)
+/* Copies the record (struct app_record, auth_config_record, role_sides, revocation_record, or NULL
+ * for none)
  * and its origin. 0; -EMSGSIZE when one is too large to be published; -ENOMEM. */
 int registry_entry_make(enum document_kind kind, const void *record,
                         const struct document_record *origin, struct registry_entry **out);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    TOKEN_AGE_MAX = 30 * 86400, /* seconds: the largest max_token_age and max_session_ttl */
+    TOKEN_AGE = 30 * 86400,     /* seconds: the least that a token of now is reckoned with, whatever
+                                   the configs say: they may allow more tomorrow */
     SKEW_MAX = 300,             /* seconds: the largest clock_skew */
     END_MAX = 10 * 366 * 86400, /* seconds from now: beyond is no sensible end */
     ENDED_KEPT = 600,           /* seconds that the record of what has ended is kept */
@@ -18,11 +19,21 @@ enum {
 static int64_t longest_life(const struct registry *registry)
 {
     const struct registry_list *configs = &registry->lists[DOCUMENT_AUTH_CONFIG];
+    int64_t life = TOKEN_AGE;
+    bool bounded = true;
 
-    for (size_t i = 0; i < configs->count; i++)
-        if (configs->slots[i]->good != NULL && configs->slots[i]->good->config.max_session_ttl == 0)
-            return REVOKER_UNBOUNDED;
-    return TOKEN_AGE_MAX + SKEW_MAX;
+    for (size_t i = 0; i < configs->count; i++) {
+        const struct registry_entry *good = configs->slots[i]->good;
+
+        if (good == NULL)
+            continue;
+        if (good->config.max_session_ttl == 0)
+            bounded = false;
+        if (good->config.max_token_age > life)
+            life = good->config.max_token_age;
+    }
+    life += SKEW_MAX;
+    return bounded || life > REVOKER_UNBOUNDED ? life : REVOKER_UNBOUNDED;
 }
 
 static bool kind_is_by_time(enum revocation_kind kind)
@@ -57,7 +68,7 @@ static void record_join(struct revocation_record *record, const struct revocatio
         record->until = old->until;
 }
 
-static int record_put(struct revocation_record *record, struct publication *publication)
+static int revocation_put(struct revocation_record *record, struct publication *publication)
 {
     struct revocation_record old;
     struct buffer bytes = {0};
@@ -82,13 +93,13 @@ static int records_put(struct revocation_record *record, struct slice signing_in
                        struct publication *publication)
 {
     struct revocation_record other = *record;
-    int status = record_put(record, publication);
+    int status = revocation_put(record, publication);
 
     if (status < 0 || signing_input.size == 0)
         return status;
     other.target = (struct revocation_target){0};
     other.target.values[REVOCATION_SIGNING_INPUT] = signing_input;
-    return record_put(&other, publication);
+    return revocation_put(&other, publication);
 }
 
 int revoker_add(struct publisher *publisher, const struct control_request *request, uid_t uid,

@@ -19,9 +19,10 @@ enum {
  * with an iat up to `now` is.
  *
  * The record is kept as long as one of those tokens, or a session of one, could live: until
- * request->ends when it is known; else, for kinds by iat, 30 days and 5 minutes when every config
- * in force limits its sessions (no config accepts an older token for a new session, and none lets a
- * session last longer), and REVOKER_UNBOUNDED otherwise: the token's exp alone is then the end.
+ * request->ends when it is known; else, for kinds by iat, the largest max_token_age in force (30
+ * days at least) and 5 minutes when every config in force limits its sessions (no config accepts an
+ * older token for a new session, and none lets a session last longer), and REVOKER_UNBOUNDED if
+ * that is more otherwise: the token's exp alone is then the end.
  *
  * 1: committed and synced, *answer says what; or a negative errno, *answer says so too, and nothing
  * was written. */

@@ -68,7 +68,7 @@ static int inspection_filter(struct inspection *inspection, int option)
     return 0;
 }
 
-static int inspection_state(struct inspection *inspection, const char *state, const char *settings)
+int inspection_locate(struct inspection *inspection, const char *state, const char *settings)
 {
     int error;
 
@@ -116,7 +116,7 @@ bool inspection_begin(struct inspection *inspection, const struct inspection_com
     if (*status == 0 && argc - optind != command->argument)
         *status = inspection_misused(inspection);
     if (*status == 0)
-        *status = inspection_state(inspection, state, settings);
+        *status = inspection_locate(inspection, state, settings);
     inspection->argument = command->argument && *status == 0 ? argv[optind] : NULL;
     return *status == 0;
 }

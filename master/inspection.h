@@ -1,7 +1,7 @@
 /* inspection.h: a command's look at a state directory: its options, who it is, the two stores.
  *
- * Used by status, sessions, apps and configs. Each is a separate short-lived process that opens
- * LMDB read-only, as mdb_stat does, whether the gateway runs or not. Master the process never
+ * Used by status, sessions, apps, configs and explain. Each is a separate short-lived process that
+ * opens LMDB read-only, as mdb_stat does, whether the gateway runs or not. Master the process never
  * comes here: it opens no store. Started as root, a command becomes the owner of the sessions
  * before it opens anything, since who can write an environment can crash its readers.
  */
@@ -37,6 +37,10 @@ struct inspection {
 /* Reads options and finds the state directory. True: go on; false: end with *status. */
 bool inspection_begin(struct inspection *inspection, const struct inspection_command *command,
                       int argc, char **argv, int *status);
+
+/* Finds the state directory alone, for a command with options of its own: `state`, or what the
+ * settings say when it is NULL. 0, or an exit status after a message. */
+int inspection_locate(struct inspection *inspection, const char *state, const char *settings);
 
 /* As root: becomes the owner of the sessions. 0, or an exit status after a message. */
 int inspection_become(const struct inspection *inspection);

@@ -3,6 +3,7 @@
 #include "conf/roles.h"
 #include "master/apps_command.h"
 #include "master/configs_command.h"
+#include "master/explain_command.h"
 #include "master/guardian.h"
 #include "master/launcher.h"
 #include "master/sessions_command.h"
@@ -21,13 +22,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: gatehouse run -c FILE\n"
-                            "       gatehouse check -c FILE\n"
-                            "       gatehouse status|apps|configs [-c FILE] [--json]\n"
-                            "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
-                            "       gatehouse token keygen|mint|inspect ...\n"
-                            "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
-                            "       gatehouse --version | --help\n";
+static const char usage[] =
+    "usage: gatehouse run -c FILE\n"
+    "       gatehouse check -c FILE\n"
+    "       gatehouse status|apps|configs [-c FILE] [--json]\n"
+    "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
+    "       gatehouse explain [-c FILE] --app APP --token-file FILE --tool NAME ...\n"
+    "       gatehouse token keygen|mint|inspect ...\n"
+    "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
+    "       gatehouse --version | --help\n";
 
 static const struct role_entry {
     enum child_role role;
@@ -45,7 +48,7 @@ static const struct command_entry {
     int (*run)(int argc, char **argv);
 } command_entries[] = {
     {"status", status_command},   {"sessions", sessions_command},    {"apps", apps_command},
-    {"configs", configs_command}, {"demo-server", demo_server_main},
+    {"configs", configs_command}, {"demo-server", demo_server_main}, {"explain", explain_command},
 };
 
 static int main_usage(void)

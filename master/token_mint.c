@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 static const char token_mint_help[] =
     "usage: gatehouse token mint --key FILE --issuer I --audience A [--audience B]...\n"
     "         [--subject S] [--ttl 10m] [--claim NAME=VALUE]... [--alg ALGORITHM] [--kid KID]\n"
+    "         [--count N]\n"
     "\n"
     "Prints a JSON Web Token, signed with a private key (PEM).\n"
     "\n"
@@ -28,11 +30,19 @@ static const char token_mint_help[] =
     "                      jti. VALUE is JSON when it reads as JSON, else a string; with no VALUE\n"
     "                      the claim is left out. Without email, it is demo@example.com\n"
     "  --alg ALGORITHM     when more than one fits the key (RSA; default: RS256)\n"
-    "  --kid KID           default: the key's RFC 7638 thumbprint; empty: none\n";
+    "  --kid KID           default: the key's RFC 7638 thumbprint; empty: none\n"
+    "  --count N           so many tokens (1 to 100000), one a line, each with a jti of its own;\n"
+    "                      {n} in --subject becomes its number\n";
 
 static const char command[] = "mint";
 
-enum { MINT_AUDIENCES_MAX = 16, MINT_CLAIMS_MAX = 48, MINT_TTL = 600, MINT_JTI_SIZE = 16 };
+enum {
+    MINT_AUDIENCES_MAX = 16,
+    MINT_CLAIMS_MAX = 48,
+    MINT_TTL = 600,
+    MINT_JTI_SIZE = 16,
+    MINT_COUNT_MAX = 100000
+};
 
 enum {
     MINT_KEY,
@@ -43,9 +53,10 @@ enum {
     MINT_CLAIM,
     MINT_ALG,
     MINT_KID,
+    MINT_COUNT,
 };
 static const char *const token_mint_names[] = {"key",   "issuer", "audience", "subject", "ttl",
-                                               "claim", "alg",    "kid",      NULL};
+                                               "claim", "alg",    "kid",      "count",   NULL};
 
 struct token_mint {
     const char *key, *issuer, *subject, *kid; /* kid: NULL is the thumbprint */
@@ -55,6 +66,8 @@ struct token_mint {
     size_t claim_count;
     int64_t ttl;
     int algorithm; /* -1: the first that fits the key */
+    unsigned long count;
+    unsigned long number; /* of the present token, from 0 */
 };
 
 static int token_mint_add(const char **list, size_t *count, size_t max, const char *value)
@@ -63,6 +76,18 @@ static int token_mint_add(const char **list, size_t *count, size_t max, const ch
         return token_option_complain(command, TOKEN_OPTION_WRONG, "%s is one too many", value);
     list[(*count)++] = value;
     return 0;
+}
+
+static int token_mint_count(struct token_mint *mint, const char *value)
+{
+    char *end;
+
+    mint->count = strtoul(value, &end, 10);
+    if (*value >= '0' && *value <= '9' && *end == '\0' && mint->count >= 1 &&
+        mint->count <= MINT_COUNT_MAX)
+        return 0;
+    return token_option_complain(command, TOKEN_OPTION_WRONG,
+                                 "--count %s is not a number from 1 to %d", value, MINT_COUNT_MAX);
 }
 
 /* One option. 0, or TOKEN_OPTION_WRONG after saying why. */
@@ -99,6 +124,8 @@ static int token_mint_option(struct token_mint *mint, int option, const char *va
     case MINT_KID:
         mint->kid = value;
         return 0;
+    case MINT_COUNT:
+        return token_mint_count(mint, value);
     default:
         return token_option_complain(command, TOKEN_OPTION_WRONG, "%s is one argument too many",
                                      value);
@@ -139,6 +166,25 @@ static int token_mint_set_jti(struct token_claims *claims)
     return error;
 }
 
+static int token_mint_set_subject(const struct token_mint *mint, struct token_claims *claims)
+{
+    const char *place = strstr(mint->subject, "{n}");
+    struct buffer text = {0};
+    int error;
+
+    if (place == NULL)
+        return token_claims_set_string(claims, slice_from("sub"), slice_from(mint->subject));
+    error = buffer_append(&text, mint->subject, (size_t)(place - mint->subject));
+    if (error == 0)
+        error = buffer_append_number(&text, mint->number);
+    if (error == 0)
+        error = buffer_append_text(&text, place + strlen("{n}"));
+    if (error == 0)
+        error = token_claims_set_string(claims, slice_from("sub"), buffer_slice(&text));
+    buffer_free(&text);
+    return error;
+}
+
 /* The claims that a token has unless it is told otherwise (RFC 7519, 4.1). `email` is what
  * configurations read the user from by default. */
 static int token_mint_set_defaults(const struct token_mint *mint, struct token_claims *claims)
@@ -150,7 +196,7 @@ static int token_mint_set_defaults(const struct token_mint *mint, struct token_c
         error = token_claims_set_strings(claims, slice_from("aud"), mint->audiences,
                                          mint->audience_count);
     if (error == 0)
-        error = token_claims_set_string(claims, slice_from("sub"), slice_from(mint->subject));
+        error = token_mint_set_subject(mint, claims);
     if (error == 0)
         error =
             token_claims_set_string(claims, slice_from("email"), slice_from("demo@example.com"));
@@ -271,7 +317,7 @@ static int token_mint_print(const struct token_mint *mint, struct jose_key *key)
 
 int token_mint(int argc, char **argv)
 {
-    struct token_mint mint = {.subject = "demo", .ttl = MINT_TTL, .algorithm = -1};
+    struct token_mint mint = {.subject = "demo", .ttl = MINT_TTL, .algorithm = -1, .count = 1};
     int status = token_mint_options(&mint, argc, argv);
     struct jose_key *key;
 
@@ -284,7 +330,8 @@ int token_mint(int argc, char **argv)
     key = token_mint_read_key(mint.key);
     if (key == NULL)
         return 1;
-    status = token_mint_print(&mint, key);
+    for (; mint.number < mint.count && status == 0; mint.number++)
+        status = token_mint_print(&mint, key);
     jose_key_free(key);
     return status;
 }

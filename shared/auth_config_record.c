@@ -26,6 +26,8 @@ int auth_config_record_encode(const struct auth_config_record *config, struct bu
     }
     for (size_t i = 0; i < config->required_scope_count; i++)
         record_put(&writer, "scope", config->required_scopes[i]);
+    if (config->role_mappings.size > 0)
+        record_put(&writer, "claims_to_roles", config->role_mappings);
     record_put_number(&writer, "keys_static", config->keys_static);
     record_put_number(&writer, "keys_usable", config->keys_usable);
     record_put_number(&writer, "last_fetch_ok", config->last_fetch_ok);
@@ -46,6 +48,10 @@ static void auth_config_record_get_rules(struct record_reader *reader,
     }
     out->required_scope_count =
         record_get_list(reader, "scope", out->required_scopes, AUTH_SCOPES_MAX);
+    if (record_next_is(reader, "claims_to_roles"))
+        out->role_mappings = record_get(reader, "claims_to_roles");
+    if (!role_mappings_are_sound(out->role_mappings))
+        reader->failed = true;
 }
 
 int auth_config_record_decode(struct slice bytes, struct auth_config_record *out)

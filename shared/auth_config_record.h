@@ -7,8 +7,7 @@
 #ifndef GATEHOUSE_SHARED_AUTH_CONFIG_RECORD_H
 #define GATEHOUSE_SHARED_AUTH_CONFIG_RECORD_H
 
-#include "shared/buffer.h"
-#include "shared/slice.h"
+#include "shared/role_mapping.h"
 
 #include <stdint.h>
 
@@ -40,11 +39,12 @@ struct auth_config_record {
     size_t required_claim_count;
     struct slice required_scopes[AUTH_SCOPES_MAX];
     size_t required_scope_count;
-    bool keys_static;     /* static_jwks: an unknown kid is refused at once */
-    bool keys_usable;     /* a set was read at least once and is not past its time */
-    bool last_fetch_ok;   /* false: an unknown kid is 503, never 401 */
-    int64_t keys_fetched; /* wall seconds of the last successful fetch; 0: never */
-    int64_t next_refresh; /* wall seconds before which an unknown kid asks for no new fetch */
+    struct slice role_mappings; /* claims_to_roles: role_mapping.h; empty: the built-in role */
+    bool keys_static;           /* static_jwks: an unknown kid is refused at once */
+    bool keys_usable;           /* a set was read at least once and is not past its time */
+    bool last_fetch_ok;         /* false: an unknown kid is 503, never 401 */
+    int64_t keys_fetched;       /* wall seconds of the last successful fetch; 0: never */
+    int64_t next_refresh;       /* wall seconds before which an unknown kid asks for no new fetch */
 };
 
 struct binding_record {

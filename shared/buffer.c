@@ -7,6 +7,12 @@
 
 enum { BUFFER_FIRST = 256 }; /* bytes of the first allocation: most heads and records fit */
 
+static void buffer_mark(struct buffer *buffer)
+{
+    if (buffer->high < buffer->end)
+        buffer->high = buffer->end;
+}
+
 int buffer_reserve(struct buffer *buffer, size_t size)
 {
     size_t used = buffer_size(buffer);
@@ -19,6 +25,7 @@ int buffer_reserve(struct buffer *buffer, size_t size)
         return -ENOMEM;
     if (buffer->start > 0) {
         memmove(buffer->memory, buffer->memory + buffer->start, used);
+        buffer_mark(buffer);
         buffer->start = 0;
         buffer->end = used;
         if (size <= buffer->capacity - used)
@@ -48,28 +55,21 @@ void buffer_commit(struct buffer *buffer, size_t size)
     buffer->end += size < room ? size : room;
 }
 
-int buffer_append(struct buffer *buffer, const void *data, size_t size)
-{
-    int error;
-
-    if (size == 0)
-        return 0;
-    error = buffer_reserve(buffer, size);
-    if (error != 0)
-        return error;
-    memcpy(buffer->memory + buffer->end, data, size);
-    buffer->end += size;
-    return 0;
-}
-
-int buffer_append_slice(struct buffer *buffer, struct slice data)
-{
-    return buffer_append(buffer, data.data, data.size);
-}
-
 int buffer_append_text(struct buffer *buffer, const char *text)
 {
     return buffer_append(buffer, text, strlen(text));
+}
+
+int buffer_append_number(struct buffer *buffer, uint64_t number)
+{
+    char digits[20]; /* of UINT64_MAX */
+    size_t first = sizeof(digits);
+
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return buffer_append(buffer, digits + first, sizeof(digits) - first);
 }
 
 int buffer_append_format(struct buffer *buffer, const char *format, ...)
@@ -104,6 +104,7 @@ void buffer_consume(struct buffer *buffer, size_t size)
 
 void buffer_clear(struct buffer *buffer)
 {
+    buffer_mark(buffer);
     buffer->start = 0;
     buffer->end = 0;
 }
@@ -116,7 +117,8 @@ void buffer_free(struct buffer *buffer)
 
 void buffer_wipe(struct buffer *buffer)
 {
+    buffer_mark(buffer);
     if (buffer->memory != NULL)
-        explicit_bzero(buffer->memory, buffer->capacity);
+        explicit_bzero(buffer->memory, buffer->high);
     buffer_free(buffer);
 }

@@ -17,6 +17,7 @@ struct buffer {
     size_t capacity; /* bytes at memory */
     size_t start;    /* first unconsumed byte */
     size_t end;      /* one past the last byte */
+    size_t high;     /* one past the last byte of before, where that was further: for buffer_wipe */
 };
 
 static inline char *buffer_data(const struct buffer *buffer)
@@ -44,9 +45,25 @@ char *buffer_space(struct buffer *buffer, size_t *size);
 void buffer_commit(struct buffer *buffer, size_t size);
 
 /* 0 or -ENOMEM; on an error nothing is appended. */
-int buffer_append(struct buffer *buffer, const void *data, size_t size);
-int buffer_append_slice(struct buffer *buffer, struct slice data);
+static inline int buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    if (size > buffer->capacity - buffer->end) {
+        int error = buffer_reserve(buffer, size);
+
+        if (error != 0)
+            return error;
+    }
+    if (size > 0)
+        memcpy(buffer->memory + buffer->end, data, size);
+    buffer->end += size;
+    return 0;
+}
+static inline int buffer_append_slice(struct buffer *buffer, struct slice data)
+{
+    return buffer_append(buffer, data.data, data.size);
+}
 int buffer_append_text(struct buffer *buffer, const char *text);
+int buffer_append_number(struct buffer *buffer, uint64_t number); /* in decimal */
 int buffer_append_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -59,7 +76,8 @@ void buffer_clear(struct buffer *buffer);
 /* Gives the memory back; the buffer is empty and usable. */
 void buffer_free(struct buffer *buffer);
 
-/* As buffer_free, after overwriting every byte: for what held a credential. */
+/* As buffer_free, after overwriting every byte that was ever written: for what held a credential.
+ */
 void buffer_wipe(struct buffer *buffer);
 
 #endif

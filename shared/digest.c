@@ -55,12 +55,23 @@ void digest_hex(const struct digest *digest, char out[DIGEST_HEX_SIZE + 1])
 
 bool digest_equal_secret(struct slice a, struct slice b)
 {
-    /* volatile, so that no compiler ends the loop at the first difference. */
-    volatile unsigned char difference = 0;
+    uint64_t difference = 0;
+    size_t i = 0;
 
     if (a.size != b.size)
         return false;
-    for (size_t i = 0; i < a.size; i++)
-        difference = (unsigned char)(difference | (a.data[i] ^ b.data[i]));
+    /* The barriers keep every compiler from ending a loop at the first difference. */
+    for (; i + sizeof(difference) <= a.size; i += sizeof(difference)) {
+        uint64_t left, right;
+
+        memcpy(&left, a.data + i, sizeof(left));
+        memcpy(&right, b.data + i, sizeof(right));
+        difference |= left ^ right;
+        __asm__("" : "+r"(difference));
+    }
+    for (; i < a.size; i++) {
+        difference |= (unsigned char)(a.data[i] ^ b.data[i]);
+        __asm__("" : "+r"(difference));
+    }
     return difference == 0;
 }

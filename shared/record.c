@@ -66,24 +66,6 @@ void record_open(struct record_reader *reader, struct slice record, char version
     reader->rest = reader->failed ? slice_make(NULL, 0) : slice_skip(record, 1);
 }
 
-/* What follows ` name=`, or NULL. */
-static const char *record_match(const struct record_reader *reader, const char *name)
-{
-    size_t size = strlen(name);
-    const char *at = reader->rest.data;
-
-    /* A field is at least ` name=0:`. */
-    if (reader->failed || reader->rest.size < size + 4 || at[0] != ' ' || at[size + 1] != '=' ||
-        memcmp(at + 1, name, size) != 0)
-        return NULL;
-    return at + size + 2;
-}
-
-bool record_next_is(const struct record_reader *reader, const char *name)
-{
-    return record_match(reader, name) != NULL;
-}
-
 static struct slice record_fail(struct record_reader *reader)
 {
     reader->failed = true;
@@ -91,9 +73,8 @@ static struct slice record_fail(struct record_reader *reader)
     return slice_make(NULL, 0);
 }
 
-struct slice record_get(struct record_reader *reader, const char *name)
+struct slice record_take(struct record_reader *reader, const char *at)
 {
-    const char *at = record_match(reader, name);
     const char *first = at;
     const char *end;
     size_t size = 0;
@@ -113,24 +94,23 @@ struct slice record_get(struct record_reader *reader, const char *name)
     return slice_make(at, size);
 }
 
-int64_t record_get_number(struct record_reader *reader, const char *name)
+int64_t record_take_number(struct record_reader *reader, const char *at)
 {
-    struct slice text = record_get(reader, name);
+    struct slice text = record_take(reader, at);
     bool negative = text.size > 0 && text.data[0] == '-';
     uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
     uint64_t number = 0;
-    size_t at = negative ? 1 : 0;
-    size_t first = at;
+    size_t i = negative ? 1 : 0;
+    size_t first = i;
 
-    for (; at < text.size; at++) {
-        unsigned digit = (unsigned)((unsigned char)text.data[at] - '0');
+    for (; i < text.size; i++) {
+        unsigned digit = (unsigned)((unsigned char)text.data[i] - '0');
 
         if (digit > 9 || number > (limit - digit) / 10)
             break;
         number = number * 10 + digit;
     }
-    if (at == first || at < text.size ||
-        (text.data[first] == '0' && (negative || at > first + 1))) {
+    if (i == first || i < text.size || (text.data[first] == '0' && (negative || i > first + 1))) {
         record_fail(reader);
         return 0;
     }

@@ -36,10 +36,36 @@ struct record_reader {
 
 /* Begins to read; fails (see record_end) unless the record begins with `version`. */
 void record_open(struct record_reader *reader, struct slice record, char version);
+/* Where the size of the next field stands, when that is called `name`; else NULL. In the header, so
+ * that a literal name is compared without a call: a session's record is read for every request. */
+static inline const char *record_match(const struct record_reader *reader, const char *name)
+{
+    size_t size = strlen(name);
+    const char *at = reader->rest.data;
+
+    /* A field is at least ` name=0:`. */
+    if (reader->failed || reader->rest.size < size + 4 || at[0] != ' ' || at[size + 1] != '=' ||
+        memcmp(at + 1, name, size) != 0)
+        return NULL;
+    return at + size + 2;
+}
+/* Takes the value whose size stands at `at`; NULL: fails. */
+struct slice record_take(struct record_reader *reader, const char *at);
+int64_t record_take_number(struct record_reader *reader, const char *at);
+
 /* Whether the next field is called `name`: for lists and optional fields. */
-bool record_next_is(const struct record_reader *reader, const char *name);
-struct slice record_get(struct record_reader *reader, const char *name);
-int64_t record_get_number(struct record_reader *reader, const char *name);
+static inline bool record_next_is(const struct record_reader *reader, const char *name)
+{
+    return record_match(reader, name) != NULL;
+}
+static inline struct slice record_get(struct record_reader *reader, const char *name)
+{
+    return record_take(reader, record_match(reader, name));
+}
+static inline int64_t record_get_number(struct record_reader *reader, const char *name)
+{
+    return record_take_number(reader, record_match(reader, name));
+}
 /* As record_get_number, but fails when the value is not within [low, high]. */
 int64_t record_get_range(struct record_reader *reader, const char *name, int64_t low, int64_t high);
 /* The values of a repeated field into out[0..max); fails when there are more. Their count. */

@@ -30,6 +30,7 @@ static const char *const counter_names[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_AGE] = "tokens_refused_age_total",
     [COUNT_TOKEN_REFUSED_REVOKED] = "tokens_refused_revoked_total",
     [COUNT_TOKEN_UNAVAILABLE] = "tokens_unavailable_total",
+    [COUNT_POLICY_REFUSED] = "policy_refused_total",
     [COUNT_UPSTREAM_CONNECTS] = "upstream_connects_total",
     [COUNT_UPSTREAM_REUSED] = "upstream_reused_total",
     [COUNT_UPSTREAM_FAILED] = "upstream_failed_total",

@@ -48,6 +48,7 @@ enum scoreboard_counter {
     COUNT_TOKEN_REFUSED_AGE,
     COUNT_TOKEN_REFUSED_REVOKED, /* also locked */
     COUNT_TOKEN_UNAVAILABLE,     /* 503 for want of keys */
+    COUNT_POLICY_REFUSED,        /* requests that the caller's roles do not permit */
     COUNT_UPSTREAM_CONNECTS,
     COUNT_UPSTREAM_REUSED,
     COUNT_UPSTREAM_FAILED,

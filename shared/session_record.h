@@ -15,7 +15,12 @@
 #include <stdint.h>
 
 #define SESSION_KIND_JWT "jwt_"
-enum { SESSION_ID_SIZE = 4 + DIGEST_HEX_SIZE, SESSION_ROLES_MAX = 16 };
+enum {
+    SESSION_ID_SIZE = 4 + DIGEST_HEX_SIZE,
+    SESSION_ROLES_MAX = 16, /* a token that gives more is refused: one of them may forbid */
+    /* What was judged: the user's, email_verified, those required, those that give roles. */
+    SESSION_CLAIMS_MAX = 2 + AUTH_CLAIMS_MAX + ROLE_MAPPING_CLAIMS_MAX,
+};
 
 struct session_id {
     char text[SESSION_ID_SIZE + 1]; /* NUL-terminated */
@@ -38,7 +43,7 @@ struct session_record {
     int64_t created;                           /* wall seconds */
     struct slice scopes[AUTH_SCOPES_MAX];
     size_t scope_count;
-    struct auth_claim claims[AUTH_CLAIMS_MAX]; /* each claim the config names, as JSON text */
+    struct auth_claim claims[SESSION_CLAIMS_MAX]; /* each claim the config names, as JSON text */
     size_t claim_count;
     struct slice user; /* the username claim */
     struct slice subject;

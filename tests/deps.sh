@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs the Debian packages that the named purposes need: build, demo, test, check, valgrind.
+# Installs the Debian packages that the named purposes need: build, demo, test, check, valgrind,
+# bench, profile.
 # Touches neither network nor apt when everything is there.
 set -euo pipefail
 
@@ -11,6 +12,8 @@ packages_for() {
     test) echo libcmocka-dev lmdb-utils strace openssl curl procps ca-certificates ;;
     check) echo clang clang-tidy clang-format libclang-rt-dev ;;
     valgrind) echo valgrind libc6-dbg ;;
+    bench) echo nginx haproxy wrk openssl util-linux ;;
+    profile) echo linux-perf strace wrk ;;
     *)
         echo "deps.sh: unknown purpose: $1" >&2
         exit 64
@@ -35,5 +38,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
+# Servers that the bench needs are started by it, not by their packages (invoke-rc.d).
+export RUNLEVEL=1
 "${as_root[@]}" apt-get update -qq </dev/null
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null

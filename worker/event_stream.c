@@ -49,7 +49,9 @@ static char stream_byte(const struct event_stream *stream, struct slice input, s
 {
     size_t held = buffer_size(&stream->held);
 
-    return at < held ? buffer_data(&stream->held)[at] : input.data[at - held];
+    if (at < held)
+        return buffer_data(&stream->held)[at];
+    return at - held < input.size ? input.data[at - held] : '\0';
 }
 
 /* A line is complete; it ends before `end` (of the event). Whether it is empty. */
@@ -215,21 +217,20 @@ void event_stream_free(struct event_stream *stream)
 /* Appends data lines: one for each line of `data`. */
 static int event_append_data(struct buffer *out, struct slice data, struct slice line_end)
 {
-    do {
+    for (;;) {
         const char *end =
-            data.data == NULL ? NULL : event_line_end(data.data, data.data + data.size);
-        struct slice line = slice_make(data.data, end == NULL ? 0 : (size_t)(end - data.data));
+            data.size == 0 ? data.data : event_line_end(data.data, data.data + data.size);
+        struct slice line = slice_make(data.data, (size_t)(end - data.data));
         int error = buffer_append_text(out, "data: ");
 
         if (error == 0)
             error = buffer_append_slice(out, line);
         if (error == 0)
             error = buffer_append_slice(out, line_end);
-        if (error != 0)
+        if (error != 0 || line.size == data.size)
             return error;
         data = slice_skip(data, line.size + 1);
-    } while (data.size > 0);
-    return 0;
+    }
 }
 
 int event_replace(struct buffer *out, const struct event *event, struct slice data)

@@ -128,6 +128,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
                         NULL);
     } else if (!app_transport_is_mcp(exchange->app->record.transport) &&
                !policy_set_admits(exchange->policy)) {
+        worker_count(exchange->worker, COUNT_POLICY_REFUSED);
         exchange_refuse(exchange, 403, "your roles do not open this app", 0, NULL);
     } else if (exchange->app->record.transport == APP_DEBUG) {
         exchange_debug(exchange, &attempt->session);
@@ -339,8 +340,10 @@ bool exchange_review(struct exchange *exchange)
                                   exchange->app->record.name, &session, &description);
     if (reason == AUTH_STORE || (reason == AUTH_OK && !exchange_find_policy(exchange, &session)))
         return false;
-    if (reason == AUTH_OK && policy_set_admits(exchange->policy))
+    if (reason == AUTH_OK && policy_set_admits(exchange->policy)) {
+        exchange_reading_review(exchange);
         return true;
+    }
     if (reason == AUTH_OK)
         description = "your roles do not open this app any more";
     /* A stream that has not begun yet ends as soon as it does. */

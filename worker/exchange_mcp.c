@@ -113,6 +113,8 @@ static void exchange_mcp_refuse(struct exchange *exchange, const struct mcp_gate
     struct buffer data = {0};
     struct buffer body = {0};
 
+    if (gate->ruling.kind != MCP_RULING_PASS && gate->ruling.kind != MCP_RULING_FAILED)
+        worker_count(exchange->worker, COUNT_POLICY_REFUSED);
     log_info("mcp_refused", "app %.*s, client %s: %u %s", (int)app.size, app.data,
              exchange->client->address, refusal->status, refusal->reason);
     if (exchange_mcp_more(gate, &data, &body) != 0) {

@@ -6,6 +6,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool reading_narrows(const struct policy_set *policy)
+{
+    return policy != NULL &&
+           !(policy_set_is_open(policy, POLICY_TOOL) && policy_set_is_open(policy, POLICY_PROMPT) &&
+             policy_set_is_open(policy, POLICY_RESOURCE));
+}
+
+/* Once for each response: a server may go on for long. */
+static void reading_log(struct exchange *exchange, const char *reason)
+{
+    if (exchange->reading != NULL && exchange->reading->logged)
+        return;
+    log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
+                exchange->app->record.name.data, reason);
+    if (exchange->reading != NULL)
+        exchange->reading->logged = true;
+}
+
 /* What a rule hides from the caller. */
 static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice text,
                                        struct buffer *out)
@@ -14,11 +32,14 @@ static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice t
     struct list_filter filter = {.policy = exchange->policy,
                                  .modern = exchange->mcp_modern,
                                  .id = slice_make(reading->id, reading->id_size)};
-    enum mcp_verdict verdict = list_filter_message(&filter, text, out);
+    enum mcp_verdict verdict;
 
+    /* No more: the stream began under another policy. */
+    if (!reading_narrows(exchange->policy))
+        return MCP_PASSES;
+    verdict = list_filter_message(&filter, text, out);
     if (filter.refusal != NULL)
-        log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
-                    exchange->app->record.name.data, filter.refusal);
+        reading_log(exchange, filter.refusal);
     return verdict;
 }
 
@@ -66,9 +87,7 @@ static bool reading_is_narrowed(const struct exchange *exchange)
     const struct policy_set *policy = exchange->policy;
     const struct mcp_method *method = exchange->rpc.method;
 
-    if (policy == NULL ||
-        (policy_set_is_open(policy, POLICY_TOOL) && policy_set_is_open(policy, POLICY_PROMPT) &&
-         policy_set_is_open(policy, POLICY_RESOURCE)))
+    if (!reading_narrows(policy))
         return false;
     /* Any stream may tell of changes to resources. */
     if (exchange->event_stream && !policy_set_is_open(policy, POLICY_RESOURCE))
@@ -81,16 +100,22 @@ static bool reading_is_narrowed(const struct exchange *exchange)
     return exchange->mcp_modern && method->named; /* its result may embed requests */
 }
 
+static const char reading_too_large[] = "the app's server sent too large a message";
+
 static unsigned reading_looks(const struct exchange *exchange)
 {
     return exchange->looks | (reading_is_narrowed(exchange) ? EXCHANGE_LOOKS_POLICY : 0);
 }
 
-/* What cannot be read as it is. NULL: it can. */
-static const char *reading_obstacle(const struct http_response *response)
+/* Why it cannot be read. NULL: it can. */
+static const char *reading_obstacle(const struct exchange *exchange)
 {
+    const struct http_response *response = &exchange->worker->response;
     bool typed = false;
 
+    if (!exchange->event_stream &&
+        exchange->body_left > worker_limits(exchange->worker)->event_size)
+        return reading_too_large;
     for (size_t i = 0; i < response->header_count; i++) {
         const struct http_header *header = &response->headers[i];
 
@@ -118,9 +143,10 @@ static struct exchange_reading *reading_make(struct exchange *exchange, unsigned
         .put = reading_put,
     };
     reading->looks = looks;
-    if (id.size > 0)
+    if (id.size > 0 && id.size <= sizeof(reading->id)) {
         memcpy(reading->id, id.data, id.size);
-    reading->id_size = id.size;
+        reading->id_size = id.size;
+    }
     exchange->reading = reading;
     return reading;
 }
@@ -132,13 +158,14 @@ bool exchange_reading_begin(struct exchange *exchange, struct slice head)
     struct exchange_reading *reading;
     const char *obstacle;
 
-    if (looks == 0 || response->status >= 300 || exchange->response_body == HTTP_BODY_NONE ||
+    /* Of errors, and of a 202, clients take no message. */
+    if (looks == 0 || response->status >= 300 || response->status == 202 ||
+        exchange->response_body == HTTP_BODY_NONE ||
         (exchange->response_body == HTTP_BODY_LENGTH && exchange->body_left == 0))
         return true;
-    obstacle = reading_obstacle(response);
+    obstacle = reading_obstacle(exchange);
     if (obstacle != NULL) {
-        log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
-                    exchange->app->record.name.data, obstacle);
+        reading_log(exchange, obstacle);
         exchange_refuse(exchange, 502, obstacle, 0, NULL);
         return false;
     }
@@ -164,8 +191,7 @@ bool exchange_reading_waits(const struct exchange *exchange)
 /* No more can be read: the client hears why, and the exchange ends. */
 static bool reading_fail(struct exchange *exchange, unsigned status, const char *reason)
 {
-    log_warning("answer_refused", "app %.*s: %s", (int)exchange->app->record.name.size,
-                exchange->app->record.name.data, reason);
+    reading_log(exchange, reason);
     if (exchange->reading->document)
         exchange_refuse(exchange, status, reason, status == 503 ? EXCHANGE_RETRY_AFTER : 0, NULL);
     else
@@ -192,7 +218,7 @@ bool exchange_reading_take(struct exchange *exchange, struct slice data)
                                   : mcp_response_events(&reading->response, data);
 
     if (error == -EMSGSIZE)
-        return reading_fail(exchange, 502, "the app's server sent too large a message");
+        return reading_fail(exchange, 502, reading_too_large);
     if (error != 0) {
         client_close(exchange->client);
         return false;

@@ -107,8 +107,9 @@ static bool exchange_relay(struct exchange *exchange, struct slice data)
     return false;
 }
 
-/* Writes the head; the request is of no further use. false: the client was closed. */
-static bool exchange_begin(struct exchange *exchange)
+/* Writes the head, with `room` for body bytes behind it; the request is of no further use. false:
+ * the client was closed. */
+static bool exchange_begin(struct exchange *exchange, size_t room)
 {
     const struct http_response *response = &exchange->worker->response;
     struct forward_response forward = {
@@ -116,6 +117,7 @@ static bool exchange_begin(struct exchange *exchange)
         .mcp = exchange->mcp,
         .cors = exchange_origin(exchange),
         .body = exchange->method == HTTP_HEAD ? response->body : exchange->client_body,
+        .body_room = room,
         .close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE};
 
     if (forward_response_head(&exchange->client->out, &forward) != 0) {
@@ -123,8 +125,12 @@ static bool exchange_begin(struct exchange *exchange)
         return false;
     }
     exchange_count_status(exchange, response->status);
-    if (exchange->event_stream)
+    if (exchange->event_stream) {
         exchange_mcp_stream(exchange);
+        /* Streams last, and are most of a worker's memory: a token is half of what one would take.
+         */
+        auth_memo_free(&exchange->client->memo);
+    }
     exchange_release_request(exchange);
     return true;
 }
@@ -138,7 +144,7 @@ static bool exchange_read(struct exchange *exchange)
         return false;
     if (!exchange_reading_waits(exchange))
         return true;
-    if (!exchange_begin(exchange))
+    if (!exchange_begin(exchange, body.size))
         return false;
     if (exchange_append(exchange, body) == 0)
         return true;
@@ -284,7 +290,7 @@ static void exchange_response(struct exchange *exchange, struct slice head, stru
     exchange_frame(exchange, response);
     if (exchange->mcp && !exchange_reading_begin(exchange, head))
         return;
-    if (!exchange_reading_waits(exchange) && !exchange_begin(exchange))
+    if (!exchange_reading_waits(exchange) && !exchange_begin(exchange, rest.size))
         return;
     exchange->state = EXCHANGE_STREAM;
     if (exchange->event_stream)

@@ -7,7 +7,6 @@
 #include "worker/reply.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 enum {
     FORWARD_NAME_MAX = 64,  /* bytes of the longest name that is looked at for '_' */
@@ -24,6 +23,12 @@ static void forward_put(struct forward_writer *writer, struct slice text)
 {
     if (writer->error == 0)
         writer->error = buffer_append_slice(writer->out, text);
+}
+
+static void forward_number(struct forward_writer *writer, uint64_t number)
+{
+    if (writer->error == 0)
+        writer->error = buffer_append_number(writer->out, number);
 }
 
 static void forward_text(struct forward_writer *writer, const char *text)
@@ -127,9 +132,12 @@ static bool forward_is_ours(enum http_field field)
 static bool forward_drops(const struct forward_request *forward, const struct http_header *header)
 {
     char room[FORWARD_NAME_MAX];
-    struct slice name = forward_dashes(header->name, room);
+    struct slice name = header->name;
     enum http_field field = header->field;
 
+    /* No known name has a '_'. */
+    if (field == HTTP_OTHER)
+        name = forward_dashes(name, room);
     if (name.data == room)
         field = http_field_of(name);
     /* A server that knows no such revision must not take it for a request of some session. */
@@ -137,7 +145,8 @@ static bool forward_drops(const struct forward_request *forward, const struct ht
         return true;
     if (forward->identity && field == HTTP_ACCEPT_ENCODING)
         return true;
-    return forward_is_hop(field) || forward_is_ours(field) || forward_has_prefix(name, "proxy-") ||
+    return forward_is_hop(field) || forward_is_ours(field) ||
+           ((name.data[0] | 0x20) == 'p' && forward_has_prefix(name, "proxy-")) ||
            forward_rule(forward->app, name) != NULL;
 }
 
@@ -233,8 +242,10 @@ static void forward_host(struct forward_writer *writer, const struct forward_req
         forward_text(writer, ipv6 ? "[" : "");
         forward_put(writer, endpoint->host);
         forward_text(writer, ipv6 ? "]" : "");
-        if (endpoint->port != (endpoint->tls ? 443 : 80) && writer->error == 0)
-            writer->error = buffer_append_format(writer->out, ":%u", (unsigned)endpoint->port);
+        if (endpoint->port != (endpoint->tls ? 443 : 80)) {
+            forward_text(writer, ":");
+            forward_number(writer, endpoint->port);
+        }
     }
     forward_text(writer, "\r\n");
 }
@@ -326,9 +337,11 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
     forward_peer(&writer, forward);
     forward_rules(&writer, forward->app);
     forward_put(&writer, forward->own);
-    if (forward->has_body && writer.error == 0)
-        writer.error =
-            buffer_append_format(out, "Content-Length: %" PRIu64 "\r\n", forward->body_size);
+    if (forward->has_body) {
+        forward_text(&writer, "Content-Length: ");
+        forward_number(&writer, forward->body_size);
+        forward_text(&writer, "\r\n");
+    }
     forward_text(&writer, "\r\n");
     return writer.error;
 }
@@ -365,9 +378,11 @@ static void forward_framing(struct forward_writer *writer, const struct forward_
     bool length = forward->body == HTTP_BODY_LENGTH ||
                   (forward->body == HTTP_BODY_NONE && response->body == HTTP_BODY_LENGTH);
 
-    if (length && writer->error == 0)
-        writer->error = buffer_append_format(writer->out, "Content-Length: %" PRIu64 "\r\n",
-                                             response->content_length);
+    if (length) {
+        forward_text(writer, "Content-Length: ");
+        forward_number(writer, response->content_length);
+        forward_text(writer, "\r\n");
+    }
     if (forward->body == HTTP_BODY_CHUNKED)
         forward_text(writer, "Transfer-Encoding: chunked\r\n");
     if (forward->close || forward->body == HTTP_BODY_UNTIL_CLOSE)
@@ -376,8 +391,9 @@ static void forward_framing(struct forward_writer *writer, const struct forward_
 
 static void forward_status_line(struct forward_writer *writer, const struct http_response *response)
 {
-    if (writer->error == 0)
-        writer->error = buffer_append_format(writer->out, "HTTP/1.1 %u ", response->status);
+    forward_text(writer, "HTTP/1.1 ");
+    forward_number(writer, response->status);
+    forward_text(writer, " ");
     if (response->reason.size > 0)
         forward_put(writer, response->reason);
     else
@@ -407,7 +423,8 @@ int forward_response_head(struct buffer *out, const struct forward_response *for
     bool named = forward_names_headers(response->headers, response->header_count);
     struct forward_writer writer = {.out = out};
 
-    forward_reserve(&writer, response->headers, response->header_count, response->reason.size);
+    forward_reserve(&writer, response->headers, response->header_count,
+                    response->reason.size + forward->body_room);
     forward_status_line(&writer, response);
     for (size_t i = 0; i < response->header_count; i++) {
         const struct http_header *header = &response->headers[i];

@@ -1,5 +1,7 @@
 #include "worker/judgement.h"
 
+#include "worker/session_roles.h"
+
 #include <errno.h>
 
 /* The registered claims (RFC 7519, 4.1; RFC 9068; OpenID Connect Core, 5.1) that are read, by their
@@ -16,7 +18,7 @@ enum claim {
     CLAIM_EMAIL_VERIFIED,
     CLAIM_USER,
     CLAIM_REQUIRED,
-    CLAIMS_MAX = CLAIM_REQUIRED + AUTH_CLAIMS_MAX,
+    CLAIMS_MAX = CLAIM_REQUIRED + AUTH_CLAIMS_MAX + ROLE_MAPPING_CLAIMS_MAX,
 };
 
 /* What the steps of one judgement share. */
@@ -27,6 +29,8 @@ struct bench {
     const struct catalog_binding *binding;
     const struct session_record *previous;
     int64_t now;
+    struct slice role_claims[ROLE_MAPPING_CLAIMS_MAX]; /* those that give roles */
+    size_t role_claim_count;
     struct json_value claims[CLAIMS_MAX];
 };
 
@@ -86,6 +90,8 @@ static bool bench_reserve(struct bench *bench)
 
     for (size_t i = 0; i < bench->config->required_claim_count; i++)
         size += bench->config->required_claims[i].name.size + 1;
+    for (size_t i = 0; i < bench->role_claim_count; i++)
+        size += bench->role_claims[i].size + 1;
     return buffer_reserve(&bench->judgement->memory, size) == 0;
 }
 
@@ -93,13 +99,19 @@ static enum auth_reason bench_read_claims(struct bench *bench)
 {
     const char *names[CLAIMS_MAX] = {
         "aud", "exp", "nbf", "iat", "sub", "jti", "scope", "scp", JUDGEMENT_EMAIL_VERIFIED};
-    size_t count = CLAIM_REQUIRED + bench->config->required_claim_count;
+    size_t role_claims = CLAIM_REQUIRED + bench->config->required_claim_count;
+    size_t count;
 
+    bench->role_claim_count =
+        role_mappings_claims(bench->config->role_mappings, bench->role_claims);
+    count = role_claims + bench->role_claim_count;
     if (!bench_reserve(bench))
         return refuse(bench, AUTH_STORE, "the gateway is short of memory");
     names[CLAIM_USER] = bench_name(bench, bench->config->username_claim);
-    for (size_t i = CLAIM_REQUIRED; i < count; i++)
+    for (size_t i = CLAIM_REQUIRED; i < role_claims; i++)
         names[i] = bench_name(bench, bench->config->required_claims[i - CLAIM_REQUIRED].name);
+    for (size_t i = role_claims; i < count; i++)
+        names[i] = bench_name(bench, bench->role_claims[i - role_claims]);
     for (size_t i = 0; i < count; i++) {
         if (names[i] == NULL)
             return refuse(bench, AUTH_CLAIM, "the token lacks a claim of an impossible name");
@@ -259,7 +271,7 @@ static void session_keep_claim(struct session_record *session, struct slice name
         if (slice_equal(session->claims[i].name, name))
             return;
     }
-    if (session->claim_count < AUTH_CLAIMS_MAX)
+    if (session->claim_count < SESSION_CLAIMS_MAX)
         session->claims[session->claim_count++] = (struct auth_claim){name, value->text};
 }
 
@@ -302,6 +314,40 @@ static enum auth_reason bench_judge_claims(struct bench *bench)
         if (!judgement_claim_holds(claim, config->required_claims[i].value))
             return refuse(bench, AUTH_CLAIM, "the token lacks a required claim");
         session_keep_claim(session, config->required_claims[i].name, claim);
+    }
+    return AUTH_OK;
+}
+
+static bool bench_find_role_claim(const void *context, struct slice name, struct json_value *out)
+{
+    const struct bench *bench = context;
+    size_t first = CLAIM_REQUIRED + bench->config->required_claim_count;
+
+    for (size_t i = 0; i < bench->role_claim_count; i++) {
+        if (slice_equal(bench->role_claims[i], name)) {
+            *out = bench->claims[first + i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An absent claim is recorded as null: a review must know that it was looked for. */
+static enum auth_reason bench_judge_roles(struct bench *bench)
+{
+    static const struct json_value absent = {.kind = JSON_NULL, .text = {"null", 4}};
+    struct session_record *session = &bench->judgement->session;
+    const char *wrong = session_roles_judge(bench->config, bench_find_role_claim, bench,
+                                            session->roles, &session->role_count);
+
+    if (wrong != NULL)
+        return refuse(bench, AUTH_CLAIM, wrong);
+    for (size_t i = 0; i < bench->role_claim_count; i++) {
+        struct json_value claim = absent;
+
+        bench_find_role_claim(bench, bench->role_claims[i], &claim);
+        session_keep_claim(session, bench->role_claims[i],
+                           claim.kind == JSON_INVALID ? &absent : &claim);
     }
     return AUTH_OK;
 }
@@ -387,9 +433,6 @@ static void bench_fill(struct bench *bench)
     session->issuer = bench->config->issuer;
     session->kid = slice_make(bench->jws->kid, bench->jws->kid_size);
     session->algorithm = slice_from(jose_algorithm_name(bench->jws->algorithm));
-    /* A config without claims_to_roles gives its users the built-in role. */
-    session->roles[0] = slice_from("access");
-    session->role_count = 1;
 }
 
 enum auth_reason judgement_make(struct judgement *judgement, const struct jws *jws,
@@ -397,8 +440,8 @@ enum auth_reason judgement_make(struct judgement *judgement, const struct jws *j
                                 const struct session_record *previous, int64_t now)
 {
     static enum auth_reason (*const steps[])(struct bench * bench) = {
-        bench_read_claims, bench_judge_times,  bench_judge_audience,
-        bench_judge_user,  bench_judge_claims, bench_judge_scopes,
+        bench_read_claims,  bench_judge_times, bench_judge_audience, bench_judge_user,
+        bench_judge_claims, bench_judge_roles, bench_judge_scopes,
     };
     struct bench bench = {.judgement = judgement,
                           .jws = jws,

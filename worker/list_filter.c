@@ -7,6 +7,9 @@
 enum {
     FILTER_INTERNAL_ERROR = -32603, /* JSON-RPC 2.0, 5.1 */
     FILTER_NAME_MAX = 4096,         /* bytes of a name with escapes, decoded: else not listed */
+    /* Of one list. Each is held against every rule, and a worker does nothing else meanwhile;
+     * servers give long lists in pages of some hundreds. */
+    FILTER_ELEMENTS_MAX = 10000,
 };
 
 /* A message being read. */
@@ -159,8 +162,14 @@ static void filter_list(struct filter_draft *draft, enum policy_kind kind, const
     json_array_cut_begin(&cut, &draft->splice, draft->scan.at);
     if (!json_scan_enter(&draft->scan))
         return;
-    while (json_scan_next(&draft->scan, NULL) == 1)
-        filter_element(draft, &key, template, &cut);
+    for (unsigned i = 0; json_scan_next(&draft->scan, NULL) == 1; i++) {
+        if (i >= FILTER_ELEMENTS_MAX) {
+            filter_refuse(draft, "a list has too many elements");
+            filter_skip(draft);
+        } else {
+            filter_element(draft, &key, template, &cut);
+        }
+    }
     if (draft->scan.reason == NULL)
         json_array_cut_end(&cut, filter_end(draft) - 1);
 }

@@ -168,7 +168,7 @@ static bool gate_shut(struct mcp_gate *gate)
 {
     static const char reason[] = "Access denied: your roles do not open this app";
 
-    if (gate->message.kind == MCP_REQUEST)
+    if (gate->request->method == HTTP_POST && gate->message.kind == MCP_REQUEST)
         return gate_refuse(gate, 200, MCP_INVALID_PARAMS, reason);
     return gate_refuse(gate, 403, MCP_INVALID_REQUEST, reason);
 }
@@ -299,5 +299,6 @@ bool mcp_gate_admits(struct mcp_gate *gate)
         return gate_refuse(gate, 405, MCP_INVALID_REQUEST, "this revision has POST alone");
     if (gate->revision == MCP_VERSION_UNKNOWN)
         return gate_refuse(gate, 400, MCP_VERSION_UNSUPPORTED, "Unsupported protocol version");
-    return policy_set_admits(gate->policy->set) || gate_shut(gate);
+    mcp_policy_judge(gate->policy, &gate->message, &gate->ruling);
+    return gate->ruling.kind == MCP_RULING_PASS || gate_shut(gate);
 }

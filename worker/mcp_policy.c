@@ -52,26 +52,37 @@ static void bench_judge_name(struct policy_bench *bench, enum policy_kind kind, 
     }
 }
 
+/* The inside of a string, decoded into `room` if it has to be. false: too long. */
+static bool name_of(const struct json_value *value, char room[MCP_POLICY_NAME_MAX],
+                    struct slice *out)
+{
+    long size;
+
+    *out = slice_make(value->text.data + 1, value->text.size - 2);
+    if (out->size > MCP_POLICY_NAME_MAX)
+        return false;
+    if (!value->escaped)
+        return true;
+    size = json_string(value, room, MCP_POLICY_NAME_MAX);
+    *out = slice_make(room, size < 0 ? 0 : (size_t)size);
+    return size >= 0;
+}
+
 /* `value` is a string. */
 static void bench_judge(struct policy_bench *bench, enum policy_kind kind,
                         const struct json_value *value, const struct json_value *arguments)
 {
-    struct slice name = slice_make(value->text.data + 1, value->text.size - 2);
     char decoded[MCP_POLICY_NAME_MAX];
-    long size;
+    struct slice name;
 
     bench->ruling->thing = kind;
     bench->ruling->name = *value;
-    if (value->escaped && name.size <= sizeof(decoded)) {
-        size = json_string(value, decoded, sizeof(decoded));
-        name = slice_make(decoded, size < 0 ? 0 : (size_t)size);
-    }
-    if (name.size > sizeof(decoded)) {
-        bench_rule(bench, MCP_RULING_DENIED);
-        bench->ruling->decision.outcome = POLICY_DENIED;
+    if (name_of(value, decoded, &name)) {
+        bench_judge_name(bench, kind, name, arguments);
         return;
     }
-    bench_judge_name(bench, kind, name, arguments);
+    bench_rule(bench, MCP_RULING_DENIED);
+    bench->ruling->decision.outcome = POLICY_DENIED;
 }
 
 /* Conditions are on an object; what is none has no reading that they could hold for. */

@@ -152,8 +152,10 @@ int mcp_response_collect(struct mcp_response *response, struct slice input)
 enum mcp_verdict mcp_response_document(struct mcp_response *response, struct slice *out)
 {
     struct slice text = buffer_slice(&response->body);
-    enum mcp_verdict verdict = response_document(response, text, &response->document);
+    enum mcp_verdict verdict = MCP_PASSES;
 
+    if (text.size > 0)
+        verdict = response_document(response, text, &response->document);
     *out = verdict == MCP_REPLACED ? buffer_slice(&response->document) : text;
     return verdict;
 }

@@ -43,7 +43,7 @@ int mcp_response_events_end(struct mcp_response *response);
 /* Bytes of a document. 0, -EMSGSIZE, -ENOMEM. */
 int mcp_response_collect(struct mcp_response *response, struct slice input);
 /* The document is complete: *out is what goes on (borrowed until the response is freed), unless it
- * was dropped or failed. */
+ * was dropped or failed. One without a byte passes. */
 enum mcp_verdict mcp_response_document(struct mcp_response *response, struct slice *out);
 
 /* Bytes of memory that it holds. */

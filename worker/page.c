@@ -28,6 +28,8 @@ static const char *const counter_help[COUNTERS] = {
     [COUNT_TOKEN_REFUSED_AGE] = "Tokens issued too long ago to open a session.",
     [COUNT_TOKEN_REFUSED_REVOKED] = "Tokens and sessions refused by a revocation or a lock.",
     [COUNT_TOKEN_UNAVAILABLE] = "Tokens answered with 503 for want of keys.",
+    [COUNT_POLICY_REFUSED] =
+        "Requests that the caller's roles, or the token's scopes, do not permit.",
     [COUNT_UPSTREAM_CONNECTS] = "Connections made to apps.",
     [COUNT_UPSTREAM_REUSED] = "Requests sent on a pooled connection to an app.",
     [COUNT_UPSTREAM_FAILED] = "Requests that an app's servers could not take.",

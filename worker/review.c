@@ -1,5 +1,7 @@
 #include "worker/review.h"
 
+#include "worker/session_roles.h"
+
 static enum auth_reason review_refuse(const char **description, enum auth_reason reason,
                                       const char *text)
 {
@@ -60,6 +62,30 @@ static enum auth_reason review_requirements(const struct session_record *session
     return AUTH_OK;
 }
 
+static bool review_role_claim(const void *context, struct slice name, struct json_value *out)
+{
+    *out = review_claim(context, name);
+    return out->kind != JSON_INVALID;
+}
+
+/* Other roles are another judgement of what the stream carries. */
+static enum auth_reason review_roles(const struct session_record *session,
+                                     const struct auth_config_record *config,
+                                     const char **description)
+{
+    struct slice roles[SESSION_ROLES_MAX];
+    size_t count;
+    const char *wrong = session_roles_judge(config, review_role_claim, session, roles, &count);
+    bool same = wrong == NULL && count == session->role_count;
+
+    if (wrong != NULL)
+        return review_refuse(description, AUTH_CLAIM, wrong);
+    for (size_t i = 0; i < count && same; i++)
+        same = slice_equal(roles[i], session->roles[i]);
+    return same ? AUTH_OK
+                : review_refuse(description, AUTH_CLAIM, "the token gives other roles now");
+}
+
 static enum auth_reason review_key(struct catalog *catalog, const struct session_record *session,
                                    const char **description)
 {
@@ -101,5 +127,7 @@ enum auth_reason review_session(struct catalog *catalog, const struct session_re
     reason = review_user(session, config, description);
     if (reason == AUTH_OK)
         reason = review_requirements(session, config, description);
+    if (reason == AUTH_OK)
+        reason = review_roles(session, config, description);
     return reason == AUTH_OK ? review_key(catalog, session, description) : reason;
 }

@@ -11,13 +11,21 @@
 #include <unistd.h>
 
 enum { UPSTREAM_BUCKETS = 256 };
+/* Seconds for which a kept connection is taken for alive without a look: servers close idle ones
+ * after seconds, and one that ends just now could as well end just after the look. */
+static const ev_tstamp upstream_warm = 0.05;
 
-struct upstream_pool {
-    struct upstream *buckets[UPSTREAM_BUCKETS]; /* idle; the one used last comes first */
+struct upstream_bucket {
+    struct upstream *first; /* idle; the one used last comes first */
+    size_t count;
 };
 
-static struct upstream **upstream_bucket(struct upstream_pool *pool,
-                                         const struct upstream_target *target)
+struct upstream_pool {
+    struct upstream_bucket buckets[UPSTREAM_BUCKETS];
+};
+
+static struct upstream_bucket *upstream_bucket(struct upstream_pool *pool,
+                                               const struct upstream_target *target)
 {
     unsigned hash = target->port;
 
@@ -43,8 +51,8 @@ int upstream_pool_open(struct upstream_pool **out)
 void upstream_pool_clear(struct upstream_pool *pool)
 {
     for (size_t i = 0; i < UPSTREAM_BUCKETS; i++)
-        while (pool->buckets[i] != NULL)
-            upstream_close(pool->buckets[i]);
+        while (pool->buckets[i].first != NULL)
+            upstream_close(pool->buckets[i].first);
 }
 
 void upstream_pool_close(struct upstream_pool *pool)
@@ -62,6 +70,7 @@ static void upstream_unlink(struct upstream *upstream)
     if (upstream->next != NULL)
         upstream->next->link = upstream->link;
     upstream->link = NULL;
+    upstream_bucket(upstream->worker->upstreams, &upstream->target)->count--;
 }
 
 void upstream_close(struct upstream *upstream)
@@ -196,13 +205,17 @@ static bool upstream_is_silent(const struct upstream *upstream)
 {
     char byte;
 
+    if (ev_is_pending(&upstream->connection.watcher))
+        return false; /* the poll has seen it already */
+    if (ev_now(upstream->worker->loop) - upstream->idle_since < upstream_warm)
+        return true;
     return recv(upstream->connection.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static struct upstream *upstream_reuse(struct upstream_pool *pool,
                                        const struct upstream_target *target)
 {
-    struct upstream *upstream = *upstream_bucket(pool, target);
+    struct upstream *upstream = upstream_bucket(pool, target)->first;
     struct upstream *next;
 
     for (; upstream != NULL; upstream = next) {
@@ -254,24 +267,24 @@ int upstream_take(struct worker *worker, const struct upstream_target *target, b
 
 void upstream_give_back(struct upstream *upstream, uint64_t idle)
 {
-    struct upstream **bucket = upstream_bucket(upstream->worker->upstreams, &upstream->target);
+    struct upstream_bucket *bucket =
+        upstream_bucket(upstream->worker->upstreams, &upstream->target);
     uint64_t limit = worker_limits(upstream->worker)->upstream_pool;
-    uint64_t idle_count = 0;
 
-    for (struct upstream *other = *bucket; other != NULL; other = other->next)
-        idle_count++;
-    if (idle_count >= limit || idle == 0 || upstream->worker->draining) {
+    if (bucket->count >= limit || idle == 0 || upstream->worker->draining) {
         upstream_close(upstream);
         return;
     }
     upstream->owner = NULL;
     upstream->state = UPSTREAM_IDLE;
     buffer_free(&upstream->in);
-    upstream->link = bucket;
-    upstream->next = *bucket;
+    upstream->idle_since = ev_now(upstream->worker->loop);
+    upstream->link = &bucket->first;
+    upstream->next = bucket->first;
     if (upstream->next != NULL)
         upstream->next->link = &upstream->next;
-    *bucket = upstream;
+    bucket->first = upstream;
+    bucket->count++;
     deadline_set(&upstream->deadline, idle);
     connection_want(&upstream->connection, EV_READ);
 }

@@ -40,8 +40,9 @@ struct upstream {
     struct connection connection;
     struct deadline deadline; /* connect, or idle */
     enum upstream_state state;
-    bool reused;      /* it served an exchange before this one */
-    struct buffer in; /* a response's head that is not complete */
+    bool reused;          /* it served an exchange before this one */
+    ev_tstamp idle_since; /* loop time */
+    struct buffer in;     /* a response's head that is not complete */
     /* Its exchange's: */
     void *owner;
     void (*opened)(struct upstream *upstream, const char *failure); /* NULL: it is open */

@@ -9,6 +9,7 @@
 #include "worker/upstream.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 enum {
     WORKER_SETUP_TIME = 10000, /* milliseconds for master to send what a worker starts with */
     WORKER_MESSAGES = 64,      /* messages taken in one turn */
+    WORKER_TRIM_CLIENTS = 256, /* clients whose memory is worth the time to give it back */
 };
 static const double worker_tick = 0.2;      /* seconds: heartbeat, and the generation at most 250 ms
                                                late even without traffic */
@@ -86,6 +88,18 @@ void worker_gauges(struct worker *worker)
     scoreboard_set(block, GAUGE_EXCHANGES, worker->exchange_count);
     scoreboard_set(block, GAUGE_STREAMS, worker->stream_count);
     scoreboard_set(block, GAUGE_BODY_BYTES, worker->body_bytes);
+}
+
+/* Gives freed memory back to the system once most clients of before are gone; costs some
+ * milliseconds then. */
+static void worker_trim(struct worker *worker)
+{
+    if (worker->client_peak < worker->client_count)
+        worker->client_peak = worker->client_count;
+    if (worker->client_peak < WORKER_TRIM_CLIENTS || worker->client_count > worker->client_peak / 2)
+        return;
+    malloc_trim(0);
+    worker->client_peak = worker->client_count;
 }
 
 static void worker_drain(struct worker_process *process)
@@ -269,6 +283,7 @@ static void worker_ticked(struct ev_loop *loop, struct ev_timer *timer, int even
     (void)events;
     child_heartbeat(&process->worker.child);
     worker_gauges(&process->worker);
+    worker_trim(&process->worker);
     worker_review(process);
 }
 

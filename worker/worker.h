@@ -41,6 +41,7 @@ struct worker {
     struct sockaddr_un bridge;           /* where the bridge listens */
     struct client *clients;              /* all, newest first */
     size_t client_count;                 /* of `clients` */
+    size_t client_peak;                  /* most of them since memory was given back */
     size_t admin_count;                  /* of them, on the admin listener */
     size_t exchange_count, stream_count; /* of the others */
     uint64_t body_bytes;                 /* of all request bodies that are held */

@@ -135,6 +135,17 @@ const attempts = [
   ['a modern header on a legacy body', 400, PARAMS, 7, call(), headers('tools/call', 'echo')],
   ['_meta without capabilities', 400, PARAMS, 7, modern('tools/list', '', '"io.modelcontextprotocol/protocolVersion":"2026-07-28"'), headers('tools/list')],
   ['a response in 2026-07-28', 400, INVALID, null, envelope('"id":7,"result":{}'), headers('tools/list')],
+  ['a method of nobody', 200, METHOD, 7, envelope('"id":7,"method":"vendor/own"')],
+  ['a method of nobody, modern', 404, METHOD, 7, modern('vendor/own'), headers('vendor/own')],
+  ['a method in capitals', 200, METHOD, 7, envelope('"id":7,"method":"TOOLS/CALL","params":{"name":"echo"}')],
+  ['a method with a blank', 200, METHOD, 7, envelope('"id":7,"method":"tools/call ","params":{"name":"echo"}')],
+  ['a method with a slash too many', 200, METHOD, 7, envelope('"id":7,"method":"tools//call","params":{"name":"echo"}')],
+  ['a request that only servers make', 200, METHOD, 7, envelope('"id":7,"method":"sampling/createMessage","params":{}')],
+  ['a notification of nobody', 403, INVALID, null, envelope('"method":"notifications/own"')],
+  ['a notification of nobody, modern', 403, INVALID, null, envelope('"method":"notifications/own"'), headers('notifications/own')],
+  ['a resource twice in a subscription', 400, INVALID, 7, modern('subscriptions/listen', '"notifications":{"resourceSubscriptions":["a:b","a:\\u0062"]}'), headers('subscriptions/listen')],
+  ['ResourceSubscriptions', 400, INVALID, 7, modern('subscriptions/listen', '"notifications":{"ResourceSubscriptions":["a:b"]}'), headers('subscriptions/listen')],
+  ['arguments twice', 400, INVALID, 7, params('"name":"a","arguments":{},"arguments":{"b":1}')],
   ...['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe'].map((method) =>
     [`${method} in 2026-07-28`, 404, METHOD, 7, modern(method, '"uri":"a:b"'), headers(method)]),
 ];
@@ -183,6 +194,47 @@ test('what has one meaning passes byte for byte', async (t) => {
       for (const [name, value] of Object.entries(more ?? {})) assert.equal(seen.headers[name], value);
     });
   }
+});
+
+test('methods that an app allows by name', async (t) => {
+  const upstream = await Upstream.start();
+  t.after(() => upstream.stop());
+  const issuer = await Issuer.make();
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'app', uri: upstream.uri, mcp: { allowed_methods: ['vendor/own', 'notifications/own'] } }],
+    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
+  });
+  const url = gate.url('app');
+  const token = await issuer.token(url);
+  for (const [body, more] of [[envelope('"id":7,"method":"vendor/own"')], [envelope('"id":7,"method":"vendor\\/own"')],
+    [envelope('"method":"notifications/own"')], [modern('vendor/own'), headers('vendor/own')]]) {
+    assert.equal((await post(url, token, { body, headers: more })).status, 200, body);
+    assert.equal(upstream.requests.splice(0)[0].body, body);
+  }
+  for (const method of ['vendor/Own', 'vendor/own2', 'vendor', 'vendor/ow']) {
+    assert.equal((await post(url, token, { body: envelope(`"id":7,"method":"${method}"`) })).json.error.code, METHOD, method);
+  }
+  assert.deepEqual(upstream.requests, []);
+});
+
+test('of a batch that is refused, each request gets its answer and none runs', async (t) => {
+  const { upstream, url, token } = await setUp(t);
+  const version = { 'mcp-protocol-version': '2025-03-26' };
+  const message = (id, method) => `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"name":"echo"}}`;
+  const notification = (method) => `{"jsonrpc":"2.0","method":"${method}"}`;
+  const send = (...messages) => post(url, token, { body: `[${messages.join(',')}]`, headers: version });
+
+  const one = await send(message(1, 'tools/call'), notification('notifications/initialized'), message('"b"', 'vendor/own'), message(3, 'tools/call'));
+  assert.equal(one.status, 200);
+  assert.deepEqual(one.json.map(({ id, error }) => [id, error.code]), [[1, INVALID], ['b', METHOD], [3, INVALID]]);
+  assert.match(one.json[0].error.message, /^Not run: /);
+  const hidden = await send(message(1, 'tools/call'), notification('notifications/own'));
+  assert.equal(hidden.status, 200);
+  assert.deepEqual(hidden.json.map(({ id, error }) => [id, error.code]), [[1, INVALID]]);
+  const nobody = await send(notification('notifications/own'), notification('notifications/initialized'));
+  assert.equal(nobody.status, 403);
+  assert.equal(nobody.json.id, null);
+  assert.deepEqual(upstream.requests, []);
 });
 
 test('a body cut at every byte is read as one', async (t) => {

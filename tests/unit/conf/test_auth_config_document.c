@@ -236,8 +236,15 @@ static void test_claims_to_roles(void **state)
     (void)state;
     read_documents(MINIMAL "    claims_to_roles: [{claim: groups, value: dev, roles: [access]}]\n");
     assert_int_equal(documents.documents[0].state, DOCUMENT_GOOD);
-    finish("/r/f.yaml:10:22: warning: spec.jwt.claims_to_roles: roles are not acted on by this "
-           "release; until then each user of this config may use every tool of its apps\n");
+    assert_true(slice_is(documents.documents[0].auth_config.record.role_mappings,
+                         "1 claim=6:groups value=3:dev role=6:access"));
+    finish("");
+    refused(WITH("claims_to_roles: []"),
+            "spec.jwt.claims_to_roles: is empty: it would give nobody a role");
+    refused(WITH("claims_to_roles: [{claim: groups, value: ^dev$, roles: [a]}]"),
+            "a regular expression is not supported here");
+    refused(WITH("claims_to_roles: [{claim: groups, value: dev, roles: [\"a b\"]}]"),
+            "spec.jwt.claims_to_roles[0].roles");
     refused(WITH("claims_to_roles: [{claim: groups, roles: []}]"),
             "spec.jwt.claims_to_roles[0].value: is required");
 }

@@ -292,6 +292,24 @@ static void test_kid_is_the_sets_unless_told(void **state)
     buffer_free(&text);
 }
 
+/* Load tests need tokens that differ, of users that differ. */
+static void test_mint_prints_as_many_as_told(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t lines = 0;
+
+    keygen(fixture, "ES256");
+    assert_int_equal(run(fixture, "mint", "--key", fixture->key, "--issuer", "i", "--audience", "a",
+                         "--subject", "user-{n}-x", "--count", "3", NULL),
+                     0);
+    for (const char *at = buffer_data(&fixture->out); (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    assert_int_equal(lines, 3);
+    assert_int_not_equal(run(fixture, "mint", "--key", fixture->key, "--issuer", "i", "--audience",
+                             "a", "--count", "0", NULL),
+                         0);
+}
+
 static void test_mint_refuses_what_does_not_fit(void **state)
 {
     struct fixture *fixture = *state;
@@ -365,6 +383,7 @@ int main(void)
         TEST(test_every_algorithm_mints_what_inspect_checks),
         TEST(test_mint_says_what_it_is_told),
         TEST(test_kid_is_the_sets_unless_told),
+        TEST(test_mint_prints_as_many_as_told),
         TEST(test_mint_refuses_what_does_not_fit),
         TEST(test_inspect_says_why_a_token_would_be_refused),
         TEST(test_wrong_use_is_64),

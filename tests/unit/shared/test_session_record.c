@@ -105,7 +105,7 @@ static void test_more_than_fits_is_refused(void **state)
     char *at;
 
     (void)state;
-    session.claim_count = AUTH_CLAIMS_MAX;
+    session.claim_count = SESSION_CLAIMS_MAX;
     session.role_count = SESSION_ROLES_MAX;
     session.scope_count = AUTH_SCOPES_MAX;
     session.audience_count = AUTH_AUDIENCES_MAX;

@@ -248,6 +248,7 @@ static void test_replace(void **state)
                     "\xef\xbb\xbf"
                     "data: new\n\n");
     assert_replaced("data: a\n\n", "", "data: \n\n");
+    assert_replaced("data: a\n\n", "b\n", "data: b\ndata: \n\n");
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include "worker/forward.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static struct buffer out;
 static struct http_request request;
@@ -69,6 +70,28 @@ static void test_request(void **state)
                    "Transfer-Encoding: chunked\r\nMcp-Session-Id: s\r\nmcp-weird:\r\n\r\n",
                    "POST /mcp?x=1 HTTP/1.1\r\nHost: up.internal:3001\r\nAccept: a, b\r\n"
                    "Mcp-Session-Id: s\r\nmcp-weird: \r\n" PEER "Content-Length: 42\r\n\r\n");
+}
+
+static void test_identity(void **state)
+{
+    static const struct {
+        const char *fields;
+    } cases[] = {{""}, {"Accept-Encoding: gzip, br\r\n"}, {"ACCEPT_ENCODING: gzip\r\n"}};
+
+    (void)state;
+    forward.identity = true;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "GET /mcp/apps/a HTTP/1.1\r\nHost: gate\r\n%s\r\n",
+                 cases[i].fields);
+        assert_request(text, "GET /mcp HTTP/1.1\r\nHost: up.internal:3001\r\n"
+                             "Accept-Encoding: identity\r\n" PEER "\r\n");
+    }
+    forward.identity = false;
+    assert_request("GET /mcp/apps/a HTTP/1.1\r\nHost: gate\r\nAccept-Encoding: br\r\n\r\n",
+                   "GET /mcp HTTP/1.1\r\nHost: up.internal:3001\r\nAccept-Encoding: br\r\n" PEER
+                   "\r\n");
 }
 
 static void test_request_drops(void **state)
@@ -198,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_request, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_identity, setup, teardown),
         cmocka_unit_test_setup_teardown(test_request_drops, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cookies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rules, setup, teardown),

@@ -134,12 +134,28 @@ static void test_sendable(void **state)
     assert_false(http_is_field_value(slice_make("a\0b", 3)));
 }
 
+/* Values are read eight bytes at a time: every byte, at every place of such a group and behind it.
+ */
+static void test_every_byte_of_a_value(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 1; at < 18; at++) {
+            char text[20];
+
+            memset(text, 'a', sizeof(text));
+            text[at] = (char)byte;
+            assert_int_equal(http_is_field_value(slice_make(text, sizeof(text))),
+                             http_char_is((char)byte, HTTP_CHAR_VALUE));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_connection_names),
+        cmocka_unit_test(test_classes),          cmocka_unit_test(test_names),
+        cmocka_unit_test(test_connection_names), cmocka_unit_test(test_every_byte_of_a_value),
         cmocka_unit_test(test_sendable),
     };
 

@@ -294,6 +294,29 @@ static void test_refused(void **state)
     assert_verdict(&filter, "{\"method\":\"x\",", MCP_DROPPED, NULL);
 }
 
+static void test_too_many(void **state)
+{
+    struct list_filter filter = {.policy = narrow};
+
+    (void)state;
+    for (unsigned count = 10000; count <= 10001; count++) {
+        struct buffer text = {0};
+        struct buffer out = {0};
+
+        buffer_append_text(&text, "{\"id\":1,\"result\":{\"tools\":[{\"name\":\"rm\"}");
+        for (unsigned i = 1; i < count; i++)
+            buffer_append_text(&text, ",{\"name\":\"rm\"}");
+        buffer_append_text(&text, "]}}");
+        assert_int_equal(list_filter_message(&filter, buffer_slice(&text), &out), MCP_REPLACED);
+        if (count == 10000)
+            assert_true(slice_is(buffer_slice(&out), "{\"id\":1,\"result\":{\"tools\":[]}}"));
+        else
+            assert_string_equal(filter.refusal, "a list has too many elements");
+        buffer_free(&text);
+        buffer_free(&out);
+    }
+}
+
 /* Cut short anywhere, nothing passes. */
 static void test_every_cut(void **state)
 {
@@ -320,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_open_kinds),     cmocka_unit_test(test_cache_scope),
         cmocka_unit_test(test_input_requests), cmocka_unit_test(test_notifications),
         cmocka_unit_test(test_refused),        cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

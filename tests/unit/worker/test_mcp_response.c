@@ -169,7 +169,14 @@ static void assert_document(const char *text, const char *shown, enum mcp_verdic
 
 static void test_document(void **state)
 {
+    struct outcome outcome;
+    struct mcp_response response = response_of(&outcome, 10);
+    struct slice body;
+
     (void)state;
+    assert_int_equal(mcp_response_document(&response, &body), MCP_PASSES);
+    assert_int_equal(body.size, 0);
+    assert_text(&outcome.shown, "");
     assert_document("{\"a\":1}", "<{\"a\":1}>", MCP_PASSES, "{\"a\":1}");
     assert_document(" \"swap\"\n", "< \"swap\"\n>", MCP_REPLACED, "{\n}");
     assert_document("drop", "<drop>", MCP_DROPPED, NULL);

@@ -71,6 +71,29 @@ static void test_json_rpc_error(void **state)
     assert_int_equal(header("Allow").size, 0);
 }
 
+static void test_json_rpc_error_with_a_name(void **state)
+{
+    struct reply_error error = {.status = 200,
+                                .code = -32602,
+                                .message = "Unknown tool",
+                                .detail = slice_from("r\\u006d"),
+                                .id = slice_from("\"x\""),
+                                .json_rpc = true};
+
+    (void)state;
+    assert_int_equal(reply_error(&out, &error), 0);
+    read_back();
+    assert_int_equal(response.status, 200);
+    assert_slice(body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32602,\"message\":"
+                       "\"Unknown tool: r\\u006d\"},\"id\":\"x\"}");
+    buffer_clear(&out);
+    error.body = slice_from("[1]");
+    assert_int_equal(reply_error(&out, &error), 0);
+    read_back();
+    assert_slice(body, "[1]");
+    assert_slice(header("Content-Type"), "application/json");
+}
+
 static void test_plain_error(void **state)
 {
     struct reply_error error = {.status = 503,
@@ -160,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_json_rpc_error, teardown),
+        cmocka_unit_test_teardown(test_json_rpc_error_with_a_name, teardown),
         cmocka_unit_test_teardown(test_plain_error, teardown),
         cmocka_unit_test_teardown(test_content, teardown),
         cmocka_unit_test_teardown(test_challenge, teardown),

@@ -58,6 +58,8 @@ static int court_open(void **state)
         .user = slice_from("ann@x.test"),
         .scopes = {slice_from("read")},
         .scope_count = 1,
+        .roles = {slice_from("access")},
+        .role_count = 1,
         .claims = {{slice_from("email"), slice_from("\"ann@x.test\"")},
                    {slice_from("email_verified"), slice_from("false")},
                    {slice_from("groups"), slice_from("[\"dev\",\"ops\"]")}},
