@@ -119,6 +119,14 @@ static void user_read(struct slice name, const struct yaml_node *node, const cha
     *out = (struct settings_user){.name = name, .uid = found->pw_uid, .gid = found->pw_gid};
 }
 
+/* As such it could read sessions and signal workers: a stdio server is a stranger's program. */
+static bool user_is_of_service(const struct settings *settings, const struct settings_user *user)
+{
+    return (settings->watcher_user.name.size > 0 && settings->watcher_user.uid == user->uid) ||
+           (settings->worker_user.name.size > 0 && settings->worker_user.uid == user->uid) ||
+           (settings->bridge_user.name.size > 0 && settings->bridge_user.uid == user->uid);
+}
+
 static void stdio_users_read(struct settings_form *form, struct schema_context *context)
 {
     const struct yaml_node *node = form->stdio_users;
@@ -131,7 +139,10 @@ static void stdio_users_read(struct settings_form *form, struct schema_context *
         struct settings_user user = {0};
 
         user_read(node->text, node, "gate.stdio.users", context, &user);
-        if (user.name.size > 0)
+        if (user.name.size > 0 && user_is_of_service(settings, &user))
+            schema_error(context, node, "", "gate.stdio.users", "give stdio servers their own",
+                         "\"%.*s\" is one of gate.users", (int)user.name.size, user.name.data);
+        else if (user.name.size > 0)
             settings->stdio_users[settings->stdio_user_count++] = user;
     }
 }

@@ -29,7 +29,7 @@ static const char usage[] =
     "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
     "       gatehouse explain [-c FILE] --app APP --token-file FILE --tool NAME ...\n"
     "       gatehouse token keygen|mint|inspect ...\n"
-    "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
+    "       gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]\n"
     "       gatehouse --version | --help\n";
 
 static const struct role_entry {
