@@ -52,6 +52,7 @@ help:
 	@echo 'make clang      the program and its unit tests by clang'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
 	@echo 'make bench      a request beside nginx, HAProxy and the least a gateway can do: a table'
+	@echo 'make bench-instructions  instructions a request, by callgrind; fails over the budget'
 	@echo 'make bench-message  how fast MCP messages are read; fails when too slow'
 	@echo 'make bench-filter  how fast MCP responses are read and filtered; fails when too slow'
 	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
@@ -105,6 +106,11 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: tests/bench/%.c tests/bench/peer.c tests/be
 	@mkdir -p $(@D)
 	@echo '  CC $@'
 	$(Q)$(CC) $(LANGUAGE) -O2 -o $@ $< tests/bench/peer.c -lssl -lcrypto -lm
+
+# What a worker spends on a request, counted; fails when over tests/bench/instructions.budget.
+bench-instructions: deps-build+valgrind
+	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
+	node tests/bench/instructions.mjs $(BUILD)/bench
 
 bench-message: deps-build
 	$(MAKE) BUILD=$(BUILD) $(BUILD)/bench/mcp_message
@@ -196,7 +202,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-instructions bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

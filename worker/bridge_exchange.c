@@ -54,13 +54,14 @@ static struct slice exchange_header(const struct http_request *request, enum htt
     return header == NULL ? slice_make(NULL, 0) : header->value;
 }
 
-/* Headers that only workers set. */
+/* Headers that only workers set: last of all, behind what the client and the app's rules say. */
 static struct slice exchange_own(const struct http_request *request, const char *name)
 {
-    for (size_t i = 0; i < request->header_count; i++) {
-        if (request->headers[i].field == HTTP_GATEHOUSE &&
-            slice_equal_nocase(request->headers[i].name, slice_from(name)))
-            return request->headers[i].value;
+    for (size_t i = request->header_count; i > 0; i--) {
+        const struct http_header *header = &request->headers[i - 1];
+
+        if (header->field == HTTP_GATEHOUSE && slice_equal_nocase(header->name, slice_from(name)))
+            return header->value;
     }
     return slice_make(NULL, 0);
 }

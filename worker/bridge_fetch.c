@@ -29,12 +29,76 @@ static void fetch_done(struct bridge_fetch *fetch, const char *failure)
     bridge_fetch_close(fetch);
 }
 
+static void fetch_ready(struct connection *connection, int events);
+
+/* A socket that connects; -errno. */
+static int fetch_socket(const char *text, uint16_t port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool six = inet_pton(AF_INET, text, &v4.sin_addr) != 1;
+    const struct sockaddr *address = six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+    int on = 1;
+    int fd;
+
+    if (six && inet_pton(AF_INET6, text, &v6.sin6_addr) != 1)
+        return -EINVAL;
+    fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (connect(fd, address, six ? sizeof(v6) : sizeof(v4)) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+/* Begins to connect to the next address. false: there is none left. */
+static bool fetch_connect(struct bridge_fetch *fetch)
+{
+    const struct bridge_target *target = &fetch->target;
+    char address[INET6_ADDRSTRLEN];
+
+    while (target->addresses[fetch->tried] != '\0') {
+        const char *text = target->addresses + fetch->tried;
+        size_t size = strcspn(text, ",");
+        int fd = -1;
+
+        fetch->tried += size + (text[size] == ',' ? 1 : 0);
+        if (size < sizeof(address)) {
+            memcpy(address, text, size);
+            address[size] = '\0';
+            fd = fetch_socket(address, target->port);
+        }
+        if (fd < 0)
+            continue;
+        connection_open(&fetch->connection, fetch->bridge->loop, fd, NULL, fetch_ready, fetch);
+        deadline_set(&fetch->deadline, fetch->bridge->child.settings.limits.connect_timeout);
+        connection_want(&fetch->connection, EV_WRITE);
+        return true;
+    }
+    return false;
+}
+
+/* This address does not serve: the next one may. */
+static void fetch_unconnected(struct bridge_fetch *fetch, const char *failure)
+{
+    connection_close(&fetch->connection);
+    if (!fetch_connect(fetch))
+        fetch_done(fetch, failure);
+}
+
 static void fetch_late(struct deadline *deadline)
 {
     struct bridge_fetch *fetch = deadline->owner;
 
-    fetch_done(fetch, fetch->state <= BRIDGE_FETCH_HANDSHAKE ? "no answer to connect in time"
-                                                             : "no response in time");
+    if (fetch->state == BRIDGE_FETCH_CONNECT)
+        fetch_unconnected(fetch, "no answer to connect in time");
+    else
+        fetch_done(fetch, "no response in time");
 }
 
 static void fetch_send(struct bridge_fetch *fetch)
@@ -72,6 +136,14 @@ static void fetch_handshake(struct bridge_fetch *fetch)
         fetch_done(fetch, "its certificate, or TLS, cannot be relied on");
 }
 
+static bool fetch_host_is_address(const struct bridge_target *target)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, target->host, &any) == 1 ||
+           inet_pton(AF_INET6, target->host, &any) == 1;
+}
+
 static void fetch_connected(struct bridge_fetch *fetch)
 {
     const struct bridge_target *target = &fetch->target;
@@ -79,7 +151,7 @@ static void fetch_connected(struct bridge_fetch *fetch)
     socklen_t size = sizeof(error);
 
     if (getsockopt(fetch->connection.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-        fetch_done(fetch, "it cannot be connected to");
+        fetch_unconnected(fetch, "it cannot be connected to");
         return;
     }
     if (target->trust == NULL) {
@@ -87,7 +159,7 @@ static void fetch_connected(struct bridge_fetch *fetch)
         return;
     }
     if (tls_connect(&fetch->connection.tls, target->trust, fetch->connection.fd,
-                    slice_from(target->host), strcmp(target->host, target->address) == 0) != 0) {
+                    slice_from(target->host), fetch_host_is_address(target)) != 0) {
         fetch_done(fetch, "TLS cannot start");
         return;
     }
@@ -216,48 +288,22 @@ void bridge_fetch_pause(struct bridge_fetch *fetch, bool paused)
         connection_want(&fetch->connection, paused ? 0 : EV_READ);
 }
 
-/* A socket that connects; -errno. */
-static int fetch_socket(const struct bridge_target *target)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(target->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(target->port)};
-    bool six = inet_pton(AF_INET, target->address, &v4.sin_addr) != 1;
-    const struct sockaddr *address = six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
-    int on = 1;
-    int fd;
-
-    if (six && inet_pton(AF_INET6, target->address, &v6.sin6_addr) != 1)
-        return -EINVAL;
-    fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, address, six ? sizeof(v6) : sizeof(v4)) != 0 && errno != EINPROGRESS) {
-        int error = errno;
-
-        close(fd);
-        return -error;
-    }
-    return fd;
-}
-
 struct bridge_fetch *bridge_fetch_start(struct bridge *bridge, const struct bridge_target *target,
                                         struct buffer *request)
 {
     struct bridge_fetch *fetch = calloc(1, sizeof(*fetch));
-    int fd = fetch == NULL ? -1 : fetch_socket(target);
 
-    if (fd < 0) {
+    if (fetch == NULL)
+        return NULL;
+    fetch->bridge = bridge;
+    fetch->target = *target;
+    deadline_open(&fetch->deadline, bridge->loop, fetch_late, fetch);
+    if (!fetch_connect(fetch)) {
+        deadline_close(&fetch->deadline);
         free(fetch);
         return NULL;
     }
-    fetch->bridge = bridge;
-    fetch->target = *target;
     fetch->out = *request;
     *request = (struct buffer){0};
-    connection_open(&fetch->connection, bridge->loop, fd, NULL, fetch_ready, fetch);
-    deadline_open(&fetch->deadline, bridge->loop, fetch_late, fetch);
-    deadline_set(&fetch->deadline, bridge->child.settings.limits.connect_timeout);
-    connection_want(&fetch->connection, EV_WRITE);
     return fetch;
 }

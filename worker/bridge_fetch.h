@@ -17,8 +17,10 @@
 
 #include <netinet/in.h>
 
+enum { BRIDGE_ADDRESSES_SIZE = 8 * (INET6_ADDRSTRLEN + 1) };
+
 struct bridge_target {
-    char address[INET6_ADDRSTRLEN]; /* numeric */
+    char addresses[BRIDGE_ADDRESSES_SIZE]; /* numeric, with commas between; tried in this order */
     uint16_t port;
     struct tls_client *trust; /* NULL: plain */
     char host[256];           /* for SNI and verification */
@@ -40,6 +42,7 @@ struct bridge_fetch {
     struct connection connection;
     struct deadline deadline;
     enum bridge_fetch_state state;
+    size_t tried; /* bytes of target.addresses */
     struct buffer out, in;
     enum http_body body; /* of the response */
     uint64_t left;

@@ -189,7 +189,7 @@ static void remote_lost(struct remote *remote, const char *what)
 
     if (remote->link == NULL)
         return;
-    log_warning("remote_lost", "%s port %u: %s", remote->target.address, remote->target.port, what);
+    log_warning("remote_lost", "%s port %u: %s", remote->target.host, remote->target.port, what);
     snprintf(reason, sizeof(reason), "the server is lost: %s", what);
     if (buffer_size(&remote->post_path) == 0 && remote->session[0] == '\0')
         remote->link->status = 502;
@@ -519,7 +519,7 @@ static const char *remote_trust(struct remote *remote, struct slice trust)
     return remote->target.trust == NULL ? "certificates cannot be checked just now" : NULL;
 }
 
-/* "sse https host port address path". */
+/* "sse https host port address,address path". */
 static const char *remote_read(struct remote *remote, struct slice endpoint)
 {
     struct slice kind = remote_word(&endpoint);
@@ -533,11 +533,11 @@ static const char *remote_read(struct remote *remote, struct slice endpoint)
     remote->tls = slice_is(scheme, "https");
     if (!bridge_message_number(port, &number) || number == 0 || number > UINT16_MAX ||
         host.size == 0 || host.size >= sizeof(remote->target.host) || endpoint.size == 0 ||
-        address.size >= sizeof(remote->target.address))
+        address.size >= sizeof(remote->target.addresses))
         return "this is no request of a worker";
     remote->target.port = (uint16_t)number;
     memcpy(remote->target.host, host.data, host.size);
-    memcpy(remote->target.address, address.data, address.size);
+    memcpy(remote->target.addresses, address.data, address.size);
     return buffer_append_slice(&remote->path, endpoint) == 0 ? NULL : "the bridge is out of memory";
 }
 

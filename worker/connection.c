@@ -20,7 +20,9 @@ static void connection_apply(struct connection *connection)
     }
     if (events == 0)
         return;
-    ev_io_set(&connection->watcher, connection->fd, events);
+    /* Not ev_io_set: after that libev would tell the kernel again, though at the turn's end the
+     * events are often those of before. */
+    ev_io_modify(&connection->watcher, events);
     ev_io_start(connection->loop, &connection->watcher);
 }
 
@@ -131,7 +133,10 @@ ssize_t connection_write(struct connection *connection, const struct iovec *part
         return written;
     }
     do {
-        written = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+        /* Most writes are of one part, for which send is the shorter way into the kernel. */
+        written = count == 1
+                      ? send(connection->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     } while (written < 0 && errno == EINTR);
     return written < 0 ? -errno : written;
 }

@@ -152,6 +152,10 @@ static void exchange_judged(struct exchange *exchange)
         exchange_admitted(exchange, attempt);
         break;
     case AUTH_REFUSED:
+        if (!http_is_b64token(attempt->token)) {
+            exchange_refuse(exchange, 400, "the Authorization header is malformed", 0, NULL);
+            break;
+        }
         log_info("token_refused", "app %.*s, client %s: %s", (int)attempt->app.size,
                  attempt->app.data, exchange->client->address, attempt->description);
         if (attempt->reason == AUTH_SCOPE)

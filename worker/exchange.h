@@ -212,8 +212,8 @@ struct slice exchange_body(const struct exchange *exchange);
 struct slice exchange_part(const struct exchange *exchange, struct exchange_span span);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
-/* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is the
- * bridge that serves the request. false: out of memory. */
+/* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is
+ * the bridge that serves the request. false: out of memory. */
 bool exchange_bridge_begin(struct exchange *exchange, const struct session_record *caller);
 /* Fills in path and lines for the bridge; `lines` holds them. 0, -ENOMEM, or -EHOSTUNREACH: the
  * server has no address just now. */

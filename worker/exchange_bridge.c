@@ -78,12 +78,16 @@ static int bridge_endpoint(const struct exchange *exchange, struct buffer *lines
 
     if (endpoint->address_count == 0)
         return -EHOSTUNREACH;
-    error = buffer_append_format(lines, "Gatehouse-Endpoint: %s %s %.*s %u %.*s %.*s\r\n",
+    error = buffer_append_format(lines, "Gatehouse-Endpoint: %s %s %.*s %u ",
                                  app->transport == APP_MCP_SSE ? "sse" : "http",
                                  endpoint->tls ? "https" : "http", (int)endpoint->host.size,
-                                 endpoint->host.data, (unsigned)endpoint->port,
-                                 (int)endpoint->addresses[0].size, endpoint->addresses[0].data,
-                                 (int)endpoint->path.size, endpoint->path.data);
+                                 endpoint->host.data, (unsigned)endpoint->port);
+    for (size_t i = 0; i < endpoint->address_count && error == 0; i++)
+        error = buffer_append_format(lines, "%s%.*s", i == 0 ? "" : ",",
+                                     (int)endpoint->addresses[i].size, endpoint->addresses[i].data);
+    if (error == 0)
+        error =
+            buffer_append_format(lines, " %.*s\r\n", (int)endpoint->path.size, endpoint->path.data);
     /* Only what may open a connection needs it: a bundle is large. */
     if (error == 0 && endpoint->tls && exchange->mcp_id_size == 0 &&
         exchange->old != ROUTE_OLD_MESSAGE)

@@ -36,6 +36,7 @@ struct forward_response {
     const struct http_response *response;
     enum http_body body; /* how the client will be sent the body */
     bool mcp;            /* of an MCP app: what it says of CORS is dropped */
+    bool bridge;         /* the bridge's: it says itself whose an error is */
     struct slice cors;   /* origin of a page that may read it; empty: none */
     size_t body_room;    /* bytes to make room for behind the head: of a body that is here */
     bool close;          /* the client connection ends after it */

@@ -125,8 +125,10 @@ bool http_connection_names(const struct http_header *headers, size_t count, stru
 
 /* The token of `Authorization: Bearer <b64token>` (RFC 6750, 2.1; the scheme in any case).
  * 1 with a token; 0 when there is no Authorization, or another scheme; -400 when it is malformed or
- * there are two. */
+ * there are two. The token's own characters are for http_is_b64token: a token that opens a session
+ * was read before, and need not be looked at again. */
 int http_bearer(const struct http_request *request, struct slice *token);
+bool http_is_b64token(struct slice text);
 
 /* A legal field name or value to send: for header rules of documents. */
 bool http_is_token(struct slice text);

@@ -300,7 +300,12 @@ int http_bearer(const struct http_request *request, struct slice *token)
     while (rest.size > 0 && rest.data[0] == ' ')
         rest = slice_skip(rest, 1);
     *token = rest;
-    while (rest.size > 0 && rest.data[rest.size - 1] == '=')
-        rest.size--;
-    return rest.size > 0 && http_chars_are(rest, HTTP_CHAR_B64) ? 1 : -400;
+    return rest.size > 0 ? 1 : -400;
+}
+
+bool http_is_b64token(struct slice text)
+{
+    while (text.size > 0 && text.data[text.size - 1] == '=')
+        text.size--;
+    return text.size > 0 && http_chars_are(text, HTTP_CHAR_B64);
 }

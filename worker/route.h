@@ -32,8 +32,8 @@ enum route_old {
 struct route {
     enum route_kind kind;
     enum route_old old; /* of ROUTE_MCP */
-    struct slice app; /* borrowed from the request: a DNS label */
-    char host[256];   /* lower case, without port, NUL-terminated */
+    struct slice app;   /* borrowed from the request: a DNS label */
+    char host[256];     /* lower case, without port, NUL-terminated */
     size_t host_size;
 };
 

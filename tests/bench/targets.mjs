@@ -1,10 +1,11 @@
 // What the bench measures: the gateway, nginx, HAProxy and the floor, each pinned to one core, before one upstream on another.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { yaml } from '../integration/harness/yaml.mjs';
 
 export const PROXY_CPU = '0';
@@ -12,7 +13,7 @@ export const LOAD_CPU = '1';
 const ISSUER = 'https://issuer.example/realms/bench';
 const AUDIENCE = 'https://gateway.example/mcp';
 const APP = 'bench';
-const PATIENCE = 20_000; // milliseconds for a program to listen
+const PATIENCE = 60_000; // milliseconds for a program to listen
 
 function childrenOf(pid) {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
@@ -59,7 +60,8 @@ function listens(port) {
 
 export class Bench {
   constructor(directory, programs, ports) {
-    Object.assign(this, { directory, programs: resolve(programs), port: ports, running: [] });
+    // wrapper: a command that executes the rest of its line, before a gateway.
+    Object.assign(this, { directory, programs: resolve(programs), port: ports, running: [], wrapper: [] });
     mkdirSync(directory, { recursive: true });
     this.gatehouse = resolve(programs, '../gatehouse');
   }
@@ -90,6 +92,15 @@ export class Bench {
     const ended = new Promise((done) => target.process.once('exit', done));
     target.process.kill('SIGTERM');
     await ended;
+  }
+
+  // One request with each token of a file, as fast as answers come; what pace.c says of it.
+  async pace(target, file, connections) {
+    const arguments_ = ['-c', LOAD_CPU, join(this.programs, 'pace'), String(target.port), target.path, this.file(file), String(connections)];
+    const { stdout } = await promisify(execFile)('taskset', arguments_, { maxBuffer: 1 << 20 });
+    const result = JSON.parse(stdout);
+    if (result.bad > 0) throw new Error(`${target.name}: ${result.bad} bad answers`);
+    return result;
   }
 
   async stopAll() {
@@ -160,7 +171,7 @@ export class Bench {
     this.file(`${name}/resources/bench.yaml`, [config, role].map(yaml).join('---\n'));
     execFileSync('rm', ['-rf', this.file(`${name}/state`)]);
     const plain = new Target(name, port, { path: `/mcp/apps/${APP}` });
-    await this.start(plain, cpu, this.gatehouse, 'run', '-c', this.file(`${name}/gatehouse.yaml`));
+    await this.start(plain, cpu, ...this.wrapper, this.gatehouse, 'run', '-c', this.file(`${name}/gatehouse.yaml`));
     const tls = new Target(`${name} TLS`, port + 1, { path: plain.path, tls: true });
     tls.process = plain.process;
     return { plain, tls };

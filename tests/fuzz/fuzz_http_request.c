@@ -31,8 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(input, request.headers[i].value);
         (void)http_connection_names(request.headers, request.header_count, request.headers[i].name);
     }
-    if (http_bearer(&request, &token) == 1)
+    if (http_bearer(&request, &token) == 1) {
         check(input, token);
+        (void)http_is_b64token(token);
+    }
     if (http_request_parse(slice_make(input.data, (size_t)used - 1), 4096, &request, &reason) != 0)
         abort();
     return 0;

@@ -313,6 +313,7 @@ test('caps are told in a sentence', async (t) => {
   assert.equal(third.status, 503);
   assert.match(third.text, /all the servers that this app may have are in use/);
   assert.ok(Number(third.headers['retry-after']) > 0);
+  assert.equal(third.headers['gatehouse-error-origin'], 'gateway');
   await request(second.url, { method: 'DELETE', headers: second.headers() });
   await waitFor('room again', () => servers(gate) === 1);
   await Session.open(gate, 'one', token);
@@ -323,6 +324,7 @@ test('a server that cannot start is tried again later and later', async (t) => {
   const token = await gate.issuer.token(gate.url('broken'));
   const first = await post(gate.url('broken'), token, { body: INITIALIZE });
   assert.match(first.text, /error id/);
+  assert.equal(first.status, 200);
   await waitFor('its last words', () => /server_last_words.*no way/.test(gate.log));
   const second = await post(gate.url('broken'), token, { body: INITIALIZE });
   assert.equal(second.status, 503);
