@@ -141,6 +141,8 @@ static void app_read_stdio(struct app_reading *reading)
     reading->out->stdio =
         stdio_document_read(reading->form.mcp, prefix, record->name, reading->context);
     if (reading->out->stdio != NULL)
+        reading->form.methods = reading->out->stdio->methods;
+    if (reading->out->stdio != NULL)
         record->revision = reading->out->stdio->app.revision;
 }
 
@@ -160,17 +162,24 @@ static void app_require_uri(const struct app_reading *reading)
 static void app_read_server(struct app_reading *reading)
 {
     bool named = slice_has_prefix(reading->form.uri, slice_from(STDIO_SCHEME));
+    char prefix[KEY_MAX];
 
     if (named || (reading->form.mcp != NULL && reading->form.uri.size == 0)) {
         app_read_stdio(reading);
         return;
     }
-    if (reading->form.mcp != NULL)
+    app_require_uri(reading);
+    app_read_uri(reading);
+    if (reading->form.mcp == NULL)
+        return;
+    if (yaml_find(reading->form.mcp, "command") != NULL) {
         app_error(reading, "mcp", "leave uri out, or say mcp+stdio://NAME",
                   "starts a stdio server, which uri contradicts");
-    else
-        app_require_uri(reading);
-    app_read_uri(reading);
+        return;
+    }
+    snprintf(prefix, sizeof(prefix), "%s%s%smcp", reading->prefix,
+             reading->prefix[0] == '\0' ? "" : ".", reading->spec);
+    schema_read(&app_mcp_schema, reading->form.mcp, prefix, reading->context, &reading->form);
 }
 
 static void app_read_labels(struct app_reading *reading)

@@ -28,7 +28,7 @@ static const char *app_public_addr_check(struct slice host)
     return "must be a host name, not an IP address or anything else";
 }
 
-__attribute__((unused)) static const char *app_method_check(struct slice name)
+const char *app_method_check(struct slice name)
 {
     for (size_t i = 0; i < name.size; i++)
         if (name.data[i] <= 0x20 || name.data[i] >= 0x7f || name.data[i] == '*')
@@ -113,3 +113,16 @@ static const struct schema_row app_header_rows[] = {
 
 const struct schema app_header_schema = {
     .rows = app_header_rows, .count = sizeof(app_header_rows) / sizeof(app_header_rows[0])};
+
+/* What `mcp` says of a server that is connected to. */
+static const struct schema_row app_mcp_rows[] = {
+    {.path = "allowed_methods",
+     .type = SCHEMA_STRINGS,
+     APP(methods),
+     .low = 0,
+     .high = APP_METHODS_MAX,
+     .check = app_method_check},
+};
+
+const struct schema app_mcp_schema = {.rows = app_mcp_rows,
+                                      .count = sizeof(app_mcp_rows) / sizeof(app_mcp_rows[0])};

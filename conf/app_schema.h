@@ -12,7 +12,7 @@ struct app_form {
     bool insecure_skip_verify;
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
-    const struct yaml_node *mcp;     /* of a stdio server (stdio_document.h), or NULL */
+    const struct yaml_node *mcp;     /* a mapping: app_mcp_schema, or stdio_document.h; or NULL */
     const struct yaml_node *methods; /* a string or a list of strings, or NULL */
 };
 
@@ -24,5 +24,10 @@ struct app_header_form {
 extern const struct schema app_entry_schema;    /* app_service.apps[] */
 extern const struct schema app_document_schema; /* kind: app */
 extern const struct schema app_header_schema;   /* rewrite.headers[] */
+
+/* The mapping `mcp` of a server that is connected to; fills struct app_form's methods. */
+extern const struct schema app_mcp_schema;
+/* Of a method that an app allows besides the known: NULL, or what is wrong. */
+const char *app_method_check(struct slice name);
 
 #endif

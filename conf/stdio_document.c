@@ -1,5 +1,8 @@
 #include "conf/stdio_document.h"
 
+#include "conf/app_schema.h"
+#include "shared/app_record.h"
+
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@ enum {
 struct stdio_form {
     struct slice command, working_dir, user;
     const struct yaml_node *arguments; /* a list, or NULL */
+    const struct yaml_node *methods;   /* a string or a list of strings, or NULL */
     const struct yaml_node *variables; /* a mapping of names to texts, or NULL */
     unsigned scope;
     uint64_t max_servers;
@@ -59,6 +63,12 @@ static const struct schema_row stdio_rows[] = {
      STDIO(scope),
      .fallback = "session",
      .choices = scopes},
+    {.path = "allowed_methods",
+     .type = SCHEMA_STRINGS,
+     STDIO(methods),
+     .low = 0,
+     .high = APP_METHODS_MAX,
+     .check = app_method_check},
     {.path = "limits", .type = SCHEMA_MAPPING},
     /* Where it is absent gate.stdio.max_servers_per_app holds. */
     {.path = "limits.max_servers",
@@ -175,6 +185,7 @@ struct stdio_document *stdio_document_read(const struct yaml_node *mapping, cons
                                        .working_dir = form.working_dir,
                                        .user = {.name = form.user},
                                        .limits = form.limits};
+    document->methods = form.methods;
     document->command = stdio_place(mapping, "command");
     document->working_dir = stdio_place(mapping, "working_dir");
     document->user = stdio_place(mapping, "run_as_host_user");

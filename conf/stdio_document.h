@@ -10,6 +10,7 @@
 
 struct stdio_document {
     struct stdio_app app;                    /* of its user only the name; texts are the arena's */
+    const struct yaml_node *methods;         /* allowed_methods: a string or a list; or NULL */
     struct place command, working_dir, user; /* where they stand, or the mapping */
 };
 
