@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Gateway, authConfig } from './harness/gateway.mjs';
+import { GATEHOUSE, Gateway, authConfig } from './harness/gateway.mjs';
 import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
-import { connectClient } from './harness/mcp.mjs';
+import { connectClient, startEverything } from './harness/mcp.mjs';
+import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { childrenOf } from './harness/process.mjs';
 import { waitFor } from './harness/wait.mjs';
 
@@ -138,6 +139,76 @@ test('SDK clients use server-everything over stdio', async (t) => {
       const { resources } = await client.listResources();
       assert.ok(resources.length > 0);
       await client.close();
+    });
+  }
+});
+
+// What a client does with a server that makes use of everything, over HTTP and over pipes.
+async function walk(t, kind, url, token) {
+  const seen = { updated: 0, levels: new Set() };
+  const client = await connectClient(t, kind, url, token, { capabilities: { sampling: {}, elicitation: {}, roots: {} } });
+  const sample = async () => ({ model: 'm', role: 'assistant', content: { type: 'text', text: 'sampled' } });
+  const elicit = async () => ({ action: 'decline' });
+  client.setRequestHandler(kind === 'v1' ? CreateMessageRequestSchema : 'sampling/createMessage', sample);
+  client.setRequestHandler(kind === 'v1' ? ElicitRequestSchema : 'elicitation/create', elicit);
+  client.fallbackNotificationHandler = async ({ method }) => {
+    if (method === 'notifications/resources/updated') seen.updated++;
+  };
+  const options = kind === 'v1' ? [undefined] : [];
+  const call = async (name, args = {}, more) => words(await client.callTool({ name, arguments: args }, ...options, more));
+  const progress = [];
+  const result = {
+    server: client.getServerVersion().name,
+    tools: (await client.listTools()).tools.map((tool) => tool.name).sort(),
+    resources: (await client.listResources()).resources.length,
+    prompts: (await client.listPrompts()).prompts.map((prompt) => prompt.name).sort(),
+    prompt: (await client.getPrompt({ name: 'simple-prompt' })).messages.length,
+    echo: await call('echo', { message: 'hi' }),
+    long: await call('trigger-long-running-operation', { duration: 0.2, steps: 4 }, { onprogress: (step) => progress.push(step.progress) }),
+    sampled: /sampled/.test(await call('trigger-sampling-request', { prompt: 'p', maxTokens: 5 })),
+    elicited: /declin/i.test(await call('trigger-elicitation-request')),
+    unknown: await client.callTool({ name: 'no-such-tool', arguments: {} }, ...options).then((answer) => answer.isError, (error) => error.code),
+  };
+  // An SDK client may take the answer before the progress that came with it.
+  result.progress = progress.slice(0, 3);
+  await client.close();
+  return result;
+}
+
+test('server-everything behaves over stdio as over its own HTTP', async (t) => {
+  const http = await startEverything(t);
+  const gate = await gateBefore(t, [stdioApp('stdio', {}, [everything, 'stdio']), { name: 'http', uri: http.uri }]);
+  for (const kind of ['v1', 'legacy']) {
+    await t.test(kind, async (t) => {
+      const [overHttp, overPipes] = [
+        await walk(t, kind, gate.url('http'), await gate.issuer.token(gate.url('http'))),
+        await walk(t, kind, gate.url('stdio'), await gate.issuer.token(gate.url('stdio'))),
+      ];
+      assert.deepEqual(overPipes, overHttp);
+      assert.ok(overPipes.sampled && overPipes.elicited);
+      assert.deepEqual(overPipes.progress, [1, 2, 3]);
+    });
+  }
+});
+
+test('many sessions at once', async (t) => {
+  const gate = await gateBefore(t, [
+    stdioApp('everything', {}, [everything, 'stdio']),
+    { name: 'demo', mcp: { command: GATEHOUSE, args: ['demo-server', '--stdio'], ...user, limits: { max_servers: 200 } } },
+  ]);
+  for (const [app, count, tool] of [['everything', 20, 'echo'], ['demo', 200, 'echo']]) {
+    await t.test(`${count} of ${app}`, async () => {
+      const token = await gate.issuer.token(gate.url(app));
+      const sessions = [];
+      // Ten at a time: it is the sessions that are many, not the starts.
+      for (let i = 0; i < count; i += 10) {
+        sessions.push(...await Promise.all(Array.from({ length: 10 }, () => Session.open(gate, app, token))));
+      }
+      assert.equal(servers(gate), count);
+      const answers = await Promise.all(sessions.map((session, i) => session.call(tool, { message: `m${i}` })));
+      answers.forEach(({ messages }, i) => assert.match(words(messages.at(-1).result), new RegExp(`m${i}$`)));
+      await Promise.all(sessions.map((session) => request(session.url, { method: 'DELETE', headers: session.headers() })));
+      await waitFor('no server is left', () => servers(gate) === 0, { deadline: 20_000 });
     });
   }
 });

@@ -54,11 +54,12 @@ export async function startDemoServer(t) {
 const information = { name: 'gatehouse-tests', version: '1.0.0' };
 
 // A connected client of kind 'v1', 'legacy', 'auto' or 'modern'. t.after closes it.
-export async function connectClient(t, kind, url, token) {
+// options: capabilities, of the client.
+export async function connectClient(t, kind, url, token, options = {}) {
   const requestInit = token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } };
   const client = kind === 'v1'
-    ? new ClientV1(information)
-    : new ClientV2(information, { versionNegotiation: { mode: kind === 'modern' ? { pin: '2026-07-28' } : kind } });
+    ? new ClientV1(information, options)
+    : new ClientV2(information, { ...options, versionNegotiation: { mode: kind === 'modern' ? { pin: '2026-07-28' } : kind } });
   const Transport = kind === 'v1' ? TransportV1 : TransportV2;
   t.after(() => client.close().catch(() => {}));
   await client.connect(new Transport(new URL(url), { requestInit }));
