@@ -56,7 +56,7 @@ static void app_error(const struct app_reading *reading, const char *name, const
 /* Kinds of Teleport's that we know of and do not serve: better than "the scheme must be". */
 static const char *uri_unsupported(struct slice uri)
 {
-    static const char *const schemes[] = {"mcp+sse+http://", "mcp+sse+https://", "tcp://", NULL};
+    static const char *const schemes[] = {"tcp://", NULL};
 
     for (const char *const *scheme = schemes; *scheme != NULL; scheme++)
         if (slice_has_prefix(uri, slice_from(*scheme)))
@@ -68,6 +68,8 @@ static bool app_transport_of(struct slice scheme, enum app_transport *out)
 {
     if (slice_is(scheme, "mcp+http") || slice_is(scheme, "mcp+https"))
         *out = APP_MCP_HTTP;
+    else if (slice_is(scheme, "mcp+sse+http") || slice_is(scheme, "mcp+sse+https"))
+        *out = APP_MCP_SSE;
     else if (slice_is(scheme, "http") || slice_is(scheme, "https"))
         *out = APP_HTTP;
     else
@@ -90,7 +92,8 @@ static void app_read_uri(struct app_reading *reading)
     }
     if (uri_parse(reading->form.uri, &uri, &reason) == 0 &&
         !app_transport_of(uri.scheme, &record->transport))
-        reason = "the scheme must be mcp+http, mcp+https, mcp+stdio, http or https";
+        reason = "the scheme must be mcp+http, mcp+https, mcp+sse+http, mcp+sse+https, mcp+stdio, "
+                 "http or https";
     else if (reason == NULL && uri.query.size > 0)
         reason = "a query is not supported";
     if (reason != NULL) {
@@ -189,7 +192,7 @@ static void app_read_labels(struct app_reading *reading)
              reading->prefix[0] == '\0' ? "" : ".", reading->metadata);
     record->label_count =
         labels_read(reading->form.labels, prefix, reading->context, record->labels, LABELS_MAX - 2);
-    if (record->transport != APP_MCP_HTTP && record->transport != APP_MCP_STDIO)
+    if (!app_transport_is_mcp(record->transport))
         return;
     record->labels[record->label_count++] =
         (struct label){.name = slice_from(LABEL_SUB_KIND), .value = slice_from("mcp")};

@@ -33,6 +33,8 @@ static const char *apps_transport(enum app_transport transport)
         return "mcp+http";
     case APP_MCP_STDIO:
         return "mcp+stdio";
+    case APP_MCP_SSE:
+        return "mcp+sse+http";
     case APP_DEBUG:
         break;
     }

@@ -81,7 +81,7 @@ int app_record_decode(struct slice bytes, struct app_record *out)
     out->description = record_get(&reader, "description");
     out->public_addr = record_get(&reader, "public_addr");
     out->transport =
-        (enum app_transport)record_get_range(&reader, "transport", APP_HTTP, APP_MCP_STDIO);
+        (enum app_transport)record_get_range(&reader, "transport", APP_HTTP, APP_MCP_SSE);
     out->insecure_skip_verify = record_get_range(&reader, "insecure_skip_verify", 0, 1) != 0;
     app_record_get_lists(&reader, out);
     out->ca_pem = record_get(&reader, "ca_pem");

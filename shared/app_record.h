@@ -26,7 +26,13 @@ enum app_transport {
     APP_MCP_HTTP,  /* mcp+http://, mcp+https://: Streamable HTTP */
     APP_DEBUG,     /* the built-in page that shows what an app would receive */
     APP_MCP_STDIO, /* mcp+stdio://: a server that the launcher starts; served by the bridge */
+    APP_MCP_SSE,   /* mcp+sse+http://, mcp+sse+https://: HTTP+SSE of 2024-11-05; by the bridge */
 };
+
+static inline bool app_transport_is_mcp(enum app_transport transport)
+{
+    return transport == APP_MCP_HTTP || transport == APP_MCP_STDIO || transport == APP_MCP_SSE;
+}
 
 struct app_endpoint {
     struct slice host; /* what the URI says: for Host, SNI and certificate checks; no brackets */

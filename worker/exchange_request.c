@@ -68,20 +68,29 @@ static void exchange_forward(struct exchange *exchange)
         .body_size = exchange_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
+    struct buffer lines = {0};
     int error;
 
     deadline_clear(&client->deadline);
     if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
         return;
     forward.sessionless = exchange->mcp_modern;
-    if (app->endpoint_count == 0) {
+    if (app->endpoint_count == 0 && app->transport != APP_MCP_STDIO) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
-    if (!exchange->pinned)
+    if (!exchange->pinned && app->endpoint_count > 0)
         exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
     forward.endpoint = &app->endpoints[exchange->start];
-    error = forward_request_head(&exchange->upstream_head, &forward);
+    error = exchange_bridge_forward(exchange, &forward, &lines);
+    if (error == 0)
+        error = forward_request_head(&exchange->upstream_head, &forward);
+    buffer_free(&lines);
+    if (error == -EHOSTUNREACH) {
+        exchange_refuse(exchange, 503, "the app's server has no address just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
+        return;
+    }
     if (error == -EBADMSG) {
         log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
                   (int)app->name.size, app->name.data);
@@ -235,6 +244,7 @@ static bool exchange_address(const struct exchange *exchange, const struct app_e
     snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
              endpoint->addresses[n].data);
     target->port = endpoint->port;
+    target->bridge = false;
     target->tls = NULL;
     target->host[0] = '\0';
     if (!endpoint->tls)
@@ -251,6 +261,10 @@ static bool exchange_target(const struct exchange *exchange, unsigned n,
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->bridge != NULL) {
+        exchange_bridge_target(target);
+        return n == 0;
+    }
     if (exchange->pinned) {
         if (n > 0)
             return false;

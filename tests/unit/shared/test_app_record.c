@@ -160,7 +160,7 @@ static void test_values_out_of_range(void **state)
 {
     static const char *const wrong[] = {
         "1 name=1:a description=0: public_addr=0: transport=1:0 insecure_skip_verify=1:0 ca_pem=0:",
-        "1 name=1:a description=0: public_addr=0: transport=1:5 insecure_skip_verify=1:0 ca_pem=0:",
+        "1 name=1:a description=0: public_addr=0: transport=1:6 insecure_skip_verify=1:0 ca_pem=0:",
         "1 name=1:a description=0: public_addr=0: transport=1:1 insecure_skip_verify=1:2 ca_pem=0:",
         ("1 name=1:a description=0: public_addr=0: transport=1:1 insecure_skip_verify=1:0 host=1:h "
          "port=5:65536 tls=1:0 path=1:/ ca_pem=0:"),
