@@ -465,7 +465,7 @@ static void exchange_old_stream(const struct bridge_exchange *exchange)
     bridge_stream_name(session->standing, "endpoint", slice_make(path, (size_t)size));
 }
 
-static void exchange_old_message(const struct bridge_exchange *exchange)
+static struct bridge_session *exchange_old_session(const struct bridge_exchange *exchange)
 {
     struct slice name = slice_from("sessionId=");
     struct slice query = exchange->client->request.query;
@@ -474,10 +474,41 @@ static void exchange_old_message(const struct bridge_exchange *exchange)
     if (slice_has_prefix(query, name))
         session = bridge_session_find(exchange->bridge, slice_skip(query, name.size), exchange->app,
                                       exchange->owner);
-    if (session == NULL || !session->old)
+    return session != NULL && session->old ? session : NULL;
+}
+
+static void exchange_old_message(const struct bridge_exchange *exchange)
+{
+    struct bridge_session *session = exchange_old_session(exchange);
+
+    if (session == NULL)
         exchange_lost(exchange);
     else
         exchange_deliver(exchange, session);
+}
+
+/* One message, or several in an array. */
+static void exchange_old_answer(const struct bridge_exchange *exchange)
+{
+    struct bridge_session *session = exchange_old_session(exchange);
+    struct slice body = buffer_slice(&exchange->client->body);
+    struct json_iterator iterator;
+    struct json_value value;
+    const char *reason;
+
+    if (session == NULL) {
+        exchange_lost(exchange);
+    } else if (json_parse(body, &value, &reason) != 0) {
+        exchange_refuse(exchange, 400, MCP_INVALID_REQUEST, reason);
+    } else if (value.kind == JSON_ARRAY) {
+        json_iterate(&iterator, &value);
+        while (!session->ended && json_next(&iterator, NULL, NULL, &value) == 1)
+            bridge_stream_put(session->standing, value.text, 0);
+        exchange_told(exchange, 0);
+    } else {
+        bridge_stream_put(session->standing, value.text, 0);
+        exchange_told(exchange, 0);
+    }
 }
 
 static void exchange_allow(const struct bridge_exchange *exchange, const char *allow)
@@ -493,11 +524,10 @@ static void exchange_dispatch(const struct bridge_exchange *exchange)
     const struct http_request *request = &exchange->client->request;
     bool old = slice_is(request->path, "/sse");
 
-    if (slice_is(request->path, "/sse/message")) {
-        if (request->method == HTTP_POST)
-            exchange_old_message(exchange);
-        else
-            exchange_allow(exchange, "POST");
+    if (request->method == HTTP_POST && slice_is(request->path, "/sse/message")) {
+        exchange_old_message(exchange);
+    } else if (request->method == HTTP_POST && slice_is(request->path, "/sse/answer")) {
+        exchange_old_answer(exchange);
     } else if (old && request->method == HTTP_GET) {
         exchange_old_stream(exchange);
     } else if (old) {

@@ -4,6 +4,7 @@
  *     POST, GET, DELETE  /mcp                      Streamable HTTP
  *     GET                /sse                      an old client's stream: `endpoint` comes first
  *     POST               /sse/message?sessionId=…  its messages
+ *     POST               /sse/answer?sessionId=…   a worker's own answer to one, for the stream
  */
 #ifndef GATEHOUSE_WORKER_BRIDGE_EXCHANGE_H
 #define GATEHOUSE_WORKER_BRIDGE_EXCHANGE_H

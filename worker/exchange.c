@@ -55,8 +55,7 @@ static void exchange_dispose(struct exchange *exchange)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
     deadline_close(&exchange->deadline);
-    free(exchange->bridge);
-    exchange->bridge = NULL;
+    exchange_bridge_dispose(exchange);
     catalog_app_release(exchange->app);
     exchange->app = NULL;
     policy_set_release(exchange->policy);

@@ -218,6 +218,15 @@ bool exchange_bridge_begin(struct exchange *exchange, const struct session_recor
  * server has no address just now. */
 int exchange_bridge_forward(const struct exchange *exchange, struct forward_request *forward,
                             struct buffer *lines);
+/* An old client looks for answers on its stream alone: has the bridge put this one there. false: it
+ * is to be answered as it is. */
+bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error);
+/* What is sent as the request's body. */
+struct slice exchange_bridge_body(const struct exchange *exchange);
+void exchange_bridge_dispose(struct exchange *exchange);
+/* The request was judged, and its head is in worker.request: writes the upstream's head and
+ * connects. */
+void exchange_forward_on(struct exchange *exchange);
 void exchange_bridge_target(struct upstream_target *target);
 /* Whether an MCP session's record names the bridge. */
 bool exchange_bridge_made(struct slice address);

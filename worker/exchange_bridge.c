@@ -18,6 +18,7 @@ enum { BRIDGE_PORT = 1 };
 
 struct exchange_bridge {
     char owner[DIGEST_HEX_SIZE + 1];
+    struct buffer answer; /* of ours, for an old client's stream; empty: the request goes on */
 };
 
 /* Whom sessions belong to, as mcp_session_record_is_of tells users apart. */
@@ -39,10 +40,38 @@ bool exchange_bridge_begin(struct exchange *exchange, const struct session_recor
 
     if (transport != APP_MCP_STDIO && transport != APP_MCP_SSE && exchange->old == ROUTE_OLD_NONE)
         return true;
-    exchange->bridge = malloc(sizeof(*exchange->bridge));
+    exchange->bridge = calloc(1, sizeof(*exchange->bridge));
     if (exchange->bridge == NULL)
         return false;
     bridge_owner(caller, exchange->bridge->owner);
+    return true;
+}
+
+void exchange_bridge_dispose(struct exchange *exchange)
+{
+    if (exchange->bridge != NULL)
+        buffer_free(&exchange->bridge->answer);
+    free(exchange->bridge);
+    exchange->bridge = NULL;
+}
+
+struct slice exchange_bridge_body(const struct exchange *exchange)
+{
+    if (exchange->bridge != NULL && buffer_size(&exchange->bridge->answer) > 0)
+        return buffer_slice(&exchange->bridge->answer);
+    return exchange_body(exchange);
+}
+
+bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error)
+{
+    if (exchange->old != ROUTE_OLD_MESSAGE || error->status != 200)
+        return false;
+    error->json_rpc = true;
+    error->id = exchange_part(exchange, exchange->rpc.id);
+    if (reply_error_body(&exchange->bridge->answer, error) == 0)
+        exchange_forward_on(exchange);
+    else
+        client_close(exchange->client);
     return true;
 }
 
@@ -103,10 +132,11 @@ static int bridge_path(const struct exchange *exchange, struct buffer *lines)
 
     if (exchange->old == ROUTE_OLD_NONE)
         return buffer_append_text(lines, "/mcp");
-    error = buffer_append_text(lines, exchange->old == ROUTE_OLD_STREAM ? "/sse" : "/sse/message?");
-    if (error == 0 && exchange->old == ROUTE_OLD_MESSAGE)
-        error = buffer_append_slice(lines, query);
-    return error;
+    if (exchange->old == ROUTE_OLD_STREAM)
+        return buffer_append_text(lines, "/sse");
+    error = buffer_append_text(lines, buffer_size(&exchange->bridge->answer) > 0 ? "/sse/answer?"
+                                                                                 : "/sse/message?");
+    return error == 0 ? buffer_append_slice(lines, query) : error;
 }
 
 int exchange_bridge_forward(const struct exchange *exchange, struct forward_request *forward,

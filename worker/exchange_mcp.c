@@ -130,7 +130,8 @@ static void exchange_mcp_refuse(struct exchange *exchange, const struct mcp_gate
             error.status = 200;
         error.data = buffer_slice(&data);
         error.body = buffer_slice(&body);
-        exchange_error(exchange, &error);
+        if (!exchange_bridge_refuse(exchange, &error))
+            exchange_error(exchange, &error);
     }
     buffer_free(&data);
     buffer_free(&body);

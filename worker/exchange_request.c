@@ -52,8 +52,7 @@ struct slice exchange_part(const struct exchange *exchange, struct exchange_span
     return slice_make(exchange_body(exchange).data + span.at, span.size);
 }
 
-/* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
-static void exchange_forward(struct exchange *exchange)
+void exchange_forward_on(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     struct client *client = exchange->client;
@@ -65,15 +64,12 @@ static void exchange_forward(struct exchange *exchange)
         .identity = exchange->mcp,
         .client_address = slice_from(client->address),
         .client_tls = client->connection.tls != NULL,
-        .body_size = exchange_body(exchange).size,
+        .body_size = exchange_bridge_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
     struct buffer lines = {0};
     int error;
 
-    deadline_clear(&client->deadline);
-    if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
-        return;
     forward.sessionless = exchange->mcp_modern;
     if (app->endpoint_count == 0 && app->transport != APP_MCP_STDIO) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
@@ -102,6 +98,14 @@ static void exchange_forward(struct exchange *exchange)
         return;
     }
     exchange_connect(exchange);
+}
+
+/* The head is in worker.request and the body in hand. */
+static void exchange_forward(struct exchange *exchange)
+{
+    deadline_clear(&exchange->client->deadline);
+    if (!exchange->mcp || exchange_mcp_admits(exchange, exchange_body(exchange)))
+        exchange_forward_on(exchange);
 }
 
 /* All of a body that did not come with its head is here. */
@@ -343,7 +347,7 @@ static void exchange_connect(struct exchange *exchange)
 void exchange_lost(struct exchange *exchange, const char *reason)
 {
     struct slice name = exchange->app->record.name;
-    size_t whole = buffer_size(&exchange->upstream_head) + exchange_body(exchange).size;
+    size_t whole = buffer_size(&exchange->upstream_head) + exchange_bridge_body(exchange).size;
     bool repeatable =
         exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
     bool reused = exchange->upstream->reused;
@@ -364,7 +368,7 @@ void exchange_send(struct exchange *exchange)
 {
     struct connection *connection = &exchange->upstream->connection;
     struct slice head = buffer_slice(&exchange->upstream_head);
-    struct slice body = exchange_body(exchange);
+    struct slice body = exchange_bridge_body(exchange);
 
     exchange->state = EXCHANGE_SEND;
     exchange_audit_sent(exchange);

@@ -229,3 +229,31 @@ test('the session of an old client is its own', async (t) => {
   stream.request.destroy();
   await waitFor('its end', async () => (await post(gate.origin + path, token)).status === 404);
 });
+
+test('what a role hides and denies, on the streams of old clients', async (t) => {
+  const streamable = await startEverything(t);
+  const issuer = await Issuer.make();
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'streamable', uri: streamable.uri }, { name: 'stdio', mcp: { command: process.execPath, args: [own], ...user } }],
+    gate: { stdio: { users: ['nobody'] } },
+    resources: {
+      'issuer.yaml': [authConfig('issuer', issuer, { jwt: { claims_to_roles: [{ claim: 'groups', value: 'some', roles: ['some'] }] } })],
+      'roles.yaml': [{ version: 'v1', kind: 'role', metadata: { name: 'some' },
+        spec: { allow: { app_labels: { 'gatehouse/app-sub-kind': 'mcp' }, mcp: { tools: ['echo'] } } } }],
+    },
+  });
+  for (const app of ['streamable', 'stdio']) {
+    await t.test(app, async (t) => {
+      const url = gate.url(app);
+      const client = await connectOld(t, url, await issuer.token(url, { groups: 'some' }));
+      assert.deepEqual((await client.listTools()).tools.map((tool) => tool.name), ['echo']);
+      assert.match(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), /hi/);
+      const error = await client.callTool({ name: 'count', arguments: {} }).then(() => assert.fail('it was called'), (failure) => failure);
+      assert.equal(error.code, -32602);
+      assert.match(error.message, /Unknown tool: count/);
+      // And over Streamable HTTP of the same server.
+      const second = await connectClient(t, 'v1', url, await issuer.token(url, { groups: 'some' }));
+      assert.deepEqual((await second.listTools()).tools.map((tool) => tool.name), ['echo']);
+    });
+  }
+});
