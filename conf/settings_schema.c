@@ -231,6 +231,10 @@ static const struct schema_row settings_rows[] = {
     /* Clients seldom end their sessions (DELETE); servers forget them after as long. */
     {LIMIT(mcp_session_idle), .type = SCHEMA_DURATION, .low = SECOND, .high = 24 * HOUR,
      .fallback = "30m"},
+    /* What a server says of a task's time counts up to here; a person who is to approve something
+     * is back the next day. */
+    {LIMIT(mcp_task_ttl), .type = SCHEMA_DURATION, .low = SECOND, .high = 30 * 24 * HOUR,
+     .fallback = "24h"},
 
     {.path = "gate.stdio", .type = SCHEMA_MAPPING},
     /* Who `run_as_host_user` of an app may name; nobody, unless one says so. Never root. */

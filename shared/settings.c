@@ -43,6 +43,7 @@ static const struct settings_limit {
     {"max_stale", offsetof(struct settings_limits, max_stale), false},
     {"sessions_per_user", offsetof(struct settings_limits, sessions_per_user), false},
     {"mcp_session_idle", offsetof(struct settings_limits, mcp_session_idle), false},
+    {"mcp_task_ttl", offsetof(struct settings_limits, mcp_task_ttl), false},
 };
 
 enum { SETTINGS_LIMIT_FIELDS = sizeof(settings_limit_fields) / sizeof(settings_limit_fields[0]) };

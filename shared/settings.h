@@ -80,6 +80,7 @@ struct settings_limits {
     uint64_t max_stale;         /* age at which a key set that cannot be fetched is given up */
     uint64_t sessions_per_user;
     uint64_t mcp_session_idle; /* an MCP session that nobody uses */
+    uint64_t mcp_task_ttl;     /* that a task of an MCP server is remembered after its last use */
 };
 
 /* gate.stdio. Times are milliseconds, sizes bytes. */

@@ -10,6 +10,7 @@
 #include "worker/verification.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -35,7 +36,8 @@ struct authenticator {
     size_t waiting_count;
     struct auth_attempt *second; /* ATTEMPT_SECOND */
     struct key_requests requests;
-    int fatal; /* -EUCLEAN, once seen */
+    int fatal;                  /* -EUCLEAN, once seen */
+    struct auth_attempt *spare; /* for the next request: most have their verdict at once */
 };
 
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
@@ -59,6 +61,7 @@ void authenticator_close(struct authenticator *authenticator)
         return;
     session_batch_clear(&authenticator->batch);
     key_requests_free(&authenticator->requests);
+    free(authenticator->spare);
     free(authenticator);
 }
 
@@ -395,6 +398,29 @@ enum auth_reason authenticator_review(struct authenticator *authenticator,
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)
 {
     attempt_remove(authenticator, attempt);
+}
+
+struct auth_attempt *auth_attempt_make(struct authenticator *authenticator)
+{
+    struct auth_attempt *attempt = authenticator->spare;
+
+    authenticator->spare = NULL;
+    if (attempt == NULL)
+        attempt = malloc(sizeof(*attempt));
+    if (attempt != NULL)
+        memset(attempt, 0, offsetof(struct auth_attempt, session));
+    return attempt;
+}
+
+void auth_attempt_free(struct authenticator *authenticator, struct auth_attempt *attempt)
+{
+    if (attempt == NULL)
+        return;
+    authenticate_cancel(authenticator, attempt);
+    if (authenticator->spare == NULL)
+        authenticator->spare = attempt;
+    else
+        free(attempt);
 }
 
 /* Gives the attempts of a committed (or failed) entry their verdict. */

@@ -47,9 +47,7 @@ static void exchange_dispose(struct exchange *exchange)
     exchange_reading_stop(exchange);
     free(exchange->cors_origin);
     exchange->cors_origin = NULL;
-    if (exchange->attempt != NULL)
-        authenticate_cancel(worker->authenticator, exchange->attempt);
-    free(exchange->attempt);
+    auth_attempt_free(worker->authenticator, exchange->attempt);
     exchange->attempt = NULL;
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
@@ -148,6 +146,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
 
 static void exchange_judged(struct exchange *exchange)
 {
+    struct authenticator *authenticator = exchange->worker->authenticator;
     struct auth_attempt *attempt = exchange->attempt;
 
     exchange->attempt = NULL;
@@ -176,7 +175,7 @@ static void exchange_judged(struct exchange *exchange)
                         NULL);
         break;
     }
-    free(attempt);
+    auth_attempt_free(authenticator, attempt);
 }
 
 /* The verdict came later: the head still stands at the begin of the input. */
@@ -215,7 +214,7 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
         exchange_challenge(exchange, app, NULL, "a bearer token is required");
         return;
     }
-    attempt = calloc(1, sizeof(*attempt));
+    attempt = auth_attempt_make(exchange->worker->authenticator);
     if (attempt == NULL) {
         client_close(client);
         return;

@@ -17,7 +17,8 @@
 #include "worker/exchange_audit.h"
 #include "worker/forward.h"
 #include "worker/http_chunk.h"
-#include "worker/mcp_method.h"
+#include "worker/mcp_gate.h"
+#include "worker/mcp_response.h"
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
@@ -85,14 +86,15 @@ struct exchange {
     struct exchange_rpc rpc;         /* of an MCP server's request */
     unsigned looks;                  /* who reads the response: bits of exchange_look */
     bool pinned;                     /* to the server that made its MCP session: see start */
-    bool batch_session;              /* that session's revision has batches */
+    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
     bool recorded;                   /* what the response says of an MCP session is on record */
-    struct exchange_span version;    /* protocolVersion of `initialize`, inside its quotes */
     size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
-    struct mcp_use *use;             /* of an event stream; owned; NULL: of no session */
-    struct deadline deadline;        /* response head, silence, keep-alive, end */
+    struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
+    struct store_key *begun;  /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
+    struct deadline deadline; /* response head, silence, keep-alive, end */
 
     /* The request. While `in_place`, head and body stand at the begin of the client's input. */
     bool in_place;
@@ -195,6 +197,11 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
 /* A response's head was parsed into worker.response, and `data` begins with it: false when the
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
+/* Pins the exchange to that server of the app; false: the app has it no longer. */
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port);
+/* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out);
 /* The request's head goes away, and an event stream begins: remembers its session. */
 void exchange_mcp_stream(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */

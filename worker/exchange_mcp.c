@@ -6,10 +6,15 @@
 #include "shared/json.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
-#include "worker/mcp_gate.h"
+#include "worker/exchange_reading.h"
+#include "worker/exchange_task.h"
+#include "worker/exchange_tool.h"
+#include "worker/mcp_result.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { EXCHANGE_VERSION_MAX = 32 }; /* bytes of a protocol version that is kept: they are dates */
 
 /* The MCP session that an event stream belongs to: open streams keep it alive. */
 struct mcp_use {
@@ -97,6 +102,8 @@ static int exchange_mcp_more(const struct mcp_gate *gate, struct buffer *data, s
 {
     if (gate->refusal.code == MCP_VERSION_UNSUPPORTED)
         return exchange_mcp_versions(gate, data);
+    if (gate->refusal.code == MCP_CAPABILITY_MISSING)
+        return buffer_append_text(data, mcp_gate_capabilities);
     if (gate->requests > 0 && (gate->refusal.status == 200 || gate->refusal.status == 403))
         return exchange_mcp_batch(gate, body);
     return 0;
@@ -152,7 +159,6 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
     const struct json_value *target = mcp_gate_target(&gate->message);
     struct exchange_rpc *rpc = &exchange->rpc;
 
-    exchange->version = exchange_mcp_span(gate->body, gate->version);
     rpc->batch = gate->batch;
     rpc->refusal = gate->refusal.reason;
     rpc->outcome = decision->outcome;
@@ -201,7 +207,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
         .set = exchange->policy, .scopes = exchange_mcp_scopes, .context = &caller};
     struct mcp_gate gate = {.request = &exchange->worker->request,
                             .body = body,
-                            .batch_session = exchange->batch_session,
+                            .negotiated = exchange->negotiated,
                             .policy = &policy,
                             .methods = exchange->app->record.methods,
                             .method_count = exchange->app->record.method_count};
@@ -215,10 +221,11 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
         exchange_mcp_refuse(exchange, &gate);
         return false;
     }
-    if (exchange_mcp_lists(exchange, &gate))
-        return true;
-    client_close(exchange->client);
-    return false;
+    if (!exchange_mcp_lists(exchange, &gate)) {
+        client_close(exchange->client);
+        return false;
+    }
+    return exchange_tool_admits(exchange, &gate) && exchange_task_admits(exchange, &gate);
 }
 
 /* Alike for a session that never was, that is over, and that is another caller's. */
@@ -253,8 +260,7 @@ static int exchange_mcp_find(struct exchange *exchange, const struct store_key *
     return error;
 }
 
-/* The server that made the session, when the app still has it. */
-static bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_session_record *record)
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port)
 {
     const struct app_record *app = &exchange->app->record;
 
@@ -263,8 +269,8 @@ static bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_session
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
-        for (size_t j = 0; endpoint->port == record->port && j < endpoint->address_count; j++) {
-            if (!slice_equal(endpoint->addresses[j], record->address))
+        for (size_t j = 0; endpoint->port == port && j < endpoint->address_count; j++) {
+            if (!slice_equal(endpoint->addresses[j], address))
                 continue;
             exchange->pinned = true;
             exchange->start = (unsigned)i;
@@ -290,12 +296,12 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
         exchange_mcp_tell(exchange, AUDIT_MCP_FOREIGN, record->id, record, exchange->audit.reason);
         return false;
     }
-    if (!exchange_mcp_pin(exchange, record)) {
+    if (!exchange_mcp_pin(exchange, record->address, record->port)) {
         exchange->audit.reason = "the app has the MCP session's server no longer";
         exchange_mcp_tell(exchange, AUDIT_MCP_END, record->id, record, exchange->audit.reason);
         return false;
     }
-    exchange->batch_session = slice_is(record->version, "2025-03-26");
+    exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
         mcp_sessions_queue(sessions, MCP_SESSION_TOUCH, key, NULL);
@@ -426,10 +432,16 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .user = caller.user,
                                          .address = slice_from(target->address),
                                          .port = target->port,
-                                         .version = exchange_part(exchange, exchange->version),
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
+    exchange->begun = malloc(sizeof(*exchange->begun));
+    if (exchange->begun == NULL) {
+        client_close(exchange->client);
+        return false;
+    }
+    *exchange->begun = key;
+    exchange->looks |= EXCHANGE_LOOKS_VERSION;
     return exchange_mcp_hold(exchange, data, MCP_SESSION_PUT, &key, &record);
 }
 
@@ -452,6 +464,31 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
     if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id))
         return true;
     return exchange_mcp_record(exchange, data, header->value);
+}
+
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out)
+{
+    struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
+    struct mcp_result result;
+    struct json_value value;
+    char version[EXCHANGE_VERSION_MAX];
+    long size;
+    int error;
+
+    (void)out;
+    if (!mcp_result_read(text, &result))
+        return MCP_PASSES;
+    value = mcp_result_version(&result);
+    size = json_string(&value, version, sizeof(version));
+    /* Of a session without a version, nothing is allowed that one would have to allow. */
+    if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
+        return MCP_PASSES;
+    error = mcp_sessions_set_version(sessions, exchange->begun, slice_make(version, (size_t)size));
+    if (error != 0)
+        log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
+                  strerror(-error));
+    return MCP_PASSES;
 }
 
 void exchange_mcp_stream(struct exchange *exchange)
@@ -483,7 +520,6 @@ void exchange_mcp_forget(struct exchange *exchange)
     struct exchange_rpc *rpc = &exchange->rpc;
 
     rpc->name = rpc->id = rpc->target = rpc->arguments = (struct exchange_span){0};
-    exchange->version = (struct exchange_span){0};
     free(rpc->lists);
     rpc->lists = NULL;
     rpc->list_count = 0;
@@ -499,4 +535,7 @@ void exchange_mcp_dispose(struct exchange *exchange)
     exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
+    free(exchange->begun);
+    exchange->begun = NULL;
+    exchange_task_dispose(exchange);
 }

@@ -318,6 +318,7 @@ static void worker_turn_begin(struct ev_loop *loop, struct ev_check *check, int 
     store_turn_begin(worker->config);
     store_turn_begin(worker->sessions);
     worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
+    worker->mcp_sessions.task_ttl = worker_limits(worker)->mcp_task_ttl;
     if (catalog_turn(worker->catalog, &error))
         authenticator_retry(worker->authenticator);
     if (error != 0) {
@@ -412,10 +413,14 @@ static void worker_open(struct worker_process *process)
     worker->sessions = worker_store(worker, STORE_SESSIONS);
     worker->mcp_sessions.store = worker->sessions;
     worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
+    worker->mcp_sessions.task_ttl = worker_limits(worker)->mcp_task_ttl;
     error = catalog_open(&worker->catalog, worker->config, worker->child.public);
     if (error == 0)
         error = authenticator_open(&worker->authenticator, worker->sessions, worker->catalog,
                                    &worker->child, &worker->audit);
+    worker->tools = tool_table_make();
+    if (error == 0 && worker->tools == NULL)
+        error = -ENOMEM;
     if (error == 0)
         error = tls_trust_open(&worker->trust);
     if (error == 0)
@@ -488,6 +493,7 @@ static void worker_close(struct worker_process *process)
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);
     mcp_sessions_clear(&worker->mcp_sessions);
+    tool_table_free(worker->tools);
     catalog_close(worker->catalog);
     tls_trust_close(worker->trust);
     worker_free_remains(worker);

@@ -14,6 +14,7 @@
 #include "worker/http_head.h"
 #include "worker/mcp_session.h"
 #include "worker/tls.h"
+#include "worker/tool_table.h"
 
 #include <ev.h>
 #include <sys/un.h>
@@ -37,6 +38,7 @@ struct worker {
     struct catalog *catalog;
     struct authenticator *authenticator;
     struct mcp_sessions mcp_sessions; /* what this turn writes of them */
+    struct tool_table *tools;         /* that are known to repeat arguments in headers */
     struct audit audit;
     struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;

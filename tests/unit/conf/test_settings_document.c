@@ -90,6 +90,7 @@ static void test_default_limits(void **state)
         .max_stale = 86400000,
         .sessions_per_user = 1000,
         .mcp_session_idle = 1800000,
+        .mcp_task_ttl = 86400000,
     };
 
     (void)state;
