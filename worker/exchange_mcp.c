@@ -265,7 +265,7 @@ bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t 
     const struct app_record *app = &exchange->app->record;
 
     if (exchange->bridge != NULL)
-        return exchange_bridge_made(record->address);
+        return exchange_bridge_made(address);
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
