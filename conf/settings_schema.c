@@ -168,6 +168,12 @@ static const struct schema_row settings_rows[] = {
      .high = 1024 * GIB,
      .fallback = "1GiB"},
 
+    /* A stored session stands for its token's signature. false: each request's is checked again,
+     * for who trusts nothing but the keys, at some 20 microseconds of RSA a request. */
+    {.path = "gate.session_cache",
+     .type = SCHEMA_BOOL,
+     FORM(settings.session_cache),
+     .fallback = "true"},
     {.path = "gate.limits", .type = SCHEMA_MAPPING},
     /* Of one worker. Each costs a descriptor and some KiB, and a second descriptor upstream. */
     {LIMIT(connections), .type = SCHEMA_INTEGER, .low = 1, .high = 1000000, .fallback = "20000"},

@@ -213,6 +213,7 @@ int settings_encode(const struct settings *settings, struct buffer *out)
     settings_put_audit(&writer, &settings->audit);
     record_put_number(&writer, "config_map_size", (int64_t)settings->config_map_size);
     record_put_number(&writer, "session_map_size", (int64_t)settings->session_map_size);
+    record_put_number(&writer, "session_cache", settings->session_cache);
     record_put_number(&writer, "app_service", settings->app_service);
     record_put_number(&writer, "debug_app", settings->debug_app);
     settings_put_limits(&writer, settings_limit_fields, SETTINGS_LIMIT_FIELDS, &settings->limits);
@@ -247,6 +248,7 @@ static void settings_get(struct record_reader *reader, struct settings *out)
                                                       settings_map_size_min, settings_number_max);
     out->session_map_size = (uint64_t)record_get_range(reader, "session_map_size",
                                                        settings_map_size_min, settings_number_max);
+    out->session_cache = record_get_range(reader, "session_cache", 0, 1) == 1;
     out->app_service = record_get_range(reader, "app_service", 0, 1) == 1;
     out->debug_app = record_get_range(reader, "debug_app", 0, 1) == 1;
     settings_get_limits(reader, settings_limit_fields, SETTINGS_LIMIT_FIELDS, &out->limits);

@@ -119,7 +119,8 @@ struct settings {
     enum log_level log_level;
     struct settings_audit audit;
     uint64_t config_map_size, session_map_size;
-    bool app_service; /* app_service.enabled */
+    bool session_cache; /* gate.session_cache */
+    bool app_service;   /* app_service.enabled */
     bool debug_app;
     struct settings_limits limits;
     struct settings_stdio stdio;

@@ -60,6 +60,7 @@ static void exchange_dispose(struct exchange *exchange)
     exchange->policy = NULL;
     worker->body_bytes -= exchange->body_charged;
     exchange->body_charged = 0;
+    free(exchange->kept);
     buffer_wipe(&exchange->head);
     buffer_free(&exchange->body);
     buffer_free(&exchange->upstream_head);

@@ -92,7 +92,7 @@ struct exchange {
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
     struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
-    struct store_key *begun;  /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_begun *begun; /* the MCP session that the response begins; owned; NULL: none */
     struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
     struct deadline deadline; /* response head, silence, keep-alive, end */
 
@@ -104,6 +104,7 @@ struct exchange {
     struct buffer head;    /* a copy, when not in place */
     struct buffer body;    /* when not in place */
     uint64_t body_charged; /* bytes counted in worker.body_bytes */
+    char *kept; /* owned; what spans lie in, and Mcp-Session-Id, once a call was sent; else NULL */
 
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
@@ -216,6 +217,8 @@ void exchange_response_resume(struct exchange *exchange);
 struct slice exchange_head(const struct exchange *exchange);
 struct slice exchange_body(const struct exchange *exchange);
 struct slice exchange_part(const struct exchange *exchange, struct exchange_span span);
+/* The Mcp-Session-Id of the request; empty: none. */
+struct slice exchange_mcp_id(const struct exchange *exchange);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
 /* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is

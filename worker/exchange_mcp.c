@@ -344,26 +344,57 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     return true;
 }
 
-/* The Mcp-Session-Id of the request; empty: none. */
-static struct slice exchange_mcp_id(const struct exchange *exchange)
+struct slice exchange_mcp_id(const struct exchange *exchange)
 {
-    struct slice head = exchange_head(exchange);
+    const char *text = exchange->kept != NULL ? exchange->kept : exchange_head(exchange).data;
 
     if (exchange->mcp_id_size == 0)
         return slice_make(NULL, 0);
-    return slice_make(head.data + exchange->mcp_id_at, exchange->mcp_id_size);
+    return slice_make(text + exchange->mcp_id_at, exchange->mcp_id_size);
 }
 
-static void exchange_mcp_tell_write(struct exchange *exchange,
-                                    const struct mcp_session_write *write)
-{
-    struct mcp_session_record record;
+/* A session that the response begins. Its audit line waits for the version, which the server says
+ * in the body; without one, for the response's end. */
+struct mcp_begun {
+    struct store_key key;
+    struct upstream_target target;
+    size_t id_size;
+    char id[];
+};
 
-    if (write->change == MCP_SESSION_DELETE)
-        exchange_mcp_tell(exchange, AUDIT_MCP_END, exchange_mcp_id(exchange), NULL,
-                          "the client deleted it");
-    else if (mcp_session_record_decode(buffer_slice(&write->record), &record) == 0)
-        exchange_mcp_tell(exchange, AUDIT_MCP_START, record.id, &record, NULL);
+static bool exchange_mcp_begin(struct exchange *exchange, const struct store_key *key,
+                               struct slice id)
+{
+    struct mcp_begun *begun = malloc(sizeof(*begun) + id.size);
+
+    if (begun == NULL)
+        return false;
+    begun->key = *key;
+    begun->target = exchange->upstream->target;
+    begun->id_size = id.size;
+    memcpy(begun->id, id.data, id.size);
+    exchange->begun = begun;
+    exchange->looks |= EXCHANGE_LOOKS_VERSION;
+    return true;
+}
+
+/* Of a session that is on record; once. */
+static void exchange_mcp_tell_begun(struct exchange *exchange, struct slice version)
+{
+    struct mcp_begun *begun = exchange->begun;
+
+    if (begun == NULL)
+        return;
+    exchange->begun = NULL;
+    if (exchange->recorded) {
+        struct mcp_session_record record = {.version = version,
+                                            .address = slice_from(begun->target.address),
+                                            .port = begun->target.port};
+
+        exchange_mcp_tell(exchange, AUDIT_MCP_START, slice_make(begun->id, begun->id_size), &record,
+                          NULL);
+    }
+    free(begun);
 }
 
 static void exchange_mcp_written(void *context, int error)
@@ -372,10 +403,11 @@ static void exchange_mcp_written(void *context, int error)
     struct client *client = exchange->client;
     struct slice app = exchange->app->record.name;
 
-    if (error == 0)
-        exchange_mcp_tell_write(exchange, exchange->write);
+    if (error == 0 && exchange->write->change == MCP_SESSION_DELETE)
+        exchange_mcp_tell(exchange, AUDIT_MCP_END, exchange_mcp_id(exchange), NULL,
+                          "the client deleted it");
     exchange->write = NULL;
-    exchange->recorded = true;
+    exchange->recorded = error == 0;
     if (error == 0) {
         exchange_response_resume(exchange);
     } else if (error == -EEXIST) {
@@ -435,13 +467,10 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
-    exchange->begun = malloc(sizeof(*exchange->begun));
-    if (exchange->begun == NULL) {
+    if (!exchange_mcp_begin(exchange, &key, id)) {
         client_close(exchange->client);
         return false;
     }
-    *exchange->begun = key;
-    exchange->looks |= EXCHANGE_LOOKS_VERSION;
     return exchange_mcp_hold(exchange, data, MCP_SESSION_PUT, &key, &record);
 }
 
@@ -477,17 +506,19 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
     int error;
 
     (void)out;
-    if (!mcp_result_read(text, &result))
+    if (exchange->begun == NULL || !mcp_result_read(text, &result))
         return MCP_PASSES;
     value = mcp_result_version(&result);
     size = json_string(&value, version, sizeof(version));
     /* Of a session without a version, nothing is allowed that one would have to allow. */
     if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
         return MCP_PASSES;
-    error = mcp_sessions_set_version(sessions, exchange->begun, slice_make(version, (size_t)size));
+    error = mcp_sessions_set_version(sessions, &exchange->begun->key,
+                                     slice_make(version, (size_t)size));
     if (error != 0)
         log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
                   strerror(-error));
+    exchange_mcp_tell_begun(exchange, slice_make(version, (size_t)size));
     return MCP_PASSES;
 }
 
@@ -535,7 +566,6 @@ void exchange_mcp_dispose(struct exchange *exchange)
     exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
-    free(exchange->begun);
-    exchange->begun = NULL;
+    exchange_mcp_tell_begun(exchange, slice_make(NULL, 0));
     exchange_task_dispose(exchange);
 }

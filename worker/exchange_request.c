@@ -20,7 +20,7 @@ void exchange_release_request(struct exchange *exchange)
     if (exchange->in_place) {
         buffer_consume(&client->in, exchange->head_size + (size_t)exchange->body_size);
         if (buffer_size(&client->in) == 0)
-            buffer_wipe(&client->in);
+            client_lend_input(client);
         exchange->in_place = false;
     }
     exchange->worker->body_bytes -= exchange->body_charged;
@@ -28,6 +28,9 @@ void exchange_release_request(struct exchange *exchange)
     buffer_wipe(&exchange->head);
     buffer_free(&exchange->body);
     buffer_free(&exchange->upstream_head);
+    free(exchange->kept);
+    exchange->kept = NULL;
+    exchange->mcp_id_size = 0;
 }
 
 struct slice exchange_head(const struct exchange *exchange)
@@ -49,7 +52,34 @@ struct slice exchange_part(const struct exchange *exchange, struct exchange_span
 {
     if (span.size == 0)
         return slice_make(NULL, 0);
+    if (exchange->kept != NULL)
+        return slice_make(exchange->kept + span.at, span.size);
     return slice_make(exchange_body(exchange).data + span.at, span.size);
+}
+
+/* A call was sent in full and will not be sent again: keeps the few bytes of it that the answer
+ * needs, and gives back the rest. With many calls in progress it would be most of what a worker
+ * touches, and pushes out of the processor's cache. */
+static void exchange_release_sent(struct exchange *exchange)
+{
+    struct slice id = exchange_part(exchange, exchange->rpc.id);
+    struct slice session = exchange_mcp_id(exchange);
+    const struct mcp_method *method = exchange->rpc.method;
+    char *kept;
+
+    /* What an initialize, and a batch, says is needed later. */
+    if (!exchange->mcp || exchange->method != HTTP_POST || method == NULL || method->initialize)
+        return;
+    kept = malloc(id.size + session.size + 1);
+    if (kept == NULL)
+        return; /* it just stays where it is */
+    memcpy(kept, id.data == NULL ? "" : id.data, id.size);
+    memcpy(kept + id.size, session.data == NULL ? "" : session.data, session.size);
+    exchange_release_request(exchange);
+    exchange->kept = kept;
+    exchange->rpc.id = (struct exchange_span){0, (uint32_t)id.size};
+    exchange->mcp_id_at = id.size;
+    exchange->mcp_id_size = session.size;
 }
 
 void exchange_forward_on(struct exchange *exchange)
@@ -397,5 +427,6 @@ void exchange_send(struct exchange *exchange)
         exchange->sent += (size_t)count;
     }
     exchange->state = EXCHANGE_HEAD;
+    exchange_release_sent(exchange);
     connection_want(connection, EV_READ);
 }

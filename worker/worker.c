@@ -490,6 +490,7 @@ static void worker_close(struct worker_process *process)
         client_close(worker->clients);
     audit_close(&worker->audit);
     upstream_pool_close(worker->upstreams);
+    buffer_free(&worker->spare_input);
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);
     mcp_sessions_clear(&worker->mcp_sessions);

@@ -52,7 +52,8 @@ struct worker {
     size_t exchange_count, stream_count; /* of the others */
     uint64_t body_bytes;                 /* of all request bodies that are held */
     bool draining;
-    struct remains *remains; /* freed at the turn's end */
+    struct remains *remains;   /* freed at the turn's end */
+    struct buffer spare_input; /* empty; the memory that the next client reads into: client.c */
     /* Lent for the length of one callback: a parsed head is copied out before it returns. */
     struct http_request request;
     struct http_response response;

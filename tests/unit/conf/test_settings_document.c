@@ -58,6 +58,7 @@ static void test_minimal_and_defaults(void **state)
     assert_int_equal(settings.audit.output.size, 0);
     assert_int_equal(settings.config_map_size, 1 << 30);
     assert_int_equal(settings.session_map_size, 1 << 30);
+    assert_true(settings.session_cache);
     assert_true(settings.app_service && !settings.debug_app);
     assert_int_equal(apps.count, 0);
     finish("");

@@ -42,6 +42,7 @@ static struct settings example(void)
         .config_map_size = UINT64_C(1) << 30,
         .session_map_size = UINT64_C(2) << 30,
         .app_service = true,
+        .session_cache = true,
     };
     uint64_t value = 2000;
 
@@ -96,6 +97,7 @@ static void test_round_trip(void **state)
     assert_true(out.audit.arguments && !out.audit.refuse);
     assert_int_equal(out.audit.refusals, 7);
     assert_int_equal(out.session_map_size, UINT64_C(2) << 30);
+    assert_true(out.session_cache);
     assert_true(out.app_service && !out.debug_app);
     assert_memory_equal(&out.limits, &settings.limits, sizeof(out.limits));
     assert_memory_equal(&out.stdio, &settings.stdio, sizeof(out.stdio));
