@@ -16,6 +16,7 @@ int candidate_set(struct registry_slot *slot, const void *record, struct documen
     origin->place = document->place;
     origin->good_place = document->place;
     origin->good_hash = document->hash;
+    origin->warning = slice_from(slot->warning);
     status = registry_entry_make(slot->kind, record, origin, &slot->next);
     if (status == -EMSGSIZE) {
         registry_refuse(slot, "too large to be published");

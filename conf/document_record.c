@@ -65,6 +65,8 @@ int document_record_encode(const struct document_record *record, struct buffer *
     record_put_number(&writer, "time", record->time);
     record_put(&writer, "good", record->good_hash);
     place_put(&writer, &record->good_place);
+    if (record->warning.size > 0)
+        record_put(&writer, "warning", record->warning);
     if (record->revocation.size > 0)
         record_put(&writer, "revocation", record->revocation);
     record_put_number(&writer, "key_epoch", (int64_t)record->key_epoch);
@@ -125,6 +127,8 @@ int document_record_decode(struct slice bytes, struct document_record *out, void
     out->time = record_get_number(&reader, "time");
     out->good_hash = record_get(&reader, "good");
     out->good_place = place_get(&reader);
+    if (record_next_is(&reader, "warning"))
+        out->warning = record_get(&reader, "warning");
     if (record_next_is(&reader, "revocation"))
         out->revocation = record_get(&reader, "revocation");
     out->key_epoch = (uint64_t)record_get_range(&reader, "key_epoch", 0, INT64_MAX);

@@ -21,6 +21,7 @@ struct document_record {
 
     struct slice good_hash; /* empty: there is no good version, and nothing below counts */
     struct place good_place;
+    struct slice warning;    /* the first of it, and how many more; empty: none */
     struct slice revocation; /* of a lock: its record's key */
     uint64_t key_epoch;      /* differs after a key left the set */
     struct slice jwks_url;

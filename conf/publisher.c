@@ -5,6 +5,7 @@
 #include "conf/binding.h"
 #include "conf/host.h"
 #include "conf/role_match.h"
+#include "conf/role_notice.h"
 #include "conf/staging.h"
 #include "shared/clock.h"
 #include "shared/log.h"
@@ -102,6 +103,8 @@ static void status_fill(const struct registry_slot *slot, struct document_record
     record->name = slot->name;
     record->refused = slot->change == REGISTRY_REFUSED;
     record->place = registry_place(slot);
+    if (record->refused)
+        record->warning = slice_make(NULL, 0); /* of another version */
     record->reason = record->refused ? slice_from(slot->reason) : slice_make(NULL, 0);
     if (!record->refused && entry != NULL)
         record->good_place = record->place;
@@ -115,6 +118,13 @@ static const char *status_consequence(const struct registry_slot *slot)
                               : "there is no earlier version";
 }
 
+/* The launcher has its commands from elsewhere (collector.c), at other times. */
+static bool status_is_stdio(const struct registry_slot *slot)
+{
+    return slot->kind == DOCUMENT_APP && slot->good != NULL &&
+           slot->good->app.transport == APP_MCP_STDIO;
+}
+
 static void status_tell(const struct registry_slot *slot, const struct document_record *record,
                         struct scoreboard_block *block)
 {
@@ -125,8 +135,13 @@ static void status_tell(const struct registry_slot *slot, const struct document_
     if (place->line > 0)
         snprintf(position, sizeof(position), ":%u:%u", place->line, place->column);
     if (!record->refused) {
-        log_info("document_accepted", "%s %.*s: %.*s%s", kind, (int)slot->name.size,
-                 slot->name.data, (int)place->file.size, place->file.data, position);
+        log_info("document_accepted", "%s %.*s: %.*s%s%s", kind, (int)slot->name.size,
+                 slot->name.data, (int)place->file.size, place->file.data, position,
+                 status_is_stdio(slot) ? "; its command takes effect at a start or reload" : "");
+        if (record->warning.size > 0)
+            log_warning("document_warning", "%s %.*s: %.*s%s: %.*s", kind, (int)slot->name.size,
+                        slot->name.data, (int)place->file.size, place->file.data, position,
+                        (int)record->warning.size, record->warning.data);
         return;
     }
     scoreboard_count(block, COUNT_DOCUMENTS_REFUSED);
@@ -385,6 +400,8 @@ int publisher_apply(struct publisher *publisher, struct reading *reading, struct
     status = staging_run(&publisher->registry, reading, &context);
     if (status == 0)
         status = judge(&apply);
+    if (status == 0)
+        role_notice(&publisher->registry);
     if (status == 0)
         status = apply_write(&apply);
     if (status == 0)

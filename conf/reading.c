@@ -166,8 +166,9 @@ static void reason_format(const struct diagnostic *diagnostic, size_t more, char
              (int)diagnostic->hint.size, diagnostic->hint.data, others);
 }
 
-static bool part_reason(const struct reading_part *part, const struct document *document, char *out,
-                        size_t room, struct place *place)
+static bool part_reason(const struct reading_part *part, const struct document *document,
+                        enum diagnostic_severity severity, char *out, size_t room,
+                        struct place *place)
 {
     const struct diagnostic *first = NULL;
     size_t more = 0;
@@ -175,7 +176,7 @@ static bool part_reason(const struct reading_part *part, const struct document *
     for (size_t i = 0; i < part->diagnostics.count; i++) {
         const struct diagnostic *diagnostic = &part->diagnostics.entries[i];
 
-        if (diagnostic->severity != DIAGNOSTIC_ERROR || part->owners[i] != document)
+        if (diagnostic->severity != severity || part->owners[i] != document)
             continue;
         if (first == NULL)
             first = diagnostic;
@@ -193,9 +194,18 @@ void reading_reason(const struct reading *reading, const struct document *docume
                     size_t room, struct place *place)
 {
     *place = document->place;
-    if (!part_reason(&reading->resources, document, out, room, place) &&
-        !part_reason(&reading->settings, document, out, room, place))
+    if (!part_reason(&reading->resources, document, DIAGNOSTIC_ERROR, out, room, place) &&
+        !part_reason(&reading->settings, document, DIAGNOSTIC_ERROR, out, room, place))
         snprintf(out, room, "refused; see `gatehouse check`");
+}
+
+bool reading_warning(const struct reading *reading, const struct document *document, char *out,
+                     size_t room)
+{
+    struct place place;
+
+    return part_reason(&reading->resources, document, DIAGNOSTIC_WARNING, out, room, &place) ||
+           part_reason(&reading->settings, document, DIAGNOSTIC_WARNING, out, room, &place);
 }
 
 static int visit_error(const struct reading_part *part, reading_visit visit, void *context)

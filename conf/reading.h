@@ -43,6 +43,10 @@ bool reading_damaged(const struct reading *reading, struct slice file);
 void reading_reason(const struct reading *reading, const struct document *document, char *out,
                     size_t room, struct place *place);
 
+/* What a good document is warned of: the first, and how many more. False: nothing. */
+bool reading_warning(const struct reading *reading, const struct document *document, char *out,
+                     size_t room);
+
 /* Files that could not be read as a whole, each once, with the first error: calls `visit` for each
  * until it returns non-zero, which is returned. */
 typedef int (*reading_visit)(void *context, struct place place, const char *reason);

@@ -108,6 +108,7 @@ static void slot_free(struct registry_slot *slot)
     registry_entry_free(slot->good);
     registry_entry_free(slot->next);
     free(slot->reason);
+    free(slot->warning);
     key_set_free(&slot->keys);
     free(slot);
 }
@@ -214,7 +215,8 @@ static void slot_settle(struct registry_slot *slot)
     slot->change = REGISTRY_KEPT;
     slot->place = (struct place){0}; /* borrowed from a reading that ends */
     free(slot->reason);
-    slot->reason = NULL;
+    free(slot->warning);
+    slot->reason = slot->warning = NULL;
     key_set_free(&slot->keys);
 }
 

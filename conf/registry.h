@@ -44,6 +44,7 @@ struct registry_slot {
     bool accepted;       /* the store's status says so, of `good` where it stands */
     struct place place;  /* where the present reading has it; borrowed from the reading */
     char *reason;        /* owned; of a refusal */
+    char *warning;       /* owned; of the document that is read, or NULL */
     struct key_set keys; /* of `next`, when its keys are static */
 };
 

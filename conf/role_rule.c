@@ -131,7 +131,7 @@ static bool condition_values(struct rule_reading *reading, const struct yaml_nod
         return false;
     }
     out->values = texts;
-    for (; out->value_count < count; node = values->kind == YAML_LIST ? node->next : NULL)
+    for (; node != NULL && out->value_count < count; node = node->next)
         if (!value_read(reading, node, key, &texts[out->value_count++]))
             return false;
     return true;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { REASON_MAX = 1024 };
+enum { REASON_MAX = 1024, WARNING_MAX = 512 }; /* bytes */
 
 /* One run. */
 struct staging {
@@ -40,6 +40,11 @@ static int stage_document(struct staging *staging, const struct document *docume
     }
     slot->seen = true;
     slot->place = document->place;
+    if (document->state == DOCUMENT_GOOD &&
+        reading_warning(staging->reading, document, reason, WARNING_MAX)) {
+        free(slot->warning);
+        slot->warning = strdup(reason);
+    }
     if (document->state == DOCUMENT_GOOD)
         return slot->change == REGISTRY_REFUSED ? 0
                                                 : candidate_stage(slot, document, staging->context);

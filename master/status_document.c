@@ -31,7 +31,8 @@ static void status_document_row(struct status_document *view, struct slice kind,
                                 const struct document_status *document)
 {
     char age[TIME_SPAN_SIZE];
-    int reason = (int)(document->reason.size < 700 ? document->reason.size : 700);
+    struct slice text = document->refused ? document->reason : document->warning;
+    int size = (int)(text.size < 700 ? text.size : 700);
 
     time_relative(document->time, view->inspection->now, age);
     table_cell_format(&view->table, "%.*s%s%.*s", (int)kind.size, kind.data,
@@ -42,9 +43,9 @@ static void status_document_row(struct status_document *view, struct slice kind,
                                         : document->refused ? "a former version"
                                                             : "this version"));
     table_cell(&view->table, slice_from(age));
-    table_cell_format(&view->table, "%.*s:%u:%u%s%.*s", (int)document->file.size,
-                      document->file.data, document->line, document->column,
-                      reason == 0 ? "" : ": ", reason, document->reason.data);
+    table_cell_format(&view->table, "%.*s:%u:%u%s%s%.*s", (int)document->file.size,
+                      document->file.data, document->line, document->column, size == 0 ? "" : ": ",
+                      document->refused || size == 0 ? "" : "warning: ", size, text.data);
 }
 
 static int status_document_visit(void *context, struct slice key, struct slice value)
@@ -62,7 +63,7 @@ static int status_document_visit(void *context, struct slice key, struct slice v
         view->refused++;
     else
         view->accepted++;
-    if (document.refused || view->inspection->wide)
+    if (document.refused || document.warning.size > 0 || view->inspection->wide)
         status_document_row(view, status_document_kind(key), &document);
     return 0;
 }
@@ -86,6 +87,7 @@ static int status_document_visit_json(void *context, struct slice key, struct sl
     json_writer_number(json, "line", document.line);
     json_writer_number(json, "column", document.column);
     json_writer_optional(json, "reason", document.reason);
+    json_writer_optional(json, "warning", document.warning);
     json_writer_time(json, "judged", document.time);
     json_writer_close(json, '}');
     return 0;

@@ -115,10 +115,16 @@ void buffer_free(struct buffer *buffer)
     *buffer = (struct buffer){0};
 }
 
-void buffer_wipe(struct buffer *buffer)
+void buffer_erase(struct buffer *buffer)
 {
-    buffer_mark(buffer);
+    buffer_clear(buffer);
     if (buffer->memory != NULL)
         explicit_bzero(buffer->memory, buffer->high);
+    buffer->high = 0;
+}
+
+void buffer_wipe(struct buffer *buffer)
+{
+    buffer_erase(buffer);
     buffer_free(buffer);
 }

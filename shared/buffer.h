@@ -76,6 +76,9 @@ void buffer_clear(struct buffer *buffer);
 /* Gives the memory back; the buffer is empty and usable. */
 void buffer_free(struct buffer *buffer);
 
+/* Forgets all bytes and keeps the memory, after overwriting every byte that was ever written. */
+void buffer_erase(struct buffer *buffer);
+
 /* As buffer_free, after overwriting every byte that was ever written: for what held a credential.
  */
 void buffer_wipe(struct buffer *buffer);

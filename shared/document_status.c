@@ -23,6 +23,9 @@ int document_status_decode(struct slice bytes, struct document_status *out)
     (void)record_get(&reader, "file");
     (void)record_get_range(&reader, "line", 0, INT_MAX);
     (void)record_get_range(&reader, "column", 0, INT_MAX);
+    out->warning = slice_make(NULL, 0);
+    if (record_next_is(&reader, "warning"))
+        out->warning = record_get(&reader, "warning");
     if (record_next_is(&reader, "revocation")) /* of a lock */
         (void)record_get(&reader, "revocation");
     (void)record_get_range(&reader, "key_epoch", 0, INT64_MAX);

@@ -18,6 +18,7 @@ struct document_status {
     struct slice reason;   /* empty unless refused */
     int64_t time;          /* wall seconds of the judgement */
     bool good;             /* a good version, of now or of before, is in force */
+    struct slice warning;  /* of the good version; may be empty */
     struct slice jwks_url; /* of an app auth config's good version; empty: static keys */
 };
 

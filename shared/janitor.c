@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/mcp_session_store.h"
+#include "shared/mcp_task_store.h"
 #include "shared/roles.h"
 #include "shared/session_sweep.h"
 #include "shared/store_location.h"
@@ -29,8 +30,9 @@ struct janitor {
     struct ev_loop *loop;
     struct ev_io channel;
     struct ev_timer heartbeat, round, readers;
-    struct store_key mcp_cursor; /* where the sweep of MCP sessions goes on */
-    uint64_t synced;             /* last transaction that is on the disk */
+    struct store_key mcp_cursor;  /* where the sweep of MCP sessions goes on */
+    struct store_key task_cursor; /* and that of their servers' tasks */
+    uint64_t synced;              /* last transaction that is on the disk */
     bool crowded;
     int status; /* exit status once the loop breaks */
 };
@@ -92,6 +94,11 @@ static int janitor_sweep_mcp(struct janitor *janitor)
 
     if (removed > 0)
         log_debug("mcp_sessions_ended", "%zu by idleness", removed);
+    if (error != 0)
+        return error;
+    error = mcp_task_sweep(janitor->store, &janitor->task_cursor, clock_wall_seconds(), &removed);
+    if (removed > 0)
+        log_debug("mcp_tasks_forgotten", "%zu by age", removed);
     return error;
 }
 
@@ -131,7 +138,7 @@ static void janitor_on_round(struct ev_loop *loop, struct ev_timer *timer, int e
         janitor_failed(janitor, "cannot sweep", error);
     error = janitor_sweep_mcp(janitor);
     if (error != 0)
-        janitor_failed(janitor, "cannot sweep the MCP sessions of", error);
+        janitor_failed(janitor, "cannot sweep the MCP sessions and tasks of", error);
     error = janitor_make_room(janitor);
     if (error != 0)
         janitor_failed(janitor, "cannot make room in", error);

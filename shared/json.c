@@ -204,6 +204,13 @@ int json_integer(const struct json_value *value, int64_t *out)
     return json_number_integer(value->text, out);
 }
 
+int json_safe_integer(const struct json_value *value, int64_t *out)
+{
+    if (value->kind != JSON_NUMBER)
+        return -EINVAL;
+    return json_number_safe(value->text, out);
+}
+
 int json_numeric_date(const struct json_value *value, int64_t *out)
 {
     if (value->kind != JSON_NUMBER)

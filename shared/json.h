@@ -63,6 +63,8 @@ bool json_string_is(const struct json_value *value, struct slice text);
 
 /* An integer without fraction or exponent, within int64; else -EINVAL. */
 int json_integer(const struct json_value *value, int64_t *out);
+/* An integer by its value (42, 42.0, 4.2e1), from -2^53+1 to 2^53-1; else -EINVAL. */
+int json_safe_integer(const struct json_value *value, int64_t *out);
 /* A NumericDate (RFC 7519, 2): a non-negative number below 2^53; a fraction is cut off. */
 int json_numeric_date(const struct json_value *value, int64_t *out);
 

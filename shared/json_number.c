@@ -82,6 +82,39 @@ static int64_t json_number_exponent(const char *at, const char *end)
     return negative ? -value : value;
 }
 
+int json_number_safe(struct slice text, int64_t *out)
+{
+    const char *end = text.data + text.size;
+    bool negative = text.size > 0 && text.data[0] == '-';
+    const char *at = text.data + (negative ? 1 : 0);
+    const char *whole_end = json_number_skip_digits(at, end);
+    const char *point = whole_end < end && *whole_end == '.' ? whole_end : NULL;
+    const char *last = point == NULL ? whole_end : json_number_skip_digits(point + 1, end);
+    /* The digits before the decimal point, wherever the exponent moves it. */
+    int64_t wanted = whole_end - at + json_number_exponent(last, end);
+    int64_t value = 0;
+
+    while (last > at && (last[-1] == '0' || last[-1] == '.'))
+        last--;
+    for (; at < last; at++) {
+        if (at == point)
+            continue;
+        value = value * 10 + (*at - '0');
+        if (value >= json_number_date_end)
+            return -EINVAL;
+        wanted--;
+    }
+    for (; wanted > 0 && value > 0; wanted--) {
+        value *= 10;
+        if (value >= json_number_date_end)
+            return -EINVAL;
+    }
+    if (value > 0 && wanted < 0)
+        return -EINVAL; /* a fraction is left */
+    *out = negative ? -value : value;
+    return 0;
+}
+
 int json_number_date(struct slice text, int64_t *out)
 {
     const char *end = text.data + text.size;

@@ -15,6 +15,9 @@ const char *json_number_skip(const char *at, const char *end);
 /* Of a number that json_number_skip accepted whole. No fraction, no exponent, within int64; else
  * -EINVAL. */
 int json_number_integer(struct slice text, int64_t *out);
+/* A number that is an integer by its value (42, 42.0, 4.2e1), from -2^53+1 to 2^53-1, where every
+ * reader agrees on it; else -EINVAL. */
+int json_number_safe(struct slice text, int64_t *out);
 /* A non-negative number below 2^53; a fraction is cut off. Else -EINVAL. */
 int json_number_date(struct slice text, int64_t *out);
 /* Whether two numbers are the same, however they are written: 1, 1.0 and 10e-1. Exact. */

@@ -1,12 +1,10 @@
 #include "shared/mcp_session_store.h"
 
+#include "shared/store_sweep.h"
+
 #include <errno.h>
 
-enum {
-    TOUCHES = 4,       /* in an idle time */
-    SWEEP_LOOKS = 500, /* records that one sweep looks at: microseconds */
-    SWEEP_MAX = 100,   /* records that one sweep removes: one short transaction */
-};
+enum { TOUCHES = 4 }; /* in an idle time */
 
 void mcp_session_key(struct store_key *key, struct slice app, struct slice id)
 {
@@ -72,6 +70,18 @@ int mcp_session_put(struct store *store, const struct store_key *key,
     return mcp_session_write(store, key, record);
 }
 
+int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version)
+{
+    struct mcp_session_record record;
+    struct slice value;
+    int error = store_get(store, STORE_MCP_SESSIONS, key, &value);
+
+    if (error != 0 || mcp_session_record_decode(value, &record) != 0)
+        return error == -ENOENT ? 0 : error;
+    record.version = version;
+    return mcp_session_write(store, key, &record);
+}
+
 int mcp_session_touch(struct store *store, const struct store_key *key, int64_t now)
 {
     struct mcp_session_record record;
@@ -91,83 +101,24 @@ int mcp_session_delete(struct store *store, const struct store_key *key)
     return error == -ENOENT ? 0 : error;
 }
 
-struct sweep {
+struct mcp_session_clock {
     int64_t now;
     uint64_t idle;
-    struct store_key *cursor;
-    size_t looks, count;
-    struct store_key keys[SWEEP_MAX];
 };
 
-static void sweep_key(struct store_key *out, struct slice key)
+static bool mcp_session_is_over(const void *context, struct slice value)
 {
-    store_key_begin(out);
-    /* LMDB takes no longer keys, but who wrote this one may be hostile. */
-    out->size = key.size > STORE_KEY_MAX ? STORE_KEY_MAX : key.size;
-    memcpy(out->text, key.data, out->size);
-    out->text[out->size] = '\0';
-}
-
-static int sweep_visit(void *context, struct slice key, struct slice value)
-{
-    struct sweep *sweep = context;
+    const struct mcp_session_clock *clock = context;
     struct mcp_session_record record;
 
-    sweep_key(sweep->cursor, key);
-    if (sweep->looks++ == SWEEP_LOOKS || sweep->count == SWEEP_MAX)
-        return 1;
-    if (mcp_session_record_decode(value, &record) != 0 ||
-        mcp_session_is_idle(&record, sweep->now, sweep->idle))
-        sweep->keys[sweep->count++] = *sweep->cursor;
-    return 0;
-}
-
-/* Looks again inside: it may have been used in between. */
-static int sweep_remove(struct store *store, const struct sweep *sweep, size_t *removed)
-{
-    int error = store_write_begin(store);
-
-    if (error != 0)
-        return error;
-    for (size_t i = 0; i < sweep->count && error == 0; i++) {
-        struct mcp_session_record record;
-        struct slice value;
-
-        error = store_get(store, STORE_MCP_SESSIONS, &sweep->keys[i], &value);
-        if (error == 0 && (mcp_session_record_decode(value, &record) != 0 ||
-                           mcp_session_is_idle(&record, sweep->now, sweep->idle))) {
-            error = mcp_session_delete(store, &sweep->keys[i]);
-            *removed += error == 0;
-        }
-        if (error == -ENOENT)
-            error = 0;
-    }
-    if (error != 0) {
-        store_abort(store);
-        return error;
-    }
-    return store_commit(store);
+    return mcp_session_record_decode(value, &record) != 0 ||
+           mcp_session_is_idle(&record, clock->now, clock->idle);
 }
 
 int mcp_session_sweep(struct store *store, struct store_key *cursor, int64_t now, uint64_t idle,
                       size_t *removed)
 {
-    struct sweep sweep = {.now = now, .idle = idle, .cursor = cursor};
-    struct store_key from = *cursor;
-    int result;
+    struct mcp_session_clock clock = {.now = now, .idle = idle};
 
-    *removed = 0;
-    store_turn_begin(store);
-    result = store_scan(store, STORE_MCP_SESSIONS, slice_make(NULL, 0), store_key_slice(&from),
-                        sweep_visit, &sweep);
-    store_turn_end(store);
-    if (result == 0) /* the end */
-        store_key_begin(cursor);
-    if (result < 0 || sweep.count == 0)
-        return result < 0 ? result : 0;
-    result = sweep_remove(store, &sweep, removed);
-    store_turn_end(store);
-    if (result != 0)
-        *removed = 0;
-    return result;
+    return store_sweep(store, STORE_MCP_SESSIONS, cursor, mcp_session_is_over, &clock, removed);
 }

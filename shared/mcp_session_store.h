@@ -28,6 +28,8 @@ int mcp_session_find(struct store *store, const struct store_key *key, struct sl
 /* -EEXIST when another caller's session of that id is alive: nothing is written. */
 int mcp_session_put(struct store *store, const struct store_key *key,
                     const struct mcp_session_record *record, uint64_t idle);
+/* The version that its server named. 0 also when it is gone. */
+int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version);
 /* 0 also when it is gone. */
 int mcp_session_touch(struct store *store, const struct store_key *key, int64_t now);
 /* 0 also when it is gone. */

@@ -173,6 +173,8 @@ static int store_open_databases(struct store *store, MDB_txn *txn, unsigned flag
             continue;
         status = mdb_dbi_open(txn, store_database_name((enum store_database)i), flags,
                               &store->handles[i]);
+        if (status == MDB_NOTFOUND && store_database_is_late((enum store_database)i))
+            return -ENOENT;
         /* The creator makes all or none. */
         if (status == MDB_NOTFOUND || status == MDB_INCOMPATIBLE)
             return -EUCLEAN;
@@ -194,6 +196,21 @@ static int store_allocate(struct store **out, const struct store_options *option
     return 0;
 }
 
+/* What was made by a program that did not know a database yet. */
+static int store_add_databases(struct store *store)
+{
+    int error = store_write_begin(store);
+
+    if (error != 0)
+        return error;
+    error = store_open_databases(store, store->writer, MDB_CREATE);
+    if (error != 0) {
+        store_abort(store);
+        return error;
+    }
+    return store_commit(store);
+}
+
 /* Handles that are opened in a transaction stay only when it is committed, a reading one too. This
  * also takes the process's slot in the table of readers. */
 static int store_open_existing(struct store *store)
@@ -203,6 +220,17 @@ static int store_open_existing(struct store *store)
 
     if (error == 0)
         error = store_open_databases(store, txn, 0);
+    if (error == -ENOENT && store->writable) {
+        /* Its handles are lost with it. */
+        mdb_txn_abort(store->reader);
+        store->reader = NULL;
+        store->reading = false;
+        error = store_add_databases(store);
+        if (error == 0)
+            error = store_snapshot(store, &txn);
+        if (error == 0)
+            error = store_open_databases(store, txn, 0);
+    }
     if (error != 0)
         return error;
     store->reader = NULL;

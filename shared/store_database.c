@@ -17,11 +17,17 @@ static const struct {
     [STORE_SESSIONS_BY_USER] = {"sessions_by_user", {false, true}},
     [STORE_SESSIONS_BY_EXPIRY] = {"sessions_by_expiry", {false, true}},
     [STORE_MCP_SESSIONS] = {"mcp_sessions", {false, true}},
+    [STORE_MCP_TASKS] = {"mcp_tasks", {false, true}},
 };
 
 const char *store_database_name(enum store_database database)
 {
     return store_databases[database].name;
+}
+
+bool store_database_is_late(enum store_database database)
+{
+    return database == STORE_MCP_TASKS;
 }
 
 bool store_database_in(enum store_database database, enum store_environment environment)

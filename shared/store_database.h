@@ -21,10 +21,15 @@ enum store_database {
     STORE_SESSIONS_BY_USER,
     STORE_SESSIONS_BY_EXPIRY,
     STORE_MCP_SESSIONS,
+    STORE_MCP_TASKS,
     STORE_DATABASES
 };
 
 const char *store_database_name(enum store_database database);
+
+/* Whether an environment of this schema may lack it, because an earlier program made it: the first
+ * that opens it for writing adds it then. */
+bool store_database_is_late(enum store_database database);
 
 /* Whether the environment has that database. */
 bool store_database_in(enum store_database database, enum store_environment environment);

@@ -10,6 +10,7 @@
 #include "worker/verification.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -35,7 +36,8 @@ struct authenticator {
     size_t waiting_count;
     struct auth_attempt *second; /* ATTEMPT_SECOND */
     struct key_requests requests;
-    int fatal; /* -EUCLEAN, once seen */
+    int fatal;                  /* -EUCLEAN, once seen */
+    struct auth_attempt *spare; /* for the next request: most have their verdict at once */
 };
 
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
@@ -59,6 +61,7 @@ void authenticator_close(struct authenticator *authenticator)
         return;
     session_batch_clear(&authenticator->batch);
     key_requests_free(&authenticator->requests);
+    free(authenticator->spare);
     free(authenticator);
 }
 
@@ -301,9 +304,10 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
     return AUTH_PENDING;
 }
 
+/* `current`: its session stands, and needs no other. */
 static enum auth_verdict attempt_verify(struct authenticator *authenticator,
                                         struct auth_attempt *attempt,
-                                        const struct session_record *previous)
+                                        const struct session_record *previous, bool current)
 {
     struct verification verification = {.catalog = authenticator->catalog,
                                         .block = authenticator->child->block,
@@ -314,7 +318,9 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
     enum auth_reason reason = verification_make(&verification);
     enum auth_verdict verdict;
 
-    if (reason == AUTH_OK)
+    if (reason == AUTH_OK && current)
+        verdict = attempt_finish(authenticator, attempt, AUTH_OK, NULL);
+    else if (reason == AUTH_OK)
         verdict = attempt_admit(authenticator, attempt, &verification.judgement.session,
                                 previous != NULL);
     else if (reason == AUTH_KID)
@@ -341,17 +347,18 @@ static enum auth_verdict attempt_judge(struct authenticator *authenticator,
         return attempt_store_failed(authenticator, attempt, error);
     if (look == LOOK_REVOKED || look == LOOK_LOCKED)
         return attempt_shut_out(authenticator, attempt, look == LOOK_LOCKED);
-    if (look == LOOK_CURRENT) {
+    if (look == LOOK_CURRENT)
         authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
+    if (look == LOOK_CURRENT && authenticator->child->settings.session_cache)
         return attempt_finish(authenticator, attempt, AUTH_OK, NULL);
-    }
     entry = session_batch_find(&authenticator->batch, &attempt->id);
     if (entry != NULL) {
         attempt_push(&entry->attempts, attempt, ATTEMPT_BATCH);
         return AUTH_PENDING;
     }
     previous = attempt->session;
-    return attempt_verify(authenticator, attempt, look == LOOK_OLD ? &previous : NULL);
+    return attempt_verify(authenticator, attempt, look == LOOK_MISS ? NULL : &previous,
+                          look == LOOK_CURRENT);
 }
 
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt)
@@ -395,6 +402,29 @@ enum auth_reason authenticator_review(struct authenticator *authenticator,
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)
 {
     attempt_remove(authenticator, attempt);
+}
+
+struct auth_attempt *auth_attempt_make(struct authenticator *authenticator)
+{
+    struct auth_attempt *attempt = authenticator->spare;
+
+    authenticator->spare = NULL;
+    if (attempt == NULL)
+        attempt = malloc(sizeof(*attempt));
+    if (attempt != NULL)
+        memset(attempt, 0, offsetof(struct auth_attempt, session));
+    return attempt;
+}
+
+void auth_attempt_free(struct authenticator *authenticator, struct auth_attempt *attempt)
+{
+    if (attempt == NULL)
+        return;
+    authenticate_cancel(authenticator, attempt);
+    if (authenticator->spare == NULL)
+        authenticator->spare = attempt;
+    else
+        free(attempt);
 }
 
 /* Gives the attempts of a committed (or failed) entry their verdict. */

@@ -36,15 +36,16 @@ struct auth_attempt {
     /* AUTH_SCOPE: whose required scopes the token lacks; borrowed until `done` returns. */
     const struct auth_config_record *config;
     struct session_id id;
-    /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. */
-    struct session_record session;
     int64_t expires; /* wall seconds */
-    /* private; zeroed before the first use */
+    /* private */
     struct auth_attempt *next, **link;
     int64_t deadline;    /* monotonic milliseconds; 0: waits for no key yet */
     int64_t asked;       /* wall seconds when it began to wait for a key */
     uint64_t generation; /* that had no key for it */
     unsigned state;
+    /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. Comes last:
+     * it is most of an attempt, and not cleared before that. */
+    struct session_record session;
 };
 
 struct authenticator;
@@ -54,6 +55,11 @@ struct authenticator;
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
                        struct child *child, struct audit *audit);
 void authenticator_close(struct authenticator *authenticator);
+
+/* An empty attempt; NULL: no memory. Given back with auth_attempt_free (NULL is ignored), which
+ * cancels it, too: `done` will not be called. */
+struct auth_attempt *auth_attempt_make(struct authenticator *authenticator);
+void auth_attempt_free(struct authenticator *authenticator, struct auth_attempt *attempt);
 
 /* The verdict at once, or AUTH_PENDING. A refusal that a session made by another worker in this
  * very moment would turn into an acceptance is pending, too, until authenticator_commit. */
@@ -65,6 +71,7 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
 enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
                                       struct session_record *session, const char **description);
+
 /* The caller's request is gone: `done` will not be called. Harmless when nothing is pending. */
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt);
 

@@ -46,6 +46,30 @@ void client_close(struct client *client)
     worker_client_gone(worker);
 }
 
+/* The input is empty: its memory goes to who reads next, who finds it in the processor's cache. */
+void client_lend_input(struct client *client)
+{
+    struct worker *worker = client->worker;
+
+    if (worker->spare_input.memory != NULL || client->in.capacity != CLIENT_READ_MAX) {
+        buffer_wipe(&client->in);
+        return;
+    }
+    buffer_erase(&client->in);
+    worker->spare_input = client->in;
+    client->in = (struct buffer){0};
+}
+
+static void client_borrow_input(struct client *client)
+{
+    struct worker *worker = client->worker;
+
+    if (client->in.memory != NULL)
+        return;
+    client->in = worker->spare_input;
+    worker->spare_input = (struct buffer){0};
+}
+
 static void client_linger(struct client *client)
 {
     client->state = CLIENT_LINGER;
@@ -82,7 +106,7 @@ static void client_rest(struct client *client)
     const struct settings_limits *limits = worker_limits(client->worker);
 
     if (buffer_size(&client->in) == 0) {
-        buffer_free(&client->in);
+        client_lend_input(client);
         deadline_set(&client->deadline, limits->idle_timeout);
     }
 }
@@ -229,6 +253,7 @@ static void client_readable(struct client *client)
     size_t room;
     ssize_t count;
 
+    client_borrow_input(client);
     if (buffer_reserve(&client->in, CLIENT_READ_MAX) != 0) {
         client_close(client);
         return;
@@ -237,7 +262,7 @@ static void client_readable(struct client *client)
     count = connection_read(&client->connection, buffer_space(&client->in, &room), room);
     if (count == -EAGAIN) {
         if (buffer_size(&client->in) == 0)
-            buffer_free(&client->in);
+            client_lend_input(client);
         return;
     }
     if (count <= 0) {

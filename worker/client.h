@@ -53,6 +53,8 @@ int client_open(struct worker *worker, int fd, struct tls *tls, bool admin, cons
 /* Ends it now, with its exchange. Safe from any callback. */
 void client_close(struct client *client);
 
+/* What was read is used up: gives the input's memory on. */
+void client_lend_input(struct client *client);
 /* Sends what is in `out`, as far as it goes. Call after appending. */
 void client_flush(struct client *client);
 /* The present exchange is over. `close`: no further request is read. */

@@ -15,8 +15,10 @@
 #include "worker/client.h"
 #include "worker/deadline.h"
 #include "worker/exchange_audit.h"
+#include "worker/forward.h"
 #include "worker/http_chunk.h"
-#include "worker/mcp_method.h"
+#include "worker/mcp_gate.h"
+#include "worker/mcp_response.h"
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
@@ -67,6 +69,7 @@ struct exchange {
     struct client *client;
     enum exchange_state state;
     enum route_kind route;
+    enum route_old old; /* which transport the client speaks */
     enum http_method method;
     int minor_version;
     bool keep_alive; /* the client wants, and we can, go on after this one */
@@ -83,14 +86,15 @@ struct exchange {
     struct exchange_rpc rpc;         /* of an MCP server's request */
     unsigned looks;                  /* who reads the response: bits of exchange_look */
     bool pinned;                     /* to the server that made its MCP session: see start */
-    bool batch_session;              /* that session's revision has batches */
+    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
     bool recorded;                   /* what the response says of an MCP session is on record */
-    struct exchange_span version;    /* protocolVersion of `initialize`, inside its quotes */
     size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
-    struct mcp_use *use;             /* of an event stream; owned; NULL: of no session */
-    struct deadline deadline;        /* response head, silence, keep-alive, end */
+    struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
+    struct mcp_begun *begun;  /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
+    struct deadline deadline; /* response head, silence, keep-alive, end */
 
     /* The request. While `in_place`, head and body stand at the begin of the client's input. */
     bool in_place;
@@ -100,6 +104,7 @@ struct exchange {
     struct buffer head;    /* a copy, when not in place */
     struct buffer body;    /* when not in place */
     uint64_t body_charged; /* bytes counted in worker.body_bytes */
+    char *kept; /* owned; what spans lie in, and Mcp-Session-Id, once a call was sent; else NULL */
 
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
@@ -119,6 +124,7 @@ struct exchange {
     bool upstream_keep;     /* the upstream connection may serve on */
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_bridge *bridge;   /* owned; NULL: it goes to the app's server itself */
     struct exchange_reading *reading; /* owned; NULL: the body passes unread */
 
     struct exchange_audit audit;
@@ -192,6 +198,11 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
 /* A response's head was parsed into worker.response, and `data` begins with it: false when the
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
+/* Pins the exchange to that server of the app; false: the app has it no longer. */
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port);
+/* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out);
 /* The request's head goes away, and an event stream begins: remembers its session. */
 void exchange_mcp_stream(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */
@@ -206,8 +217,29 @@ void exchange_response_resume(struct exchange *exchange);
 struct slice exchange_head(const struct exchange *exchange);
 struct slice exchange_body(const struct exchange *exchange);
 struct slice exchange_part(const struct exchange *exchange, struct exchange_span span);
+/* The Mcp-Session-Id of the request; empty: none. */
+struct slice exchange_mcp_id(const struct exchange *exchange);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
+/* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is
+ * the bridge that serves the request. false: out of memory. */
+bool exchange_bridge_begin(struct exchange *exchange, const struct session_record *caller);
+/* Fills in path and lines for the bridge; `lines` holds them. 0, -ENOMEM, or -EHOSTUNREACH: the
+ * server has no address just now. */
+int exchange_bridge_forward(const struct exchange *exchange, struct forward_request *forward,
+                            struct buffer *lines);
+/* An old client looks for answers on its stream alone: has the bridge put this one there. false: it
+ * is to be answered as it is. */
+bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error);
+/* What is sent as the request's body. */
+struct slice exchange_bridge_body(const struct exchange *exchange);
+void exchange_bridge_dispose(struct exchange *exchange);
+/* The request was judged, and its head is in worker.request: writes the upstream's head and
+ * connects. */
+void exchange_forward_on(struct exchange *exchange);
+void exchange_bridge_target(struct upstream_target *target);
+/* Whether an MCP session's record names the bridge. */
+bool exchange_bridge_made(struct slice address);
 /* The upstream connection has something to say. */
 void exchange_upstream_ready(struct upstream *upstream, int events);
 /* Writes what is left of the request. */

@@ -6,10 +6,15 @@
 #include "shared/json.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
-#include "worker/mcp_gate.h"
+#include "worker/exchange_reading.h"
+#include "worker/exchange_task.h"
+#include "worker/exchange_tool.h"
+#include "worker/mcp_result.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { EXCHANGE_VERSION_MAX = 32 }; /* bytes of a protocol version that is kept: they are dates */
 
 /* The MCP session that an event stream belongs to: open streams keep it alive. */
 struct mcp_use {
@@ -97,6 +102,8 @@ static int exchange_mcp_more(const struct mcp_gate *gate, struct buffer *data, s
 {
     if (gate->refusal.code == MCP_VERSION_UNSUPPORTED)
         return exchange_mcp_versions(gate, data);
+    if (gate->refusal.code == MCP_CAPABILITY_MISSING)
+        return buffer_append_text(data, mcp_gate_capabilities);
     if (gate->requests > 0 && (gate->refusal.status == 200 || gate->refusal.status == 403))
         return exchange_mcp_batch(gate, body);
     return 0;
@@ -130,7 +137,8 @@ static void exchange_mcp_refuse(struct exchange *exchange, const struct mcp_gate
             error.status = 200;
         error.data = buffer_slice(&data);
         error.body = buffer_slice(&body);
-        exchange_error(exchange, &error);
+        if (!exchange_bridge_refuse(exchange, &error))
+            exchange_error(exchange, &error);
     }
     buffer_free(&data);
     buffer_free(&body);
@@ -151,7 +159,6 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
     const struct json_value *target = mcp_gate_target(&gate->message);
     struct exchange_rpc *rpc = &exchange->rpc;
 
-    exchange->version = exchange_mcp_span(gate->body, gate->version);
     rpc->batch = gate->batch;
     rpc->refusal = gate->refusal.reason;
     rpc->outcome = decision->outcome;
@@ -200,7 +207,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
         .set = exchange->policy, .scopes = exchange_mcp_scopes, .context = &caller};
     struct mcp_gate gate = {.request = &exchange->worker->request,
                             .body = body,
-                            .batch_session = exchange->batch_session,
+                            .negotiated = exchange->negotiated,
                             .policy = &policy,
                             .methods = exchange->app->record.methods,
                             .method_count = exchange->app->record.method_count};
@@ -214,10 +221,11 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
         exchange_mcp_refuse(exchange, &gate);
         return false;
     }
-    if (exchange_mcp_lists(exchange, &gate))
-        return true;
-    client_close(exchange->client);
-    return false;
+    if (!exchange_mcp_lists(exchange, &gate)) {
+        client_close(exchange->client);
+        return false;
+    }
+    return exchange_tool_admits(exchange, &gate) && exchange_task_admits(exchange, &gate);
 }
 
 /* Alike for a session that never was, that is over, and that is another caller's. */
@@ -252,16 +260,17 @@ static int exchange_mcp_find(struct exchange *exchange, const struct store_key *
     return error;
 }
 
-/* The server that made the session, when the app still has it. */
-static bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_session_record *record)
+bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port)
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->bridge != NULL)
+        return exchange_bridge_made(address);
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
-        for (size_t j = 0; endpoint->port == record->port && j < endpoint->address_count; j++) {
-            if (!slice_equal(endpoint->addresses[j], record->address))
+        for (size_t j = 0; endpoint->port == port && j < endpoint->address_count; j++) {
+            if (!slice_equal(endpoint->addresses[j], address))
                 continue;
             exchange->pinned = true;
             exchange->start = (unsigned)i;
@@ -287,12 +296,12 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
         exchange_mcp_tell(exchange, AUDIT_MCP_FOREIGN, record->id, record, exchange->audit.reason);
         return false;
     }
-    if (!exchange_mcp_pin(exchange, record)) {
+    if (!exchange_mcp_pin(exchange, record->address, record->port)) {
         exchange->audit.reason = "the app has the MCP session's server no longer";
         exchange_mcp_tell(exchange, AUDIT_MCP_END, record->id, record, exchange->audit.reason);
         return false;
     }
-    exchange->batch_session = slice_is(record->version, "2025-03-26");
+    exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
         mcp_sessions_queue(sessions, MCP_SESSION_TOUCH, key, NULL);
@@ -309,7 +318,8 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     struct store_key key;
     int error;
 
-    if (header == NULL || mcp_gate_revision(&worker->request) == MCP_2026_07_28)
+    if (header == NULL || exchange->old != ROUTE_OLD_NONE ||
+        mcp_gate_revision(&worker->request) == MCP_2026_07_28)
         return true;
     exchange->mcp_id_at = (size_t)(header->value.data - buffer_data(&exchange->client->in));
     exchange->mcp_id_size = header->value.size;
@@ -334,26 +344,57 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     return true;
 }
 
-/* The Mcp-Session-Id of the request; empty: none. */
-static struct slice exchange_mcp_id(const struct exchange *exchange)
+struct slice exchange_mcp_id(const struct exchange *exchange)
 {
-    struct slice head = exchange_head(exchange);
+    const char *text = exchange->kept != NULL ? exchange->kept : exchange_head(exchange).data;
 
     if (exchange->mcp_id_size == 0)
         return slice_make(NULL, 0);
-    return slice_make(head.data + exchange->mcp_id_at, exchange->mcp_id_size);
+    return slice_make(text + exchange->mcp_id_at, exchange->mcp_id_size);
 }
 
-static void exchange_mcp_tell_write(struct exchange *exchange,
-                                    const struct mcp_session_write *write)
-{
-    struct mcp_session_record record;
+/* A session that the response begins. Its audit line waits for the version, which the server says
+ * in the body; without one, for the response's end. */
+struct mcp_begun {
+    struct store_key key;
+    struct upstream_target target;
+    size_t id_size;
+    char id[];
+};
 
-    if (write->change == MCP_SESSION_DELETE)
-        exchange_mcp_tell(exchange, AUDIT_MCP_END, exchange_mcp_id(exchange), NULL,
-                          "the client deleted it");
-    else if (mcp_session_record_decode(buffer_slice(&write->record), &record) == 0)
-        exchange_mcp_tell(exchange, AUDIT_MCP_START, record.id, &record, NULL);
+static bool exchange_mcp_begin(struct exchange *exchange, const struct store_key *key,
+                               struct slice id)
+{
+    struct mcp_begun *begun = malloc(sizeof(*begun) + id.size);
+
+    if (begun == NULL)
+        return false;
+    begun->key = *key;
+    begun->target = exchange->upstream->target;
+    begun->id_size = id.size;
+    memcpy(begun->id, id.data, id.size);
+    exchange->begun = begun;
+    exchange->looks |= EXCHANGE_LOOKS_VERSION;
+    return true;
+}
+
+/* Of a session that is on record; once. */
+static void exchange_mcp_tell_begun(struct exchange *exchange, struct slice version)
+{
+    struct mcp_begun *begun = exchange->begun;
+
+    if (begun == NULL)
+        return;
+    exchange->begun = NULL;
+    if (exchange->recorded) {
+        struct mcp_session_record record = {.version = version,
+                                            .address = slice_from(begun->target.address),
+                                            .port = begun->target.port};
+
+        exchange_mcp_tell(exchange, AUDIT_MCP_START, slice_make(begun->id, begun->id_size), &record,
+                          NULL);
+    }
+    free(begun);
 }
 
 static void exchange_mcp_written(void *context, int error)
@@ -362,10 +403,11 @@ static void exchange_mcp_written(void *context, int error)
     struct client *client = exchange->client;
     struct slice app = exchange->app->record.name;
 
-    if (error == 0)
-        exchange_mcp_tell_write(exchange, exchange->write);
+    if (error == 0 && exchange->write->change == MCP_SESSION_DELETE)
+        exchange_mcp_tell(exchange, AUDIT_MCP_END, exchange_mcp_id(exchange), NULL,
+                          "the client deleted it");
     exchange->write = NULL;
-    exchange->recorded = true;
+    exchange->recorded = error == 0;
     if (error == 0) {
         exchange_response_resume(exchange);
     } else if (error == -EEXIST) {
@@ -422,10 +464,13 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .user = caller.user,
                                          .address = slice_from(target->address),
                                          .port = target->port,
-                                         .version = exchange_part(exchange, exchange->version),
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
+    if (!exchange_mcp_begin(exchange, &key, id)) {
+        client_close(exchange->client);
+        return false;
+    }
     return exchange_mcp_hold(exchange, data, MCP_SESSION_PUT, &key, &record);
 }
 
@@ -448,6 +493,33 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
     if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id))
         return true;
     return exchange_mcp_record(exchange, data, header->value);
+}
+
+enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
+                                      struct buffer *out)
+{
+    struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
+    struct mcp_result result;
+    struct json_value value;
+    char version[EXCHANGE_VERSION_MAX];
+    long size;
+    int error;
+
+    (void)out;
+    if (exchange->begun == NULL || !mcp_result_read(text, &result))
+        return MCP_PASSES;
+    value = mcp_result_version(&result);
+    size = json_string(&value, version, sizeof(version));
+    /* Of a session without a version, nothing is allowed that one would have to allow. */
+    if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
+        return MCP_PASSES;
+    error = mcp_sessions_set_version(sessions, &exchange->begun->key,
+                                     slice_make(version, (size_t)size));
+    if (error != 0)
+        log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
+                  strerror(-error));
+    exchange_mcp_tell_begun(exchange, slice_make(version, (size_t)size));
+    return MCP_PASSES;
 }
 
 void exchange_mcp_stream(struct exchange *exchange)
@@ -479,7 +551,6 @@ void exchange_mcp_forget(struct exchange *exchange)
     struct exchange_rpc *rpc = &exchange->rpc;
 
     rpc->name = rpc->id = rpc->target = rpc->arguments = (struct exchange_span){0};
-    exchange->version = (struct exchange_span){0};
     free(rpc->lists);
     rpc->lists = NULL;
     rpc->list_count = 0;
@@ -495,4 +566,6 @@ void exchange_mcp_dispose(struct exchange *exchange)
     exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
+    exchange_mcp_tell_begun(exchange, slice_make(NULL, 0));
+    exchange_task_dispose(exchange);
 }

@@ -1,6 +1,8 @@
 #include "worker/exchange_reading.h"
 
 #include "shared/log.h"
+#include "worker/exchange_task.h"
+#include "worker/exchange_tool.h"
 #include "worker/list_filter.h"
 
 #include <errno.h>
@@ -39,6 +41,9 @@ static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice t
     /* No more: the stream began under another policy. */
     if (!reading_narrows(exchange->policy))
         return MCP_PASSES;
+    /* The path of an `endpoint` event, which the bridge writes; no message begins so. */
+    if (exchange->old == ROUTE_OLD_STREAM && text.size > 0 && text.data[0] == '/')
+        return MCP_PASSES;
     verdict = list_filter_message(&filter, text, out);
     if (filter.refusal != NULL)
         reading_log(exchange, filter.refusal);
@@ -47,6 +52,9 @@ static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice t
 
 /* Those that only look come first: they see what the server said. */
 static const struct exchange_observer reading_observers[] = {
+    {EXCHANGE_LOOKS_TOOLS, exchange_tool_message},
+    {EXCHANGE_LOOKS_VERSION, exchange_mcp_version},
+    {EXCHANGE_LOOKS_TASKS, exchange_task_message},
     {EXCHANGE_LOOKS_POLICY, reading_filter},
 };
 

@@ -22,7 +22,10 @@
 
 /* Bits of exchange.looks: one for each observer. */
 enum exchange_look {
-    EXCHANGE_LOOKS_POLICY = 1, /* the caller is narrowed; never set by a request */
+    EXCHANGE_LOOKS_POLICY = 1,  /* the caller is narrowed; never set by a request */
+    EXCHANGE_LOOKS_TOOLS = 2,   /* a list of tools is learned from: exchange_tool.h */
+    EXCHANGE_LOOKS_VERSION = 4, /* a session begins, in a version that its server names */
+    EXCHANGE_LOOKS_TASKS = 8,   /* tasks may be made or listed: exchange_task.h */
 };
 
 struct exchange_observer {

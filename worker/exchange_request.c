@@ -20,7 +20,7 @@ void exchange_release_request(struct exchange *exchange)
     if (exchange->in_place) {
         buffer_consume(&client->in, exchange->head_size + (size_t)exchange->body_size);
         if (buffer_size(&client->in) == 0)
-            buffer_wipe(&client->in);
+            client_lend_input(client);
         exchange->in_place = false;
     }
     exchange->worker->body_bytes -= exchange->body_charged;
@@ -28,6 +28,9 @@ void exchange_release_request(struct exchange *exchange)
     buffer_wipe(&exchange->head);
     buffer_free(&exchange->body);
     buffer_free(&exchange->upstream_head);
+    free(exchange->kept);
+    exchange->kept = NULL;
+    exchange->mcp_id_size = 0;
 }
 
 struct slice exchange_head(const struct exchange *exchange)
@@ -49,11 +52,37 @@ struct slice exchange_part(const struct exchange *exchange, struct exchange_span
 {
     if (span.size == 0)
         return slice_make(NULL, 0);
+    if (exchange->kept != NULL)
+        return slice_make(exchange->kept + span.at, span.size);
     return slice_make(exchange_body(exchange).data + span.at, span.size);
 }
 
-/* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
-static void exchange_forward(struct exchange *exchange)
+/* A call was sent in full and will not be sent again: keeps the few bytes of it that the answer
+ * needs, and gives back the rest. With many calls in progress it would be most of what a worker
+ * touches, and pushes out of the processor's cache. */
+static void exchange_release_sent(struct exchange *exchange)
+{
+    struct slice id = exchange_part(exchange, exchange->rpc.id);
+    struct slice session = exchange_mcp_id(exchange);
+    const struct mcp_method *method = exchange->rpc.method;
+    char *kept;
+
+    /* What an initialize, and a batch, says is needed later. */
+    if (!exchange->mcp || exchange->method != HTTP_POST || method == NULL || method->initialize)
+        return;
+    kept = malloc(id.size + session.size + 1);
+    if (kept == NULL)
+        return; /* it just stays where it is */
+    memcpy(kept, id.data == NULL ? "" : id.data, id.size);
+    memcpy(kept + id.size, session.data == NULL ? "" : session.data, session.size);
+    exchange_release_request(exchange);
+    exchange->kept = kept;
+    exchange->rpc.id = (struct exchange_span){0, (uint32_t)id.size};
+    exchange->mcp_id_at = id.size;
+    exchange->mcp_id_size = session.size;
+}
+
+void exchange_forward_on(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     struct client *client = exchange->client;
@@ -65,23 +94,29 @@ static void exchange_forward(struct exchange *exchange)
         .identity = exchange->mcp,
         .client_address = slice_from(client->address),
         .client_tls = client->connection.tls != NULL,
-        .body_size = exchange_body(exchange).size,
+        .body_size = exchange_bridge_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
+    struct buffer lines = {0};
     int error;
 
-    deadline_clear(&client->deadline);
-    if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
-        return;
     forward.sessionless = exchange->mcp_modern;
-    if (app->endpoint_count == 0) {
+    if (app->endpoint_count == 0 && app->transport != APP_MCP_STDIO) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
-    if (!exchange->pinned)
+    if (!exchange->pinned && app->endpoint_count > 0)
         exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
     forward.endpoint = &app->endpoints[exchange->start];
-    error = forward_request_head(&exchange->upstream_head, &forward);
+    error = exchange_bridge_forward(exchange, &forward, &lines);
+    if (error == 0)
+        error = forward_request_head(&exchange->upstream_head, &forward);
+    buffer_free(&lines);
+    if (error == -EHOSTUNREACH) {
+        exchange_refuse(exchange, 503, "the app's server has no address just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
+        return;
+    }
     if (error == -EBADMSG) {
         log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
                   (int)app->name.size, app->name.data);
@@ -93,6 +128,14 @@ static void exchange_forward(struct exchange *exchange)
         return;
     }
     exchange_connect(exchange);
+}
+
+/* The head is in worker.request and the body in hand. */
+static void exchange_forward(struct exchange *exchange)
+{
+    deadline_clear(&exchange->client->deadline);
+    if (!exchange->mcp || exchange_mcp_admits(exchange, exchange_body(exchange)))
+        exchange_forward_on(exchange);
 }
 
 /* All of a body that did not come with its head is here. */
@@ -235,6 +278,7 @@ static bool exchange_address(const struct exchange *exchange, const struct app_e
     snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
              endpoint->addresses[n].data);
     target->port = endpoint->port;
+    target->bridge = false;
     target->tls = NULL;
     target->host[0] = '\0';
     if (!endpoint->tls)
@@ -251,6 +295,10 @@ static bool exchange_target(const struct exchange *exchange, unsigned n,
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->bridge != NULL) {
+        exchange_bridge_target(target);
+        return n == 0;
+    }
     if (exchange->pinned) {
         if (n > 0)
             return false;
@@ -329,7 +377,7 @@ static void exchange_connect(struct exchange *exchange)
 void exchange_lost(struct exchange *exchange, const char *reason)
 {
     struct slice name = exchange->app->record.name;
-    size_t whole = buffer_size(&exchange->upstream_head) + exchange_body(exchange).size;
+    size_t whole = buffer_size(&exchange->upstream_head) + exchange_bridge_body(exchange).size;
     bool repeatable =
         exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
     bool reused = exchange->upstream->reused;
@@ -350,7 +398,7 @@ void exchange_send(struct exchange *exchange)
 {
     struct connection *connection = &exchange->upstream->connection;
     struct slice head = buffer_slice(&exchange->upstream_head);
-    struct slice body = exchange_body(exchange);
+    struct slice body = exchange_bridge_body(exchange);
 
     exchange->state = EXCHANGE_SEND;
     exchange_audit_sent(exchange);
@@ -379,5 +427,6 @@ void exchange_send(struct exchange *exchange)
         exchange->sent += (size_t)count;
     }
     exchange->state = EXCHANGE_HEAD;
+    exchange_release_sent(exchange);
     connection_want(connection, EV_READ);
 }

@@ -5,6 +5,9 @@
 const char mcp_gate_revisions[] =
     "[\"2026-07-28\",\"2025-11-25\",\"2025-06-18\",\"2025-03-26\",\"2024-11-05\"]";
 
+const char mcp_gate_capabilities[] =
+    "{\"requiredCapabilities\":{\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}}";
+
 static bool gate_refuse(struct mcp_gate *gate, unsigned status, int code, const char *reason)
 {
     gate->refusal = (struct mcp_refusal){.status = status, .code = code, .reason = reason};
@@ -16,7 +19,7 @@ static const struct http_header *gate_header(const struct mcp_gate *gate, enum h
     return http_find(gate->request->headers, gate->request->header_count, field);
 }
 
-enum mcp_revision mcp_gate_revision(const struct http_request *request)
+enum mcp_revision mcp_gate_revision_of(struct slice name)
 {
     static const struct {
         const char *name;
@@ -26,16 +29,20 @@ enum mcp_revision mcp_gate_revision(const struct http_request *request)
                      {"2026-07-28", MCP_2026_07_28},
                      {"2025-03-26", MCP_2025_03_26},
                      {"2024-11-05", MCP_2024_11_05}};
-    const struct http_header *header =
-        http_find(request->headers, request->header_count, HTTP_MCP_PROTOCOL_VERSION);
 
-    if (header == NULL)
-        return MCP_VERSION_NONE;
     for (size_t i = 0; i < sizeof(revisions) / sizeof(revisions[0]); i++) {
-        if (slice_is(header->value, revisions[i].name))
+        if (slice_is(name, revisions[i].name))
             return revisions[i].revision;
     }
     return MCP_VERSION_UNKNOWN;
+}
+
+enum mcp_revision mcp_gate_revision(const struct http_request *request)
+{
+    const struct http_header *header =
+        http_find(request->headers, request->header_count, HTTP_MCP_PROTOCOL_VERSION);
+
+    return header == NULL ? MCP_VERSION_NONE : mcp_gate_revision_of(header->value);
 }
 
 /* What the body is encoded in and declared as: what is judged must be what the server reads. */
@@ -101,6 +108,13 @@ static bool gate_headers(struct mcp_gate *gate, const struct mcp_message *messag
     return true;
 }
 
+/* Whether it is only for clients that declare the extension (tasks extension, protocol errors). */
+static bool gate_needs_tasks(const struct mcp_message *message)
+{
+    return message->task_ids.kind == JSON_ARRAY ||
+           (message->known != NULL && message->known->target == MCP_TARGET_TASK);
+}
+
 static bool gate_modern(struct mcp_gate *gate, const struct mcp_message *message)
 {
     const struct http_header *version = gate_header(gate, HTTP_MCP_PROTOCOL_VERSION);
@@ -124,6 +138,8 @@ static bool gate_modern(struct mcp_gate *gate, const struct mcp_message *message
         return gate_refuse(gate, 400, MCP_INVALID_PARAMS, "_meta does not name a protocol version");
     if (gate->revision == MCP_2026_07_28 && !message->meta_capabilities)
         return gate_refuse(gate, 400, MCP_INVALID_PARAMS, "_meta does not name capabilities");
+    if (gate->revision == MCP_2026_07_28 && !message->meta_tasks && gate_needs_tasks(message))
+        return gate_refuse(gate, 400, MCP_CAPABILITY_MISSING, "Missing required client capability");
     return true;
 }
 
@@ -214,7 +230,7 @@ static bool gate_judge(struct mcp_gate *gate)
     return gate_known(gate);
 }
 
-/* The answer needs its id, and the session that it may begin needs its version. */
+/* The answer needs its id. */
 static bool gate_note(struct mcp_gate *gate)
 {
     const struct mcp_message *message = &gate->message;
@@ -223,15 +239,10 @@ static bool gate_note(struct mcp_gate *gate)
         gate->requests++;
     else if (message->kind == MCP_REQUEST)
         gate->id = message->id;
-    if (message->known == NULL || !message->known->initialize)
-        return true;
-    /* 2025-03-26, basic/lifecycle: never part of a batch. */
-    if (gate->batch)
-        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "initialize stands alone");
-    gate->initialize = true;
-    if (message->protocol_version.kind == JSON_STRING)
-        gate->version = slice_make(message->protocol_version.text.data + 1,
-                                   message->protocol_version.text.size - 2);
+    /* 2025-03-26, basic/lifecycle, says so of initialize; tasks came when batches had gone. */
+    if (gate->batch && message->known != NULL && message->known->alone)
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "this method is never part of a batch");
+    gate->initialize = message->known != NULL && message->known->initialize;
     return true;
 }
 
@@ -254,8 +265,11 @@ static bool gate_keep(const struct mcp_gate *gate, struct mcp_refusal *kept,
 
 static bool gate_body(struct mcp_gate *gate)
 {
-    bool batches = gate->revision == MCP_2025_03_26 ||
-                   (gate->revision == MCP_VERSION_NONE && gate->batch_session);
+    /* What the server said when the session began counts; a header cannot widen it. */
+    bool batches = gate->negotiated == MCP_VERSION_NONE
+                       ? gate->revision == MCP_2025_03_26
+                       : gate->negotiated == MCP_2025_03_26 && (gate->revision == MCP_2025_03_26 ||
+                                                                gate->revision == MCP_VERSION_NONE);
     struct mcp_refusal kept = {0};
     struct mcp_ruling ruling;
     struct mcp_reader reader;
@@ -286,7 +300,6 @@ bool mcp_gate_admits(struct mcp_gate *gate)
 
     gate->revision = mcp_gate_revision(request);
     gate->id = slice_make(NULL, 0);
-    gate->version = gate->id;
     gate->initialize = false;
     gate->batch = false;
     gate->requests = 0;

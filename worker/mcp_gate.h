@@ -14,6 +14,7 @@
 /* Codes of MCP 2026-07-28, of JSON-RPC 2.0, and of what SDK servers answer for a lost session. */
 enum {
     MCP_HEADER_MISMATCH = -32020,
+    MCP_CAPABILITY_MISSING = -32021,
     MCP_VERSION_UNSUPPORTED = -32022,
     MCP_METHOD_NOT_FOUND = -32601,
     MCP_INVALID_PARAMS = -32602,
@@ -49,7 +50,9 @@ struct mcp_gate {
     /* given */
     const struct http_request *request;
     struct slice body;
-    bool batch_session;              /* the request's MCP session was begun with 2025-03-26 */
+    /* Of the request's MCP session. MCP_VERSION_NONE: it has none. MCP_VERSION_UNKNOWN: the session
+     * has not said yet. */
+    enum mcp_revision negotiated;
     const struct mcp_policy *policy; /* the caller's; for a GET and a DELETE, too */
     const struct slice *methods;     /* that are allowed besides those that we know */
     size_t method_count;
@@ -59,7 +62,6 @@ struct mcp_gate {
     struct mcp_message message; /* the one message; of a batch: the last that was read */
     struct slice id;            /* JSON text of the request's id; empty: none, or not to be told */
     bool initialize;            /* it asks for an MCP session */
-    struct slice version;       /* that it asks for, inside its quotes; empty: none */
     size_t requests;            /* of a batch */
     struct mcp_ruling ruling;   /* on the message; of a batch: on that which was refused */
     struct mcp_refusal refusal;
@@ -72,10 +74,14 @@ bool mcp_gate_admits(struct mcp_gate *gate);
  * name. */
 const struct json_value *mcp_gate_target(const struct mcp_message *message);
 
+/* The revision of that name. */
+enum mcp_revision mcp_gate_revision_of(struct slice name);
 /* What MCP-Protocol-Version says. */
 enum mcp_revision mcp_gate_revision(const struct http_request *request);
 
 /* The revisions that are served, as a JSON array. */
 extern const char mcp_gate_revisions[];
+/* What MCP_CAPABILITY_MISSING tells: the only capability that the gate can miss. */
+extern const char mcp_gate_capabilities[];
 
 #endif

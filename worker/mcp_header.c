@@ -64,17 +64,45 @@ static bool header_decoded_is(struct slice encoded, const struct json_value *val
     return equal;
 }
 
+/* Whether it has bytes that must be encoded; the parser of heads took no control characters. */
+static bool header_is_foreign(struct slice header)
+{
+    for (size_t i = 0; i < header.size; i++) {
+        if ((unsigned char)header.data[i] >= 0x80)
+            return true;
+    }
+    return false;
+}
+
 bool mcp_header_is(struct slice header, const struct json_value *value)
 {
     struct slice encoded;
 
     if (header_sentinel(header, &encoded))
         return header_decoded_is(encoded, value);
-    for (size_t i = 0; i < header.size; i++) {
-        if ((unsigned char)header.data[i] >= 0x80)
-            return false;
+    return !header_is_foreign(header) && json_string_is(value, header);
+}
+
+long mcp_header_text(struct slice header, char *out, size_t room)
+{
+    char translated[4 * NAME_MAX_SIZE];
+    struct slice encoded;
+    size_t size = 0;
+
+    if (header_sentinel(header, &encoded)) {
+        if (encoded.size > sizeof(translated))
+            return -ENOSPC;
+        if (!header_translate(encoded, translated, &size))
+            return -EINVAL;
+        return base64url_decode(slice_make(translated, size), out, room);
     }
-    return json_string_is(value, header);
+    if (header_is_foreign(header))
+        return -EINVAL;
+    if (header.size > room)
+        return -ENOSPC;
+    if (header.size > 0)
+        memcpy(out, header.data, header.size);
+    return (long)header.size;
 }
 
 static bool header_is_judged(enum http_field field)

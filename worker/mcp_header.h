@@ -12,6 +12,10 @@
 /* Whether the header's value, decoded, is the JSON string, decoded. */
 bool mcp_header_is(struct slice header, const struct json_value *value);
 
+/* What the header stands for, into out[0..room). Its size; -EINVAL for bytes that must be encoded
+ * and an encoding that is not canonical; -ENOSPC. */
+long mcp_header_text(struct slice header, char *out, size_t room);
+
 /* A name with '_' for '-' that some server would take for one of MCP's own headers, or for
  * Content-Type or Content-Encoding: true when the request has one. */
 bool mcp_header_disguised(const struct http_request *request);

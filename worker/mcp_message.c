@@ -121,10 +121,31 @@ static void read_meta_version(struct mcp_draft *draft)
     draft_string(draft, &draft->message->meta_version, "the protocol version is no string");
 }
 
+static void read_meta_tasks(struct mcp_draft *draft)
+{
+    draft->message->meta_tasks = draft_is_object(draft);
+    draft_skip(draft);
+}
+
+static void read_meta_extensions(struct mcp_draft *draft)
+{
+    static const struct mcp_key keys[] = {{KEY("io.modelcontextprotocol/tasks"), read_meta_tasks}};
+
+    if (draft_is_object(draft))
+        draft_object(draft, keys, COUNT(keys), NULL);
+    else
+        draft_skip(draft);
+}
+
 static void read_meta_capabilities(struct mcp_draft *draft)
 {
+    static const struct mcp_key keys[] = {{KEY("extensions"), read_meta_extensions}};
+
     draft->message->meta_capabilities = draft_is_object(draft);
-    draft_skip(draft);
+    if (draft->message->meta_capabilities)
+        draft_object(draft, keys, COUNT(keys), NULL);
+    else
+        draft_skip(draft);
 }
 
 static void read_meta(struct mcp_draft *draft)
@@ -203,41 +224,51 @@ static void read_arguments(struct mcp_draft *draft)
     json_scan_value(&draft->reader->scan, &draft->message->arguments);
 }
 
-/* Each a URI of at most JSON_NAME_MAX bytes. One that stands twice is as doubtful as a member that
- * does. */
-static bool subscriptions_are_plain(const struct json_value *array)
+/* Each a string of at most JSON_NAME_MAX bytes. One that stands twice is as doubtful as a member
+ * that does. */
+static bool strings_are_plain(const struct json_value *array)
 {
     struct json_iterator iterator;
-    struct json_names uris;
-    struct json_value uri;
+    struct json_names strings;
+    struct json_value string;
 
-    uris.count = 0;
+    strings.count = 0;
     json_iterate(&iterator, array);
-    while (json_next(&iterator, NULL, NULL, &uri) == 1) {
-        struct json_text text = {.escaped = uri.escaped};
+    while (json_next(&iterator, NULL, NULL, &string) == 1) {
+        struct json_text text = {.escaped = string.escaped};
 
-        if (uri.kind != JSON_STRING || draft_has_nul(&uri))
+        if (string.kind != JSON_STRING || draft_has_nul(&string))
             return false;
-        text.raw = slice_make(uri.text.data + 1, uri.text.size - 2);
-        if (json_names_add(&uris, text) != 0)
+        text.raw = slice_make(string.text.data + 1, string.text.size - 2);
+        if (json_names_add(&strings, text) != 0)
             return false;
     }
     return true;
 }
 
-static void read_subscriptions(struct mcp_draft *draft)
+static void draft_strings(struct mcp_draft *draft, struct json_value *out, const char *reason)
 {
-    struct json_value *out = &draft->message->subscriptions;
-
     if (!json_scan_value(&draft->reader->scan, out))
         return;
-    if (out->kind != JSON_ARRAY || !subscriptions_are_plain(out))
-        draft_refuse(draft, "resourceSubscriptions are not strings, each once");
+    if (out->kind != JSON_ARRAY || !strings_are_plain(out))
+        draft_refuse(draft, reason);
+}
+
+static void read_subscriptions(struct mcp_draft *draft)
+{
+    draft_strings(draft, &draft->message->subscriptions,
+                  "resourceSubscriptions are not strings, each once");
+}
+
+static void read_task_ids(struct mcp_draft *draft)
+{
+    draft_strings(draft, &draft->message->task_ids, "taskIds are not strings, each once");
 }
 
 static void read_notifications(struct mcp_draft *draft)
 {
-    static const struct mcp_key keys[] = {{KEY("resourceSubscriptions"), read_subscriptions}};
+    static const struct mcp_key keys[] = {{KEY("resourceSubscriptions"), read_subscriptions},
+                                          {KEY("taskIds"), read_task_ids}};
     struct json_names names;
 
     names.count = 0;
@@ -246,6 +277,12 @@ static void read_notifications(struct mcp_draft *draft)
         return;
     }
     draft_refuse(draft, "params.notifications is no object");
+    draft_skip(draft);
+}
+
+static void read_task(struct mcp_draft *draft)
+{
+    draft->message->augmented = true;
     draft_skip(draft);
 }
 
@@ -261,6 +298,7 @@ static void read_params(struct mcp_draft *draft)
         {KEY("protocolVersion"), read_protocol_version},
         {KEY("arguments"), read_arguments},
         {KEY("notifications"), read_notifications},
+        {KEY("task"), read_task},
     };
     struct json_names names;
 

@@ -32,9 +32,12 @@ struct mcp_message {
     struct json_value arguments; /* of any kind: what is no object is for the server to refuse */
     struct json_value subscriptions;    /* an array of strings, none of them twice, of
                                            params.notifications.resourceSubscriptions */
+    struct json_value task_ids;         /* as that, of params.notifications.taskIds */
+    bool augmented;                     /* params.task: it asks for a task (2025-11-25) */
     struct json_value protocol_version; /* of `initialize`; a string */
     struct json_value meta_version;     /* of params._meta; a string */
     bool meta_capabilities;             /* params._meta names an object of them */
+    bool meta_tasks;                    /* among them the extension io.modelcontextprotocol/tasks */
 };
 
 struct mcp_reader {

@@ -6,10 +6,10 @@
 #define METHOD(text) .name = {.data = (text), .size = sizeof(text) - 1}
 
 static const struct mcp_method mcp_methods[] = {
-    {METHOD("tools/call"), .target = MCP_TARGET_NAME, .named = true, .judged = true,
+    {METHOD("tools/call"), .target = MCP_TARGET_NAME, .calls = true, .named = true, .judged = true,
      .kind = POLICY_TOOL},
     {METHOD("tools/list"), .lists = true, .kind = POLICY_TOOL},
-    {METHOD("initialize"), .initialize = true, .legacy_only = true},
+    {METHOD("initialize"), .initialize = true, .alone = true, .legacy_only = true},
     {METHOD("notifications/initialized"), .legacy_only = true},
     {METHOD("ping"), .legacy_only = true},
     {METHOD("server/discover")},
@@ -28,15 +28,15 @@ static const struct mcp_method mcp_methods[] = {
     {METHOD("logging/setLevel"), .legacy_only = true},
     {METHOD("subscriptions/listen"), .target = MCP_TARGET_LISTEN, .judged = true,
      .kind = POLICY_RESOURCE},
-    {METHOD("tasks/get"), .target = MCP_TARGET_TASK, .named = true},
-    {METHOD("tasks/update"), .target = MCP_TARGET_TASK, .named = true},
-    {METHOD("tasks/cancel"), .target = MCP_TARGET_TASK, .named = true},
-    {METHOD("tasks/result"), .target = MCP_TARGET_TASK},
-    {METHOD("tasks/list")},
+    {METHOD("tasks/get"), .target = MCP_TARGET_TASK, .alone = true, .named = true},
+    {METHOD("tasks/update"), .target = MCP_TARGET_TASK, .alone = true, .named = true},
+    {METHOD("tasks/cancel"), .target = MCP_TARGET_TASK, .alone = true, .named = true},
+    {METHOD("tasks/result"), .target = MCP_TARGET_TASK, .alone = true, .legacy_only = true},
+    {METHOD("tasks/list"), .task_list = true, .alone = true, .legacy_only = true},
     {METHOD("notifications/cancelled"), .target = MCP_TARGET_REQUEST},
     {METHOD("notifications/progress")},
     {METHOD("notifications/roots/list_changed")},
-    {METHOD("notifications/tasks/status")},
+    {METHOD("notifications/tasks/status"), .legacy_only = true},
 };
 
 const struct mcp_method *mcp_method_find(const struct json_value *name)

@@ -25,9 +25,12 @@ struct mcp_method {
     struct slice name;
     enum mcp_target target;
     bool initialize;
+    bool alone;       /* never part of a batch */
     bool legacy_only; /* removed with 2026-07-28 */
     bool named;       /* 2026-07-28 repeats its target in Mcp-Name */
     bool judged;      /* a policy decides on its target; that of MCP_TARGET_REF says its own kind */
+    bool calls;       /* it runs the tool that it names */
+    bool task_list;   /* its result lists tasks, of anybody's */
     bool lists;       /* its result is a list, of which a policy hides parts */
     enum policy_kind kind; /* of the target, or of what is listed */
 };

@@ -52,6 +52,8 @@ static int write_apply(struct mcp_sessions *sessions, struct mcp_session_write *
         return mcp_session_touch(sessions->store, &write->key, write->now);
     case MCP_SESSION_DELETE:
         return mcp_session_delete(sessions->store, &write->key);
+    case MCP_TASK_TOUCH:
+        return mcp_task_touch(sessions->store, &write->key, write->now);
     }
     return 0;
 }
@@ -71,13 +73,45 @@ static int writes_apply(struct mcp_sessions *sessions, struct mcp_session_write 
     return store_commit(sessions->store);
 }
 
+/* The end of a transaction of one write. */
+static int sessions_finish(struct mcp_sessions *sessions, int error)
+{
+    if (error == 0)
+        error = store_commit(sessions->store);
+    else
+        store_abort(sessions->store);
+    if (error == -EUCLEAN)
+        sessions->error = error;
+    return error;
+}
+
+int mcp_sessions_put_task(struct mcp_sessions *sessions, const struct store_key *key,
+                          const struct mcp_task_record *record)
+{
+    int error = store_write_begin(sessions->store);
+
+    if (error != 0)
+        return error;
+    return sessions_finish(sessions, mcp_task_put(sessions->store, key, record));
+}
+
+int mcp_sessions_set_version(struct mcp_sessions *sessions, const struct store_key *key,
+                             struct slice version)
+{
+    int error = store_write_begin(sessions->store);
+
+    if (error != 0)
+        return error;
+    return sessions_finish(sessions, mcp_session_set_version(sessions->store, key, version));
+}
+
 int mcp_sessions_commit(struct mcp_sessions *sessions)
 {
     struct mcp_session_write *writes = sessions->writes;
     int error;
 
-    if (writes == NULL)
-        return 0;
+    if (writes == NULL || sessions->error != 0)
+        return sessions->error;
     sessions->writes = NULL; /* what `done` queues is the next turn's */
     error = writes_apply(sessions, writes);
     if (error != 0)

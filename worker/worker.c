@@ -318,6 +318,7 @@ static void worker_turn_begin(struct ev_loop *loop, struct ev_check *check, int 
     store_turn_begin(worker->config);
     store_turn_begin(worker->sessions);
     worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
+    worker->mcp_sessions.task_ttl = worker_limits(worker)->mcp_task_ttl;
     if (catalog_turn(worker->catalog, &error))
         authenticator_retry(worker->authenticator);
     if (error != 0) {
@@ -399,6 +400,10 @@ static void worker_open(struct worker_process *process)
     }
     audit_open(&worker->audit, worker->child.slot, worker->child.block, worker->child.work);
     audit_configure(&worker->audit, &worker->child.settings.audit);
+    worker->bridge.sun_family = AF_UNIX;
+    snprintf(worker->bridge.sun_path, sizeof(worker->bridge.sun_path),
+             "%.*s/" SETTINGS_BRIDGE_SOCKET, (int)worker->child.settings.state_dir.size,
+             worker->child.settings.state_dir.data);
     srand((unsigned)clock_wall_milliseconds() ^ (unsigned)getpid());
     tzset(); /* reads its file now, not when a date is formatted */
     worker->loop = ev_default_loop(EVFLAG_NOENV | EVBACKEND_EPOLL);
@@ -408,10 +413,14 @@ static void worker_open(struct worker_process *process)
     worker->sessions = worker_store(worker, STORE_SESSIONS);
     worker->mcp_sessions.store = worker->sessions;
     worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
+    worker->mcp_sessions.task_ttl = worker_limits(worker)->mcp_task_ttl;
     error = catalog_open(&worker->catalog, worker->config, worker->child.public);
     if (error == 0)
         error = authenticator_open(&worker->authenticator, worker->sessions, worker->catalog,
                                    &worker->child, &worker->audit);
+    worker->tools = tool_table_make();
+    if (error == 0 && worker->tools == NULL)
+        error = -ENOMEM;
     if (error == 0)
         error = tls_trust_open(&worker->trust);
     if (error == 0)
@@ -481,9 +490,11 @@ static void worker_close(struct worker_process *process)
         client_close(worker->clients);
     audit_close(&worker->audit);
     upstream_pool_close(worker->upstreams);
+    buffer_free(&worker->spare_input);
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);
     mcp_sessions_clear(&worker->mcp_sessions);
+    tool_table_free(worker->tools);
     catalog_close(worker->catalog);
     tls_trust_close(worker->trust);
     worker_free_remains(worker);

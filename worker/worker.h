@@ -14,8 +14,10 @@
 #include "worker/http_head.h"
 #include "worker/mcp_session.h"
 #include "worker/tls.h"
+#include "worker/tool_table.h"
 
 #include <ev.h>
+#include <sys/un.h>
 
 enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
 
@@ -36,10 +38,12 @@ struct worker {
     struct catalog *catalog;
     struct authenticator *authenticator;
     struct mcp_sessions mcp_sessions; /* what this turn writes of them */
+    struct tool_table *tools;         /* that are known to repeat arguments in headers */
     struct audit audit;
     struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
+    struct sockaddr_un bridge;           /* where the bridge listens */
     struct client *clients;              /* all, newest first */
     uint64_t connection_count;           /* since the process began */
     size_t client_count;                 /* of `clients` */
@@ -48,7 +52,8 @@ struct worker {
     size_t exchange_count, stream_count; /* of the others */
     uint64_t body_bytes;                 /* of all request bodies that are held */
     bool draining;
-    struct remains *remains; /* freed at the turn's end */
+    struct remains *remains;   /* freed at the turn's end */
+    struct buffer spare_input; /* empty; the memory that the next client reads into: client.c */
     /* Lent for the length of one callback: a parsed head is copied out before it returns. */
     struct http_request request;
     struct http_response response;

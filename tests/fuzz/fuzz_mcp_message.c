@@ -16,9 +16,10 @@ static void check(bool condition)
 static void compare(const struct json_value *root, const struct mcp_message *message)
 {
     static const char *const envelope[] = {"id", "method", "params"};
-    static const char *const target[] = {"name", "uri", "taskId", "arguments", "notifications"};
-    static const char *const listened[] = {"resourceSubscriptions"};
-    struct json_value members[3], targets[5], uris;
+    static const char *const target[] = {"name",      "uri",           "taskId",
+                                         "arguments", "notifications", "task"};
+    static const char *const listened[] = {"resourceSubscriptions", "taskIds"};
+    struct json_value members[3], targets[6], ids[2];
 
     check(json_members(root, envelope, 3, members) == 0);
     check(slice_equal(members[0].text, message->id));
@@ -26,15 +27,17 @@ static void compare(const struct json_value *root, const struct mcp_message *mes
     check((members[2].kind == JSON_OBJECT) == message->has_params);
     if (!message->has_params)
         return;
-    check(json_members(&members[2], target, 5, targets) == 0);
+    check(json_members(&members[2], target, 6, targets) == 0);
     check(slice_equal(targets[0].text, message->name.text));
     check(slice_equal(targets[1].text, message->uri.text));
     check(slice_equal(targets[2].text, message->task_id.text));
     check(slice_equal(targets[3].text, message->arguments.text));
+    check((targets[5].kind != JSON_INVALID) == message->augmented);
     if (targets[4].kind != JSON_OBJECT)
         return;
-    check(json_members(&targets[4], listened, 1, &uris) == 0);
-    check(slice_equal(uris.text, message->subscriptions.text));
+    check(json_members(&targets[4], listened, 2, ids) == 0);
+    check(slice_equal(ids[0].text, message->subscriptions.text));
+    check(slice_equal(ids[1].text, message->task_ids.text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

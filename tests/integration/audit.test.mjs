@@ -200,7 +200,7 @@ test('a foreign MCP session: 404 and lines; the owner notices nothing', async (t
       seen.body = await body(incoming);
       if (incoming.method === 'DELETE') return response.writeHead(204).end();
       response.writeHead(200, { 'content-type': 'application/json', ...(seen.body.includes('"initialize"') ? { 'mcp-session-id': session } : {}) });
-      return response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+      return response.end('{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18"}}');
     },
   });
   const begun = await post(url, token, { body: initialize });
@@ -208,7 +208,7 @@ test('a foreign MCP session: 404 and lines; the owner notices nothing', async (t
   const start = await trail.has('its start', ({ event }) => event === 'mcp_session_start');
   assert.equal(start.mcp_session, shortHash(session));
   assert.equal(start.user, EMAIL);
-  assert.equal(start.protocol, '2025-11-25');
+  assert.equal(start.protocol, '2025-06-18'); // the server's word, not the client's wish
   const mallory = await issuer.token(url, { sub: 'mallory', email: 'mallory@example.com' });
   assert.equal((await post(url, mallory, { headers: { 'mcp-session-id': session } })).status, 404);
   const foreign = await trail.has('the theft', ({ event }) => event === 'mcp_session_foreign');

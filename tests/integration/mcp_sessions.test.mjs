@@ -15,8 +15,9 @@ const initialize = (version = '2025-11-25') => JSON.stringify({
 });
 const call = '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo"}}';
 
-// A server that begins a session with each initialize, and takes any id for proof.
-function sessionServer(make = randomUUID) {
+// A server that begins a session with each initialize, in the version that it is asked for or another,
+// and takes any id for proof.
+function sessionServer(make = randomUUID, answerVersion = (asked) => asked, stream = false) {
   return Upstream.start(async (incoming, response, seen) => {
     seen.body = await body(incoming);
     if (incoming.method === 'DELETE') return response.writeHead(204).end();
@@ -25,14 +26,19 @@ function sessionServer(make = randomUUID) {
       response.write('id: 1\ndata:\n\n');
       return undefined;
     }
-    const session = seen.body.includes('"initialize"') ? { 'mcp-session-id': make() } : {};
-    response.writeHead(200, { 'content-type': 'application/json', ...session });
-    return response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+    if (!seen.body.includes('"initialize"')) {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+    }
+    const protocolVersion = answerVersion(JSON.parse(seen.body).params.protocolVersion);
+    const text = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { protocolVersion, capabilities: {}, serverInfo: { name: 'a', version: '1' } } });
+    response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json', 'mcp-session-id': make() });
+    return response.end(stream ? `id: 0\ndata:\n\nid: 1\nevent: message\ndata: ${text}\n\n` : text);
   });
 }
 
-async function setUp(t, { make, ...options } = {}) {
-  const upstream = await sessionServer(make);
+async function setUp(t, { make, answerVersion, stream, ...options } = {}) {
+  const upstream = await sessionServer(make, answerVersion, stream);
   t.after(() => upstream.stop());
   const issuers = [await Issuer.make('https://one.example.com'), await Issuer.make('https://two.example.com')];
   const gate = await Gateway.start(t, {
@@ -125,6 +131,40 @@ test('batches belong to sessions of 2025-03-26', async (t) => {
   assert.equal(await batch(await begin('2025-03-26'), '2025-06-18'), 400);
   assert.equal(await batch(await begin('2025-06-18')), 400);
 });
+
+for (const stream of [false, true]) {
+  test(`a session is of the version that its server named, in ${stream ? 'an event stream' : 'a document'}`, async (t) => {
+    let named = '2025-06-18';
+    const { gate, url, alice, begin, upstream } = await setUp(t, { stream, answerVersion: () => named });
+    const send = async (text, session, version) => (await post(url, alice, {
+      body: text, headers: { 'mcp-session-id': session, ...(version ? { 'mcp-protocol-version': version } : {}) },
+    })).status;
+    const recorded = async () => (await gate.dump('sessions', 'mcp_sessions')).map(([, value]) => / version=\d+:(\S*) /.exec(value)[1]);
+
+    const newer = await begin('2025-03-26');
+    assert.deepEqual(await recorded(), ['2025-06-18']);
+    upstream.requests.splice(0);
+    assert.equal(await send(`[${call}]`, newer), 400);
+    assert.equal(await send(`[${call}]`, newer, '2025-03-26'), 400, 'a header cannot widen it');
+    assert.deepEqual(upstream.requests, []);
+    // Real servers take any version that they know; so what is no batch goes on as it is.
+    assert.equal(await send(call, newer, '2025-03-26'), 200);
+    assert.equal(upstream.requests[0].headers['mcp-protocol-version'], '2025-03-26');
+
+    named = '2025-03-26';
+    const older = await begin('2025-11-25');
+    assert.equal(await send(`[${call}]`, older), 200);
+    assert.equal(await send(`[${call}]`, older, '2025-11-25'), 400);
+
+    for (const nothing of [17, '', 'a b', 'x'.repeat(100), undefined]) {
+      named = nothing;
+      const unknown = await begin('2025-03-26');
+      assert.equal(await send(call, unknown), 200);
+      assert.equal(await send(`[${call}]`, unknown, '2025-03-26'), 400);
+    }
+    assert.deepEqual((await recorded()).sort(), ['', '', '', '', '', '2025-03-26', '2025-06-18']);
+  });
+}
 
 test('a session goes to no other server than the one that made it', async (t) => {
   const { gate, begin, ask, url, alice } = await setUp(t);

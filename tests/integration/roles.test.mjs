@@ -234,6 +234,15 @@ test('a change of a role counts, a mistake keeps the last good version', async (
   assert.deepEqual((await gate.dump('config', 'policies')).map(([key]) => key), ['app/app/locked-out', 'role/locked-out/deny']);
 });
 
+test('a role that nobody makes is told of', async (t) => {
+  const { gate } = await setUp(t);
+  const told = () => gate.log.match(/role_missing: app_auth_config corp: claims_to_roles: there is no role "locked-out"/g)?.length ?? 0;
+  assert.match(gate.log, /role_missing: app_auth_config corp: claims_to_roles: there is no role "role-16": it grants nothing/);
+  assert.equal(told(), 0);
+  gate.removeResource('locked.yaml');
+  await waitFor('the notice', () => told() === 1);
+});
+
 test('check refuses mistakes with their places', async (t) => {
   const { gate } = await setUp(t, {
     'bad.yaml': [READER.replace('reader', 'bad').replace('get_*', '^a($').replace('^list_[a-z]+$', '"{{internal.mcp_tools}}"')
@@ -268,6 +277,11 @@ spec:
     mcp: {tools: ["*"]}
 `],
   });
+  const shown = JSON.parse((await gatehouse('status', '-c', gate.settingsPath, '--json')).stdout).documents
+    .find(({ name }) => name === 'odd');
+  assert.equal(shown.state, 'accepted');
+  assert.match(shown.warning, /^spec\.allow\.mcp\.tools: "a" stands there twice \(and 2 more/);
+  assert.match((await gatehouse('status', '-c', gate.settingsPath)).stdout, /role\/odd.*warning: spec\.allow/);
   const { status, output } = await gate.check();
   assert.equal(status, 0);
   for (const text of [

@@ -56,7 +56,7 @@ test('the store after ten sessions', async (t) => {
     assert.equal(entries.sessions, 10);
     assert.equal(entries.sessions_by_user, 10);
     assert.equal(entries.sessions_by_expiry, 10);
-    assert.ok('mcp_sessions' in entries && 'meta' in entries);
+    assert.ok('mcp_sessions' in entries && 'mcp_tasks' in entries && 'meta' in entries);
   });
   await t.test('a dump reads as a report', async () => {
     const sessions = await gate.dump('sessions', 'sessions');

@@ -19,6 +19,7 @@ static struct document_record sample(void)
                                      .refused = true,
                                      .place = {.file = slice_from("/r/a.yaml"), .line = 3},
                                      .reason = slice_from("spec.x: unknown key"),
+                                     .warning = slice_from("spec.y: never matches"),
                                      .time = 1790000000,
                                      .good_hash = slice_from("00ff"),
                                      .good_place = {.file = slice_from("/r/b.yaml"), .column = 7},
@@ -50,6 +51,7 @@ static void test_survives_the_store(void **state)
     assert_int_equal(read.place.line, 3);
     assert_true(slice_is(read.good_place.file, "/r/b.yaml"));
     assert_int_equal(read.good_place.column, 7);
+    assert_true(slice_is(read.warning, "spec.y: never matches"));
     assert_int_equal(read.key_epoch, 42);
     assert_true(slice_is(read.keys_url, "https://idp/set"));
     assert_true(slice_is(read.keys_etag, "W/\"1\""));

@@ -17,6 +17,7 @@ static struct document_record example(void)
         .refused = true,
         .place = {.file = slice_from("/etc/b.yaml"), .line = 7, .column = 3},
         .reason = slice_from("spec.jwt.issuer: must not be empty"),
+        .warning = slice_from("spec.x: never matches"),
         .time = 1790000000,
         .good_hash = slice_from("abcd"),
         .good_place = {.file = slice_from("/etc/a.yaml"), .line = 1, .column = 1},
@@ -42,6 +43,7 @@ static void what_the_watcher_wrote_is_read(void **state)
     assert_int_equal(status.line, 7);
     assert_int_equal(status.column, 3);
     assert_true(slice_equal(status.reason, record.reason));
+    assert_true(slice_equal(status.warning, record.warning));
     assert_int_equal(status.time, 1790000000);
     assert_true(status.good);
     assert_true(slice_equal(status.jwks_url, record.jwks_url));

@@ -421,6 +421,53 @@ static void test_reads_numeric_dates(void **state)
     }
 }
 
+static void test_reads_safe_integers(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t value;
+    } good[] = {
+        {"0", 0},
+        {"-0", 0},
+        {"42", 42},
+        {"-42.0", -42},
+        {"40.00", 40},
+        {"4.2e1", 42},
+        {"420e-1", 42},
+        {"0.5E+1", 5},
+        {"0e999999999999999999999", 0},
+        {"42.0000000000000000000000000000", 42},
+        {"9007199254740991", INT64_C(9007199254740991)},
+        {"-9007199254740991", INT64_C(-9007199254740991)},
+        {"9.007199254740991e15", INT64_C(9007199254740991)},
+    };
+    static const char *const wrong[] = {
+        "9007199254740992",
+        "-9007199254740992",
+        "1.5",
+        "42e-1",
+        "1e-400",
+        "1e400",
+        "1e16",
+        "\"1\"",
+        "18446744073709551617",
+        "true",
+    };
+    struct json_value value;
+    int64_t integer;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        value = parsed(good[i].text);
+        assert_int_equal(json_safe_integer(&value, &integer), 0);
+        assert_true(integer == good[i].value);
+    }
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        value = parsed(wrong[i]);
+        assert_int_equal(json_safe_integer(&value, &integer), -EINVAL);
+    }
+}
+
 static void test_appends_strings(void **state)
 {
     static const char plain[] = "a\"\\/\b\f\n\r\t\0\x1f\x7f\xc3\xa9\xff\xed\xa0\x80z";
@@ -458,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_decodes_strings),
         cmocka_unit_test(test_reads_integers),
         cmocka_unit_test(test_reads_numeric_dates),
+        cmocka_unit_test(test_reads_safe_integers),
         cmocka_unit_test(test_appends_strings),
     };
 

@@ -109,9 +109,16 @@ static void test_keeps_sessions(void **state)
     assert_int_equal(find(store, "a", &found), 0);
     assert_int_equal(found.used, NOW + 30);
     assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(mcp_session_set_version(store, &key, slice_from("2025-03-26")), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(find(store, "a", &found), 0);
+    assert_true(slice_is(found.version, "2025-03-26") && slice_is(found.subject, "alice"));
+    assert_int_equal(found.used, NOW + 30);
+    assert_int_equal(store_write_begin(store), 0);
     assert_int_equal(mcp_session_delete(store, &key), 0);
     assert_int_equal(mcp_session_delete(store, &key), 0);
     assert_int_equal(mcp_session_touch(store, &key, NOW + 40), 0); /* does not bring it back */
+    assert_int_equal(mcp_session_set_version(store, &key, slice_from("2025-03-26")), 0);
     assert_int_equal(store_commit(store), 0);
     assert_int_equal(find(store, "a", &found), -ENOENT);
 }

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <pthread.h>
 #include <sys/wait.h>
 
@@ -365,6 +366,51 @@ static void test_creating_again_changes_nothing(void **state)
     assert_int_equal(first, second);
 }
 
+/* As an earlier program made it, which knew nothing of tasks. */
+static void test_adds_what_came_late(void **state)
+{
+    struct store_fixture fixture;
+    struct store_options reader;
+    struct store *store = NULL;
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi handle;
+    struct slice value;
+    struct store_key key;
+
+    (void)state;
+    store_fixture_open(&fixture, STORE_SESSIONS);
+    assert_int_equal(store_fixture_put(fixture.store, STORE_MCP_SESSIONS, "a", slice_from("x")), 0);
+    store_close(fixture.store);
+    fixture.store = NULL;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, STORE_DATABASES), 0);
+    assert_int_equal(mdb_env_open(env, fixture.directory, 0, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "mcp_tasks", 0, &handle), 0);
+    assert_int_equal(mdb_drop(txn, handle, 1), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+    reader = fixture.options;
+    reader.writable = false;
+    assert_int_equal(store_open(&store, &reader), -ENOENT);
+    assert_int_equal(store_open(&fixture.store, &fixture.options), 0);
+    store_key_of(&key, slice_from("a"));
+    store_turn_begin(fixture.store);
+    assert_int_equal(store_get(fixture.store, STORE_MCP_SESSIONS, &key, &value), 0);
+    assert_true(slice_is(value, "x"));
+    assert_int_equal(store_get(fixture.store, STORE_MCP_TASKS, &key, &value), -ENOENT);
+    assert_int_equal(store_fixture_put(fixture.store, STORE_MCP_TASKS, "a", slice_from("y")), 0);
+    store_close(fixture.store);
+    fixture.store = NULL;
+    assert_int_equal(store_create(&fixture.options), 0);
+    assert_int_equal(store_open(&fixture.store, &fixture.options), 0);
+    store_turn_begin(fixture.store);
+    assert_int_equal(store_get(fixture.store, STORE_MCP_TASKS, &key, &value), 0);
+    store_turn_end(fixture.store);
+    store_fixture_close(&fixture);
+}
+
 static void test_another_schema_or_line_is_stale(void **state)
 {
     static const struct {
@@ -558,6 +604,7 @@ int main(void)
         ON_CONFIG(test_last_write_counts_transactions),
         ON_CONFIG(test_a_turned_back_lock_file_stops_the_writer),
         ON_CONFIG(test_creating_again_changes_nothing),
+        cmocka_unit_test(test_adds_what_came_late),
         ON_CONFIG(test_another_schema_or_line_is_stale),
         ON_CONFIG(test_another_boot_is_noted),
         cmocka_unit_test(test_opening_needs_the_creator),

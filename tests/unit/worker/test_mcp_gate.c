@@ -403,6 +403,92 @@ static void test_batches(void **state)
     scene_close(&scene);
 }
 
+/* What a session's server said counts, and a header may only narrow it. */
+static void test_batches_by_version(void **state)
+{
+    static const struct {
+        enum mcp_revision negotiated;
+        const char *header;
+        bool taken;
+    } cases[] = {
+        {MCP_VERSION_NONE, "2025-03-26", true},     {MCP_VERSION_NONE, NULL, false},
+        {MCP_VERSION_NONE, "2025-06-18", false},    {MCP_2025_03_26, NULL, true},
+        {MCP_2025_03_26, "2025-03-26", true},       {MCP_2025_03_26, "2025-06-18", false},
+        {MCP_2025_06_18, "2025-03-26", false},      {MCP_2025_11_25, NULL, false},
+        {MCP_VERSION_UNKNOWN, "2025-03-26", false}, {MCP_VERSION_UNKNOWN, NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct scene scene;
+        char header[64] = "";
+
+        scene_open(&scene, policy_set_open());
+        if (cases[i].header != NULL)
+            snprintf(header, sizeof(header), "MCP-Protocol-Version: %s\r\n", cases[i].header);
+        scene_head(&scene, "POST", header);
+        scene.gate = (struct mcp_gate){.request = &scene.request,
+                                       .body = slice_from("[" CALL("echo", "") "]"),
+                                       .negotiated = cases[i].negotiated,
+                                       .policy = &scene.policy};
+        assert_true(mcp_gate_admits(&scene.gate) == cases[i].taken);
+        scene_close(&scene);
+    }
+}
+
+#define MODERN(method, name) \
+    "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: " method "\r\nMcp-Name: " name "\r\n"
+#define TASK_META(extensions)                                                \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"," \
+    "\"io.modelcontextprotocol/clientCapabilities\":{\"extensions\":" extensions "}}"
+#define DECLARED TASK_META("{\"a\":1,\"io.modelcontextprotocol/tasks\":{}}")
+#define TASK(method, meta) MESSAGE "\"" method "\",\"params\":{\"taskId\":\"t\"," meta "}}"
+#define LISTEN_TASKS(ids, meta)                     \
+    MESSAGE "\"subscriptions/listen\",\"params\":{" \
+            "\"notifications\":{\"taskIds\":" ids "}," meta "}}"
+
+/* Tasks extension, protocol errors. */
+static void test_tasks(void **state)
+{
+    static const char *const undeclared[] = {META, TASK_META("{}"), TASK_META("1"),
+                                             TASK_META("{\"io.modelcontextprotocol/tasks\":true}")};
+    struct scene scene;
+
+    (void)state;
+    scene_open(&scene, policy_set_open());
+    scene_head(&scene, "POST", MODERN("tasks/get", "t"));
+    admitted(&scene, TASK("tasks/get", DECLARED));
+    for (size_t i = 0; i < COUNT(undeclared); i++) {
+        char text[512];
+
+        snprintf(text, sizeof(text), MESSAGE "\"tasks/get\",\"params\":{\"taskId\":\"t\",%s}}",
+                 undeclared[i]);
+        refused(&scene, text, 400, MCP_CAPABILITY_MISSING, "capability", "");
+    }
+    refused(&scene, TASK("tasks/get", TASK_META("{\"IO.modelcontextprotocol/tasks\":{}}")), 400,
+            MCP_INVALID_REQUEST, "another case", "");
+    scene_head(&scene, "POST", MODERN("subscriptions/listen", ""));
+    admitted(&scene, LISTEN_TASKS("[\"t\",\"u\"]", DECLARED));
+    refused(&scene, LISTEN_TASKS("[\"t\"]", META), 400, MCP_CAPABILITY_MISSING, "capability", "");
+    refused(&scene, LISTEN_TASKS("[\"t\",\"t\"]", DECLARED), 400, MCP_INVALID_REQUEST, "each once",
+            "");
+    /* Methods of 2025-11-25 alone. */
+    scene_head(&scene, "POST", MODERN("tasks/result", "t"));
+    refused(&scene, TASK("tasks/result", DECLARED), 404, MCP_METHOD_NOT_FOUND, "no such method",
+            "");
+    scene_head(&scene, "POST", MODERN("tasks/list", "t"));
+    refused(&scene, TASK("tasks/list", DECLARED), 404, MCP_METHOD_NOT_FOUND, "no such method", "");
+    /* Which knows no such declaration, and has no batches. */
+    scene_head(&scene, "POST", "MCP-Protocol-Version: 2025-11-25\r\n");
+    admitted(&scene, MESSAGE "\"tasks/result\",\"params\":{\"taskId\":\"t\"}}");
+    scene_head(&scene, "POST", "MCP-Protocol-Version: 2025-03-26\r\n");
+    refused(&scene, "[" MESSAGE "\"tasks/result\",\"params\":{\"taskId\":\"t\"}}]", 400,
+            MCP_INVALID_REQUEST, "never part of a batch", "");
+    refused(&scene, "[" MESSAGE "\"tasks/list\"}]", 400, MCP_INVALID_REQUEST,
+            "never part of a batch", "");
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +502,8 @@ int main(void)
         cmocka_unit_test(test_unknown_methods),
         cmocka_unit_test(test_no_access),
         cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_batches_by_version),
+        cmocka_unit_test(test_tasks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,26 @@ static void test_reads_what_policies_judge(void **state)
     assert_true(slice_is(message.subscriptions.text, "[ \"a:b\" ,\"a:\\u0063\"]"));
 }
 
+static void test_reads_what_tasks_need(void **state)
+{
+    struct mcp_message message;
+
+    (void)state;
+    accepted(HEAD "\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"task\":{\"ttl\":1}}}",
+             &message);
+    assert_true(message.augmented);
+    assert_false(message.meta_tasks);
+    accepted(HEAD "\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"_meta\":{"
+                  "\"io.modelcontextprotocol/clientCapabilities\":{\"extensions\":{"
+                  "\"io.modelcontextprotocol\\/tasks\":{}}}}}}",
+             &message);
+    assert_true(message.meta_capabilities && message.meta_tasks);
+    assert_false(message.augmented);
+    accepted(LISTEN "\"taskIds\":[\"a\", \"b\"]}}}", &message);
+    assert_int_equal(message.task_ids.kind, JSON_ARRAY);
+    assert_true(slice_is(message.task_ids.text, "[\"a\", \"b\"]"));
+}
+
 static void test_reads_notifications_and_responses(void **state)
 {
     struct mcp_message message;
@@ -146,6 +166,14 @@ static void test_refuses_two_meanings(void **state)
         LISTEN "\"resourceSubscriptions\":[],\"resourceSubscriptions\":[\"a:b\"]}}}",
         LISTEN "\"resourceSubscriptions\":[],\"ResourceSubscriptions\":[\"a:b\"]}}}",
         LISTEN "\"resourceSubscription\\u017f\":[\"a:b\"]}}}",
+        LISTEN "\"taskIds\":[\"a\",\"a\"]}}}",
+        LISTEN "\"taskIds\":[\"a\",1]}}}",
+        LISTEN "\"taskIds\":\"a\"}}}",
+        LISTEN "\"taskIds\":[\"a\"],\"taskIds\":[\"b\"]}}}",
+        LISTEN "\"taskids\":[\"a\"]}}}",
+        HEAD "\"method\":\"tools/call\",\"params\":{\"name\":\"a\",\"Task\":{}}}",
+        HEAD "\"method\":\"ping\",\"params\":{\"_meta\":{"
+             "\"io.modelcontextprotocol/clientCapabilities\":{\"Extensions\":{}}}}}",
         LISTEN "\"a\":1},\"notifications\":{}}}",
         LISTEN "\"a\":1},\"Notifications\":{}}}",
         HEAD "\"method\":\"subscriptions/listen\",\"params\":{\"notifications\":[]}}",
@@ -365,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_request),
         cmocka_unit_test(test_reads_what_policies_judge),
+        cmocka_unit_test(test_reads_what_tasks_need),
         cmocka_unit_test(test_reads_notifications_and_responses),
         cmocka_unit_test(test_refuses_two_meanings),
         cmocka_unit_test(test_refuses_what_is_no_message),
