@@ -54,14 +54,15 @@ function asByPipe(record) {
   });
 }
 
+// What the gate itself does to a client's life is recorded.test.mjs's: here, what the bridge does.
 const everything = { asks: true, tells: true, tasks: true };
 
 test('the comparison of clients, server-everything', async (t) => {
   const server = await startEverything(t);
-  const { url, file } = await gateBefore(t, server.uri);
+  const { url, file, token } = await gateBefore(t, server.uri);
   for (const kind of ['v1', 'legacy', 'auto']) {
     await t.test(`SDK client ${kind}`, async (t) => {
-      const without = await recordScenario(t, { ...overHttp(kind, direct(server), noResumption), stdio: true }, everything);
+      const without = await recordScenario(t, { ...overHttp(kind, url, { token, ...noResumption }), stdio: true }, everything);
       const through = await recordScenario(t, connected(kind, url, '--token-file', file), everything);
       assert.ok(without.length > 40);
       assertSame(asByPipe(through), asByPipe(without));
@@ -73,10 +74,10 @@ test('the comparison of clients, mcp-proxy', async (t) => {
   const server = await startMcpProxy(t);
   const facts = { tells: true, piped: true };
   await recordScenario(t, overHttp('v1', direct(server), noResumption), facts);
-  const { url, file } = await gateBefore(t, server.uri);
+  const { url, file, token } = await gateBefore(t, server.uri);
   for (const kind of ['v1', 'modern']) {
     await t.test(`SDK client ${kind}`, async (t) => {
-      const without = await recordScenario(t, overHttp(kind, direct(server), noResumption), facts);
+      const without = await recordScenario(t, overHttp(kind, url, { token, ...noResumption }), facts);
       const through = await recordScenario(t, connected(kind, url, '--token-file', file), facts);
       assertSame(asByPipe(through), asByPipe(without));
     });
