@@ -19,9 +19,10 @@ export class Connect {
     connect.exited = new Promise((resolve) => {
       connect.child.once('close', (status, signal) => resolve({ status, signal }));
     });
-    t.after(() => {
+    t.after(async () => {
       connect.child.kill('SIGKILL');
-      return connect.exited;
+      await connect.exited;
+      assert.doesNotMatch(connect.stderr, /ERROR: \w+Sanitizer|runtime error: /);
     });
     return connect;
   }
