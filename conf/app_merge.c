@@ -51,6 +51,8 @@ const char *app_merge(const struct document *first, const struct document *later
     struct document merged = *first;
     const char *reason = common_differs(&first->app, &later->app);
 
+    if (first->app.stdio != NULL || later->app.stdio != NULL)
+        return "a stdio server has no endpoints to put together";
     if (reason == NULL)
         reason = endpoints_append(&merged.app.record, &later->app.record);
     if (reason != NULL)

@@ -5,6 +5,8 @@
 #include "master/configs_command.h"
 #include "master/drain_command.h"
 #include "master/explain_command.h"
+#include "master/guardian.h"
+#include "master/launcher.h"
 #include "master/sessions_command.h"
 #include "master/status_command.h"
 #include "master/supervisor.h"
@@ -29,15 +31,19 @@ static const char usage[] =
     "       gatehouse drain APP ENDPOINT [--undo] [-c FILE]\n"
     "       gatehouse explain [-c FILE] --app APP --token-file FILE --tool NAME ...\n"
     "       gatehouse token keygen|mint|inspect ...\n"
-    "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
+    "       gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]\n"
+    "       gatehouse connect URL [--token-file F | --token-command C | --token-env N] ...\n"
+    "       gatehouse client-config --client claude|cursor|vscode URL ...\n"
     "       gatehouse --version | --help\n";
 
 static const struct role_entry {
     enum child_role role;
     int (*run)(int argc, char **argv);
 } role_entries[] = {
-    {ROLE_READER, reader_main},   {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
-    {ROLE_WATCHER, watcher_main}, {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
+    {ROLE_READER, reader_main},       {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
+    {ROLE_WATCHER, watcher_main},     {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
+    {ROLE_COLLECTOR, collector_main}, {ROLE_BRIDGE, bridge_main},   {ROLE_LAUNCHER, launcher_main},
+    {ROLE_GUARDIAN, guardian_main},
 };
 
 /* Those that take the rest of the command line, from their own name on. */
@@ -45,9 +51,15 @@ static const struct command_entry {
     const char *name;
     int (*run)(int argc, char **argv);
 } command_entries[] = {
-    {"status", status_command},   {"sessions", sessions_command},    {"apps", apps_command},
-    {"configs", configs_command}, {"demo-server", demo_server_main}, {"explain", explain_command},
+    {"status", status_command},
+    {"sessions", sessions_command},
+    {"apps", apps_command},
+    {"configs", configs_command},
+    {"demo-server", demo_server_main},
     {"drain", drain_command},
+    {"explain", explain_command},
+    {"connect", connect_main},
+    {"client-config", client_config_main},
 };
 
 static int main_usage(void)

@@ -14,9 +14,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* The bridge is one server, whatever is behind it. */
 static bool exchange_has_others(const struct exchange *exchange)
 {
-    return exchange->app->record.endpoint_count > 1;
+    return exchange->bridge == NULL && exchange->app->record.endpoint_count > 1;
 }
 
 /* Writes the head for the endpoint; the request's own is in worker.request. false: it has ended. */
@@ -33,12 +34,19 @@ static bool exchange_aim(struct exchange *exchange)
         .sessionless = exchange->mcp_modern,
         .client_address = slice_from(exchange->client->address),
         .client_tls = exchange->client->connection.tls != NULL,
-        .body_size = exchange_body(exchange).size,
+        .body_size = exchange_bridge_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
-    int error = forward_request_head(&exchange->upstream_head, &forward);
+    struct buffer lines = {0};
+    int error = exchange_bridge_forward(exchange, &forward, &lines);
 
-    if (error == -EBADMSG) {
+    if (error == 0)
+        error = forward_request_head(&exchange->upstream_head, &forward);
+    buffer_free(&lines);
+    if (error == -EHOSTUNREACH) {
+        exchange_refuse(exchange, 503, "the app's server has no address just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
+    } else if (error == -EBADMSG) {
         log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
                   (int)app->name.size, app->name.data);
         exchange_refuse(exchange, 502, "the app cannot be reached as it is configured", 0, NULL);
@@ -66,6 +74,44 @@ static bool exchange_choose(struct exchange *exchange)
     return true;
 }
 
+/* For the bridge: only what opens a connection to a server needs a good one, the rest goes where
+ * the bridge knows. What the bridge finds out of it is not remembered. false: there is none. */
+static bool exchange_choose_behind(struct exchange *exchange)
+{
+    const struct app_record *app = &exchange->app->record;
+    unsigned i = 0;
+
+    if (app->endpoint_count < 2)
+        return true;
+    if (exchange->mcp_id_size == 0 && exchange->old != ROUTE_OLD_MESSAGE) {
+        if (!exchange_choose(exchange))
+            return false;
+        endpoint_end(exchange->seen);
+        exchange->seen = NULL;
+        return true;
+    }
+    while (i + 1 < app->endpoint_count && app->endpoints[i].address_count == 0)
+        i++;
+    exchange->endpoint = i;
+    return true;
+}
+
+/* false: there is none. */
+static bool exchange_first(struct exchange *exchange)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    if (exchange->bridge != NULL)
+        return exchange_choose_behind(exchange);
+    if (!exchange_has_others(exchange))
+        return true;
+    if (!exchange->pinned)
+        return exchange_choose(exchange);
+    exchange->seen =
+        endpoint_begin(exchange->worker->endpoints, app->endpoints[exchange->endpoint].id);
+    return true;
+}
+
 void exchange_endpoint_failed(struct exchange *exchange, enum endpoint_failure failure)
 {
     endpoint_failed(exchange->seen, &exchange->app->record.health, failure,
@@ -81,6 +127,7 @@ static bool exchange_address(const struct exchange *exchange, const struct app_e
     snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
              endpoint->addresses[n].data);
     target->port = endpoint->port;
+    target->bridge = false;
     target->tls = NULL;
     target->host[0] = '\0';
     if (!endpoint->tls)
@@ -98,6 +145,10 @@ static bool exchange_target(const struct exchange *exchange, struct upstream_tar
     unsigned count = exchange->pinned ? 1 : (unsigned)endpoint->address_count;
     unsigned first = exchange->pinned ? exchange->address : 0;
 
+    if (exchange->bridge != NULL) {
+        exchange_bridge_target(target);
+        return exchange->tried == 0;
+    }
     return exchange->tried < count &&
            exchange_address(exchange, endpoint, first + exchange->tried, target);
 }
@@ -202,15 +253,11 @@ void exchange_dispatch(struct exchange *exchange)
 {
     const struct app_record *app = &exchange->app->record;
 
-    if (app->endpoint_count == 0) {
+    if (app->endpoint_count == 0 && app->transport != APP_MCP_STDIO) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
-    if (exchange->pinned) {
-        if (exchange_has_others(exchange))
-            exchange->seen =
-                endpoint_begin(exchange->worker->endpoints, app->endpoints[exchange->endpoint].id);
-    } else if (exchange_has_others(exchange) && !exchange_choose(exchange)) {
+    if (!exchange_first(exchange)) {
         exchange_refuse(exchange, 503, "none of the app's servers is there just now",
                         EXCHANGE_RETRY_AFTER, NULL);
         return;
@@ -224,7 +271,7 @@ void exchange_dispatch(struct exchange *exchange)
 void exchange_lost(struct exchange *exchange, const char *reason)
 {
     struct slice name = exchange->app->record.name;
-    size_t whole = buffer_size(&exchange->upstream_head) + exchange_body(exchange).size;
+    size_t whole = buffer_size(&exchange->upstream_head) + exchange_bridge_body(exchange).size;
     bool repeatable =
         exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
     bool reused = exchange->upstream->reused;

@@ -220,7 +220,7 @@ void exchange_send(struct exchange *exchange)
 {
     struct connection *connection = &exchange->upstream->connection;
     struct slice head = buffer_slice(&exchange->upstream_head);
-    struct slice body = exchange_body(exchange);
+    struct slice body = exchange_bridge_body(exchange);
 
     exchange->state = EXCHANGE_SEND;
     exchange_audit_sent(exchange);

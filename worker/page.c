@@ -33,6 +33,8 @@ static const char *const counter_help[COUNTERS] = {
     [COUNT_UPSTREAM_CONNECTS] = "Connections made to apps.",
     [COUNT_UPSTREAM_REUSED] = "Requests sent on a pooled connection to an app.",
     [COUNT_UPSTREAM_FAILED] = "Requests that an app's servers could not take.",
+    [COUNT_HEALTH_PROBES] = "Probes of apps' servers.",
+    [COUNT_HEALTH_TRANSITIONS] = "Servers of apps that probes found dead, or alive again.",
     [COUNT_STORE_FULL] = "Batches of sessions refused by a full store.",
     [COUNT_KEY_FETCHES] = "Key sets fetched.",
     [COUNT_KEY_FETCHES_FAILED] = "Key set fetches that failed.",
@@ -52,6 +54,8 @@ static const char *const gauge_help[GAUGES] = {
     [GAUGE_EXCHANGES] = "Requests in progress.",
     [GAUGE_STREAMS] = "Open server-sent event streams.",
     [GAUGE_BODY_BYTES] = "Bytes of request bodies held.",
+    [GAUGE_ENDPOINTS_PROBED] = "Servers of apps that are probed.",
+    [GAUGE_ENDPOINTS_DEAD] = "Servers of apps that probes find dead.",
     [GAUGE_AUDIT_FAILING] = "Workers that cannot write the audit trail.",
 };
 

@@ -17,6 +17,7 @@
 #include "worker/tool_table.h"
 
 #include <ev.h>
+#include <sys/un.h>
 
 enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
 
@@ -44,6 +45,7 @@ struct worker {
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
     struct endpoint_memory *endpoints;   /* what was seen of them */
+    struct sockaddr_un bridge;           /* where the bridge listens */
     struct client *clients;              /* all, newest first */
     uint64_t connection_count;           /* since the process began */
     size_t client_count;                 /* of `clients` */
