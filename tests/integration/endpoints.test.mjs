@@ -185,6 +185,38 @@ test('an endpoint that answers garbage, hangs or ends without an answer is left 
   }
 });
 
+test('hang, reset, garbage and slow endpoints under load: every request is answered in time', { timeout: 60_000 }, async (t) => {
+  const { list } = await servers(t, 1);
+  const slow = await Upstream.start((request, response) => setTimeout(() => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+  }, 200));
+  t.after(() => slow.stop());
+  const met = { hang: 0, reset: 0, garbage: 0 };
+  const bad = [
+    await rawServer(t, (socket) => { met.hang += 1; socket.resume(); }),
+    await rawServer(t, (socket) => { met.reset += 1; socket.resetAndDestroy(); }),
+    await rawServer(t, (socket) => socket.on('data', () => { met.garbage += 1; socket.end('SSH-2.0-OpenSSH_9.6\r\n\r\n'); })),
+  ];
+  const { url, token } = await setUp(t, several([...bad, slow, list[0]], { health_check: { type: 'off' } }), { limits: { response_timeout: '1s' } });
+  const seen = {};
+  const load = new Load(64, async (agent) => {
+    const { status } = await post(url, token, { agent });
+    seen[status] = (seen[status] ?? 0) + 1;
+    return status;
+  });
+  await waitFor('each kind of endpoint, and many answers', () => Object.values(met).every((count) => count > 0)
+    && seen[504] > 0 && load.done.length > 2000 && list[0].own > 0);
+  const { own } = list[0];
+  await load.stop();
+  assert.deepEqual(load.failures.filter(({ code }) => code), []);
+  assert.deepEqual(Object.keys(seen).filter((status) => !['200', '502', '504'].includes(status)), []);
+  // What hangs costs a request its timeout, and little more.
+  for (const { started, ended } of [...load.done, ...load.failures]) assert.ok(ended - started < 5000, `${ended - started} ms`);
+  assert.ok(load.failures.length < load.done.length / 5, `${load.failures.length} failed, ${load.done.length} did not`);
+  assert.ok(own > 100);
+});
+
 test('a GET goes on to the next endpoint, also when it was sent in full', async (t) => {
   let ended = 0;
   const broken = await rawServer(t, (socket) => socket.on('data', () => {
