@@ -278,6 +278,9 @@ static void test_wrong_stdio_servers(void **state)
     refused("mcp: {command: /x, scope: all}", "spec.mcp.scope: must be session, user or shared");
     refused("mcp: {command: /x, limits: {open_files: 1}}", "spec.mcp.limits.open_files: must be");
     refused("{mcp: {command: /x}, ca: x}", "spec.ca: makes no sense for a stdio server");
+    refused("{mcp: {command: /x}, endpoints: ['mcp+http://a']}", "spec.endpoints: makes no sense");
+    refused("{mcp: {command: /x}, health_check: {type: tcp}}", "spec.health_check: makes no sense");
+    refused("endpoints: ['mcp+stdio://a']", "spec.endpoints[0]: a stdio server is no endpoint");
     refused("{mcp: {command: /x}, rewrite: {headers: ['A: b']}}", "spec.rewrite.headers: makes no");
     for (int i = 0; i <= STDIO_ARGUMENTS_MAX; i++)
         strcat(many, "a, ");

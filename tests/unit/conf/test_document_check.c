@@ -69,6 +69,16 @@ static void test_parts_of_one_app(void **state)
     finish_mention("documents of one app agree in all but their endpoints");
 }
 
+/* Even when they say the same. */
+static void test_stdio_is_no_part(void **state)
+{
+    (void)state;
+    check_text("---\nkind: app\nversion: v1\nmetadata: {name: a}\nspec: {mcp: {command: /x}}\n"
+               "---\nkind: app\nversion: v1\nmetadata: {name: a}\nspec: {mcp: {command: /x}}\n");
+    states(DOCUMENT_REFUSED, DOCUMENT_REFUSED);
+    finish_mention("name: \"a\" is taken already");
+}
+
 static void test_same_host(void **state)
 {
     (void)state;
@@ -131,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_same_name),
         cmocka_unit_test(test_same_name_in_two_files),
         cmocka_unit_test(test_parts_of_one_app),
+        cmocka_unit_test(test_stdio_is_no_part),
         cmocka_unit_test(test_same_host),
         cmocka_unit_test(test_issuer_clash),
         cmocka_unit_test(test_clash_needs_an_app),
