@@ -66,23 +66,35 @@ static int session_store_forget(struct store *store, const struct session_id *id
     return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry);
 }
 
-int session_store_put(struct store *store, const struct session_id *id,
-                      const struct session_record *session)
+int session_store_put_record(struct store *store, const struct session_id *id,
+                             const struct session_record *session, struct slice record)
 {
     struct store_key key, by_user, by_expiry;
-    struct buffer bytes = {0};
-    int error = session_record_encode(session, &bytes);
+    int error;
 
     session_store_id_key(&key, id);
     session_store_index_keys(id, session, &by_user, &by_expiry);
-    if (error == 0)
+    error = store_add(store, STORE_SESSION, &key, record);
+    if (error == -EEXIST) {
         error = session_store_forget(store, id);
-    if (error == 0)
-        error = store_put(store, STORE_SESSION, &key, buffer_slice(&bytes));
+        if (error == 0)
+            error = store_put(store, STORE_SESSION, &key, record);
+    }
     if (error == 0)
         error = store_put(store, STORE_SESSIONS_BY_USER, &by_user, session_store_mark);
     if (error == 0)
         error = store_put(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry, session_store_mark);
+    return error;
+}
+
+int session_store_put(struct store *store, const struct session_id *id,
+                      const struct session_record *session)
+{
+    struct buffer bytes = {0};
+    int error = session_record_encode(session, &bytes);
+
+    if (error == 0)
+        error = session_store_put_record(store, id, session, buffer_slice(&bytes));
     buffer_free(&bytes);
     return error;
 }

@@ -23,6 +23,9 @@ int session_store_find(struct store *store, const struct session_id *id,
  * of a record that it replaces. -ENOSPC when the environment is full: the caller aborts. */
 int session_store_put(struct store *store, const struct session_id *id,
                       const struct session_record *session);
+/* The same for a session that is encoded already. */
+int session_store_put_record(struct store *store, const struct session_id *id,
+                             const struct session_record *session, struct slice record);
 
 /* Inside store_write_begin: removes the session and its index entries. -ENOENT when there is none.
  * A record that cannot be decoded is removed as well, its index entries are then left over. */

@@ -81,6 +81,9 @@ int store_write_begin(struct store *store);
  * STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
+/* As store_put, but -EEXIST, and the transaction goes on, when the key is there already. */
+int store_add(struct store *store, enum store_database database, const struct store_key *key,
+              struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
 int store_delete(struct store *store, enum store_database database, const struct store_key *key);
 /* On an error nothing was written. Both end the transaction. */

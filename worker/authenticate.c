@@ -314,7 +314,8 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
                                         .app = attempt->app,
                                         .token = attempt->token,
                                         .client_address = attempt->client_address,
-                                        .previous = previous};
+                                        .previous = previous,
+                                        .stands = current};
     enum auth_reason reason = verification_make(&verification);
     enum auth_verdict verdict;
 

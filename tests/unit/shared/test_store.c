@@ -120,6 +120,31 @@ static void test_a_write_transaction_sees_itself(void **state)
     store_turn_end(store);
 }
 
+/* What is there stays as it is, and the transaction goes on. */
+static void test_add_takes_only_a_new_key(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct slice value = pattern(5000);
+    struct store_key key;
+
+    store_turn_begin(store);
+    store_key_of(&key, slice_from("a"));
+    assert_int_equal(store_add(store, STORE_APPS, &key, value), -EINVAL);
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(store_add(store, STORE_APPS, &key, value), 0);
+    assert_int_equal(store_add(store, STORE_APPS, &key, slice_from("two")), -EEXIST);
+    store_key_of(&key, slice_from("b"));
+    assert_int_equal(store_add(store, STORE_APPS, &key, slice_from("three")), 0);
+    assert_int_equal(store_commit(store), 0);
+    expect_record(store, "a", value);
+    expect_record(store, "b", slice_from("three"));
+    /* A put over it leaves none of its parts. */
+    assert_int_equal(store_fixture_put(store, STORE_APPS, "a", slice_from("four")), 0);
+    expect_record(store, "a", slice_from("four"));
+    assert_int_equal(store_fixture_get(store, STORE_APPS, "a/1", &value), -ENOENT);
+    store_turn_end(store);
+}
+
 static void test_only_one_write_transaction(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
@@ -591,6 +616,7 @@ int main(void)
         ON_CONFIG(test_put_get_delete),
         ON_CONFIG(test_an_impossible_key_is_not_found),
         ON_CONFIG(test_a_write_transaction_sees_itself),
+        ON_CONFIG(test_add_takes_only_a_new_key),
         ON_CONFIG(test_only_one_write_transaction),
         ON_CONFIG(test_writes_need_a_transaction),
         ON_CONFIG(test_a_failed_transaction_cannot_be_committed),
