@@ -55,7 +55,9 @@ help:
 	@echo 'make bench-instructions  instructions a request, by callgrind; fails over the budget'
 	@echo 'make bench-message  how fast MCP messages are read; fails when too slow'
 	@echo 'make bench-filter  how fast MCP responses are read and filtered; fails when too slow'
-	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
+	@echo 'make bench-flat instructions a request by the number of apps, configs and sessions; fails over 3 %'
+	@echo 'make bench-memory  what idle streams take, and give back'
+	@echo 'make profile    where a worker spends its time, and its system calls; PROFILE="--work fresh" and the like'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
 	@echo 'make deps       the Debian packages that all of these need'
@@ -99,6 +101,14 @@ $(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
 bench: deps-build+bench
 	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
 	node tests/bench/bench.mjs $(BUILD)/bench $(BENCH)
+
+bench-memory:
+	$(MAKE) BENCH='--rows memory $(BENCH)' bench
+
+# Functions by perf, system calls by strace; see profile.mjs. PROFILE=... for its options.
+profile: deps-build+bench+profile
+	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
+	node tests/bench/profile.mjs $(BUILD)/bench $(PROFILE)
 
 BENCH_PROGRAMS = $(addprefix $(BUILD)/bench/,upstream floor pace events idle)
 
@@ -202,7 +212,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench bench-instructions bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-memory profile bench-instructions bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
