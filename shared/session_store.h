@@ -19,6 +19,10 @@
 int session_store_find(struct store *store, const struct session_id *id,
                        struct session_record *out);
 
+/* The same for an id that is asked for again and again; see store_get_again. */
+int session_store_find_again(struct store *store, const struct session_id *id,
+                             struct store_place *place, struct session_record *out);
+
 /* Inside store_write_begin: writes the record and both index entries, and removes the index entries
  * of a record that it replaces. -ENOSPC when the environment is full: the caller aborts. */
 int session_store_put(struct store *store, const struct session_id *id,

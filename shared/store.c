@@ -373,6 +373,27 @@ int store_get(struct store *store, enum store_database database, const struct st
     return error == 0 || error == -ENOENT ? error : store_fail(store, error);
 }
 
+int store_get_again(struct store *store, enum store_database database, const struct store_key *key,
+                    struct store_place *place, struct slice *value)
+{
+    int error = store->writer == NULL ? store_read_begin(store) : 0;
+
+    /* A write transaction may be given up, and its number be another's. A larger map, which may lie
+     * elsewhere, is only taken up with a newer transaction. */
+    if (error != 0 || store->writer != NULL)
+        return error != 0 ? error : store_get(store, database, key, value);
+    if (place->snapshot != 0 && place->snapshot == mdb_txn_id(store->reader)) {
+        *value = place->value;
+        return 0;
+    }
+    *place = (struct store_place){0};
+    error = store_get(store, database, key, value);
+    /* One of several parts is this turn's alone. */
+    if (error == 0 && value->size < STORE_CHUNK_SIZE)
+        *place = (struct store_place){mdb_txn_id(store->reader), *value};
+    return error;
+}
+
 static bool store_is_continuation(MDB_txn *txn, MDB_dbi handle, struct slice key)
 {
     struct slice parent;
