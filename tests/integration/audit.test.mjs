@@ -398,6 +398,13 @@ for (const refuse of [false, true]) {
   });
 }
 
+test('/dev/full is a disk that is full from the beginning', async (t) => {
+  const { gate, url, token } = await setUp(t, { workers: 1, audit: { output: '/dev/full', on_failure: 'refuse' } });
+  await waitFor('requests to be refused', async () => (await post(url, token)).status === 503);
+  assert.equal(await gate.metric('audit_failing'), 1);
+  await waitFor('the log', () => /audit_failed.*No space left on device/.test(gate.log));
+});
+
 test('a pipe that nobody reads stops nobody, and is a failure', async (t) => {
   const { gate, url, token } = await setUp(t, {
     workers: 1, audit: { output: 'stderr', on_failure: 'refuse' }, wrapper: ['bash', '-c', 'exec "$@" 2> >(exec cat >&2)', 'bash'],
