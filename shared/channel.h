@@ -15,20 +15,22 @@
 enum { CHANNEL_PAYLOAD_MAX = 64 * 1024, CHANNEL_FDS_MAX = 4 };
 
 enum message_type {
-    MESSAGE_SETTINGS = 1, /* reader -> master -> all: settings_encode */
-    MESSAGE_READY,        /* child -> master: empty */
-    MESSAGE_LISTENER,     /* master -> worker: struct message_listener, 1 descriptor */
-    MESSAGE_UNLISTEN,     /* master -> worker: struct message_listener: give a lent slot back */
-    MESSAGE_CERTIFICATE,  /* master -> worker: u32 index, 2 descriptors: certificate, key */
-    MESSAGE_TICKET_KEYS,  /* master -> worker: struct message_ticket_keys */
-    MESSAGE_START,        /* master -> worker: everything was sent: load, open, say READY */
-    MESSAGE_RELOAD,       /* master -> watcher: read the documents again */
-    MESSAGE_CHANGED,      /* watcher -> master -> workers: the generation moved */
-    MESSAGE_KEY_WANTED,   /* worker -> master -> watcher: a config's name */
-    MESSAGE_READER_CHECK, /* master -> watcher, janitor: a process died */
-    MESSAGE_LOG,          /* master -> child: 1 descriptor: the new log */
-    MESSAGE_AUDIT,        /* master -> worker: 1 descriptor: the audit trail */
-    MESSAGE_DRAIN,        /* master -> child: finish what runs, then exit 0 */
+    MESSAGE_SETTINGS = 1,   /* reader -> master -> all: settings_encode */
+    MESSAGE_READY,          /* child -> master: empty */
+    MESSAGE_LISTENER,       /* master -> worker: struct message_listener, 1 descriptor */
+    MESSAGE_UNLISTEN,       /* master -> worker: struct message_listener: give a lent slot back */
+    MESSAGE_CERTIFICATE,    /* master -> worker: u32 index, 2 descriptors: certificate, key */
+    MESSAGE_TICKET_KEYS,    /* master -> worker: struct message_ticket_keys */
+    MESSAGE_START,          /* master -> worker: everything was sent: load, open, say READY */
+    MESSAGE_RELOAD,         /* master -> watcher: read the documents again */
+    MESSAGE_CHANGED,        /* watcher -> master -> workers: the generation moved */
+    MESSAGE_KEY_WANTED,     /* worker -> master -> watcher: a config's name */
+    MESSAGE_READER_CHECK,   /* master -> watcher, janitor: a process died */
+    MESSAGE_SESSIONS_ENDED, /* janitor -> master -> a worker: session_end_put, for the audit trail
+                             */
+    MESSAGE_LOG,            /* master -> child: 1 descriptor: the new log */
+    MESSAGE_AUDIT,          /* master -> worker: 1 descriptor: the audit trail */
+    MESSAGE_DRAIN,          /* master -> child: finish what runs, then exit 0 */
     MESSAGE_TYPES,
 };
 

@@ -16,6 +16,9 @@
  * line that was written in part is written anew on a line of its own: readers pass over lines that
  * are no JSON.
  *
+ * Sessions that end by time are told by the janitor, within a second or two of their removal; the
+ * end of one that was shut out before is told then, too.
+ *
  * Members of every line:
  *     time         RFC 3339, UTC, with microseconds
  *     event        session_start, session_end, mcp_session_start, mcp_session_end,

@@ -262,6 +262,8 @@ static int exchange_mcp_find(struct exchange *exchange, const struct store_key *
     if (over == NULL)
         return 0;
     exchange_mcp_tell(exchange, AUDIT_MCP_END, id, record, over);
+    /* Told once: the janitor would say it again. Without memory it does. */
+    mcp_sessions_queue(sessions, MCP_SESSION_DELETE, key, NULL);
     return -ENOENT;
 }
 
