@@ -1,8 +1,8 @@
 /* session_end.h: sessions that ended by time, as the janitor tells the audit trail of them.
  *
- * The payload of MESSAGE_SESSIONS_ENDED: entries of kind, key and record, each with its size. Put by
- * the sweeps (session_sweep.h, mcp_session_store.h), read by a worker: its bytes come from another
- * process, and records in it are decoded as strictly as those of the store.
+ * The payload of MESSAGE_SESSIONS_ENDED: entries of kind, key and record, each with its size. Put
+ * by the sweeps (session_sweep.h, mcp_session_store.h), read by a worker: its bytes come from
+ * another process, and records in it are decoded as strictly as those of the store.
  */
 #ifndef GATEHOUSE_SHARED_SESSION_END_H
 #define GATEHOUSE_SHARED_SESSION_END_H
