@@ -29,7 +29,7 @@
  *     connection   number of the client's connection in that process
  *     request      number of the request on that connection: with `pid` and `connection`, its name
  *     client       address
- *     agent        User-Agent
+ *     agent        User-Agent, unless it has a token in it
  *     http, path   method; path without query, of apps that are no MCP servers and of no app
  *     app, config, issuer, subject, user, roles, session
  *                  the caller; `session` is the gate's id: kind and SHA-256
