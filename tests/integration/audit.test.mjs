@@ -250,7 +250,7 @@ test('sessions that nobody comes back to have a line at their end', async (t) =>
   const token = await issuer.token(url);
   const initialize = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}';
   assert.equal((await post(url, token, { body: initialize })).status, 200);
-  const [start] = trail.of('mcp_session_start');
+  const start = await trail.has('its begin', ({ event }) => event === 'mcp_session_start');
   const idle = await trail.has('the MCP session to end', ({ event }) => event === 'mcp_session_end');
   assert.deepEqual([idle.mcp_session, idle.app, idle.subject, idle.reason], [start.mcp_session, 'app', start.subject, 'nobody used it']);
   assert.equal((await post(url, token, { headers: { 'mcp-session-id': 'one' } })).status, 404);
