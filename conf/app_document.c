@@ -4,10 +4,13 @@
 #include "conf/document_hash.h"
 #include "conf/header_document.h"
 #include "conf/label_document.h"
+#include "conf/stdio_document.h"
 #include "shared/store.h"
 #include "shared/uri.h"
 
 #include <stdio.h>
+
+#define STDIO_SCHEME "mcp+stdio://"
 
 enum {
     KEY_MAX = 512,               /* bytes of a key's path */
@@ -26,14 +29,18 @@ struct app_reading {
     struct app_document *out;
 };
 
+static const char *app_key(const struct app_reading *reading, const char *name, char out[KEY_MAX])
+{
+    snprintf(out, KEY_MAX, "%s%s", reading->spec, name);
+    return out;
+}
+
 /* The node of a key under `spec`, for its place; the root when it is absent. */
 static const struct yaml_node *app_node(const struct app_reading *reading, const char *name)
 {
     char path[KEY_MAX];
-    const struct yaml_node *node;
+    const struct yaml_node *node = yaml_find(reading->root, app_key(reading, name, path));
 
-    snprintf(path, sizeof(path), "%s%s", reading->spec, name);
-    node = yaml_find(reading->root, path);
     return node == NULL ? reading->root : node;
 }
 
@@ -42,16 +49,14 @@ static void app_error(const struct app_reading *reading, const char *name, const
 {
     char key[KEY_MAX];
 
-    snprintf(key, sizeof(key), "%s%s", reading->spec, name);
-    schema_error(reading->context, app_node(reading, name), reading->prefix, key, hint, "%s",
-                 reason);
+    schema_error(reading->context, app_node(reading, name), reading->prefix,
+                 app_key(reading, name, key), hint, "%s", reason);
 }
 
 /* Kinds of Teleport's that we know of and do not serve: better than "the scheme must be". */
 static const char *uri_unsupported(struct slice uri)
 {
-    static const char *const schemes[] = {"mcp+stdio://", "mcp+sse+http://", "mcp+sse+https://",
-                                          "tcp://", NULL};
+    static const char *const schemes[] = {"tcp://", NULL};
 
     for (const char *const *scheme = schemes; *scheme != NULL; scheme++)
         if (slice_has_prefix(uri, slice_from(*scheme)))
@@ -63,6 +68,8 @@ static bool app_transport_of(struct slice scheme, enum app_transport *out)
 {
     if (slice_is(scheme, "mcp+http") || slice_is(scheme, "mcp+https"))
         *out = APP_MCP_HTTP;
+    else if (slice_is(scheme, "mcp+sse+http") || slice_is(scheme, "mcp+sse+https"))
+        *out = APP_MCP_SSE;
     else if (slice_is(scheme, "http") || slice_is(scheme, "https"))
         *out = APP_HTTP;
     else
@@ -85,7 +92,8 @@ static void app_read_uri(struct app_reading *reading)
     }
     if (uri_parse(reading->form.uri, &uri, &reason) == 0 &&
         !app_transport_of(uri.scheme, &record->transport))
-        reason = "the scheme must be mcp+http, mcp+https, http or https";
+        reason = "the scheme must be mcp+http, mcp+https, mcp+sse+http, mcp+sse+https, mcp+stdio, "
+                 "http or https";
     else if (reason == NULL && uri.query.size > 0)
         reason = "a query is not supported";
     if (reason != NULL) {
@@ -100,6 +108,81 @@ static void app_read_uri(struct app_reading *reading)
     record->endpoint_count = 1;
 }
 
+/* What only a server that is connected to can have. */
+static void app_refuse_connection_keys(const struct app_reading *reading)
+{
+    static const char reason[] = "makes no sense for a stdio server";
+
+    if (reading->form.ca.size > 0)
+        app_error(reading, "ca", NULL, reason);
+    if (reading->form.insecure_skip_verify)
+        app_error(reading, "insecure_skip_verify", NULL, reason);
+    if (reading->form.headers != NULL)
+        app_error(reading, "rewrite.headers", NULL, reason);
+}
+
+/* The mapping, or NULL. */
+static const struct yaml_node *app_mcp(const struct app_reading *reading)
+{
+    char path[KEY_MAX];
+
+    return yaml_find(reading->root, app_key(reading, "mcp", path));
+}
+
+static void app_read_stdio(struct app_reading *reading)
+{
+    struct app_record *record = &reading->out->record;
+    struct slice name = slice_skip(reading->form.uri, strlen(STDIO_SCHEME));
+    const struct yaml_node *mapping = app_mcp(reading);
+    char prefix[KEY_MAX];
+
+    record->transport = APP_MCP_STDIO;
+    if (name.size > 0 && !uri_is_dns_label(name))
+        app_error(reading, "uri", "such as mcp+stdio://NAME", "only a name follows mcp+stdio://");
+    app_refuse_connection_keys(reading);
+    if (mapping == NULL) {
+        app_error(reading, "mcp", "such as mcp: {command: /usr/bin/node, args: [server.js]}",
+                  "is required for a stdio server");
+        return;
+    }
+    snprintf(prefix, sizeof(prefix), "%s%s%smcp", reading->prefix,
+             reading->prefix[0] == '\0' ? "" : ".", reading->spec);
+    reading->out->stdio =
+        stdio_document_read(&reading->form.stdio, mapping, prefix, record->name, reading->context);
+    if (reading->out->stdio != NULL)
+        record->revision = reading->out->stdio->app.revision;
+}
+
+/* As the tables do: unless the mapping around it is missing, or it is there and wrong. */
+static void app_require_uri(const struct app_reading *reading)
+{
+    bool document = reading->spec[0] != '\0';
+    const struct yaml_node *around = document ? yaml_find(reading->root, "spec") : reading->root;
+    const struct yaml_node *node = yaml_find(around, "uri");
+
+    if (around != NULL && around->kind == YAML_MAPPING && node == NULL)
+        schema_error(reading->context, around, reading->prefix, document ? "spec.uri" : "uri",
+                     "such as mcp+http://localhost:3001/mcp", "is required");
+}
+
+/* A server is connected to by its URI, or started by its command. */
+static void app_read_server(struct app_reading *reading)
+{
+    bool named = slice_has_prefix(reading->form.uri, slice_from(STDIO_SCHEME));
+    bool started = stdio_document_is(app_mcp(reading));
+
+    if (named || (started && reading->form.uri.size == 0)) {
+        app_read_stdio(reading);
+        return;
+    }
+    if (started)
+        app_error(reading, "mcp", "leave uri out, or say mcp+stdio://NAME",
+                  "starts a stdio server, which uri contradicts");
+    else
+        app_require_uri(reading);
+    app_read_uri(reading);
+}
+
 static void app_read_labels(struct app_reading *reading)
 {
     struct app_record *record = &reading->out->record;
@@ -109,7 +192,7 @@ static void app_read_labels(struct app_reading *reading)
              reading->prefix[0] == '\0' ? "" : ".", reading->metadata);
     record->label_count =
         labels_read(reading->form.labels, prefix, reading->context, record->labels, LABELS_MAX - 2);
-    if (record->transport != APP_MCP_HTTP)
+    if (!app_transport_is_mcp(record->transport))
         return;
     record->labels[record->label_count++] =
         (struct label){.name = slice_from(LABEL_SUB_KIND), .value = slice_from("mcp")};
@@ -173,7 +256,7 @@ static void app_fill(struct app_reading *reading)
     reading->out->ca_file = reading->form.ca;
     if (reading->form.public_addr.size > 0)
         record->public_addr = app_lower_case(reading->form.public_addr, reading->context);
-    app_read_uri(reading);
+    app_read_server(reading);
     app_read_labels(reading);
     app_read_methods(reading);
     snprintf(headers, sizeof(headers), "%s%s%srewrite.headers", reading->prefix,

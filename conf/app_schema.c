@@ -3,7 +3,14 @@
 #include "shared/app_record.h"
 #include "shared/uri.h"
 
+#include <limits.h>
 #include <stddef.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define SECOND UINT64_C(1000)
+#define HOUR (3600 * SECOND)
 
 enum {
     APP_DESCRIPTION_MAX = 1024,      /* bytes */
@@ -37,40 +44,98 @@ static const char *app_method_check(struct slice name)
 }
 
 #define APP(field) .offset = offsetof(struct app_form, field)
+#define STDIO(field) APP(stdio.field)
 #define LATER "it comes with a later release"
 
-/* The keys that stand alike in both shapes; `at` is what leads to them. */
-#define APP_ROWS(at)                                                                         \
-    {.path = at "uri",                                                                       \
-     .type = SCHEMA_STRING,                                                                  \
-     .required = true,                                                                       \
-     APP(uri),                                                                               \
-     .hint = "such as mcp+http://localhost:3001/mcp"},                                       \
-        {.path = at "public_addr",                                                           \
-         .type = SCHEMA_STRING,                                                              \
-         APP(public_addr),                                                                   \
-         .check = app_public_addr_check},                                                    \
-        {.path = at "insecure_skip_verify", .type = SCHEMA_BOOL, APP(insecure_skip_verify)}, \
-        {.path = at "ca", .type = SCHEMA_PATH, APP(ca)},                                     \
-        {.path = at "rewrite", .type = SCHEMA_MAPPING},                                      \
-        {.path = at "rewrite.headers",                                                       \
-         .type = SCHEMA_LIST,                                                                \
-         APP(headers),                                                                       \
-         .low = 0,                                                                           \
-         .high = APP_HEADERS_MAX},                                                           \
-        {.path = at "rewrite.redirect", .type = SCHEMA_REFUSED, .hint = LATER},              \
-        {.path = at "rewrite.jwt_claims", .type = SCHEMA_REFUSED, .hint = LATER},            \
-        {.path = at "commands", .type = SCHEMA_REFUSED, .hint = LATER},                      \
-        {.path = at "dynamic_labels", .type = SCHEMA_REFUSED, .hint = LATER},                \
-        {.path = at "required_apps", .type = SCHEMA_REFUSED, .hint = LATER},                 \
-        {.path = at "cors", .type = SCHEMA_REFUSED, .hint = LATER},                          \
-        {.path = at "mcp", .type = SCHEMA_MAPPING},                                          \
-        {.path = at "mcp.command", .type = SCHEMA_REFUSED, .hint = LATER},                   \
-        {.path = at "mcp.args", .type = SCHEMA_REFUSED, .hint = LATER},                      \
-        {.path = at "mcp.run_as_host_user", .type = SCHEMA_REFUSED, .hint = LATER},          \
-    {                                                                                        \
-        .path = at "mcp.allowed_methods", .type = SCHEMA_STRINGS, APP(methods), .low = 0,    \
-        .high = APP_METHODS_MAX, .check = app_method_check                                   \
+/* The keys that stand alike in both shapes; `at` is what leads to them. Of a stdio server:
+ * - env comes beside PATH, HOME, LANG and TZ, which it always gets; nothing else is inherited.
+ * - scope: a process is not a conversation: unless one says so, two sessions never share one.
+ * - limits.max_servers: where it is absent gate.stdio.max_servers_per_app holds.
+ * - limits.open_files: enough for an interpreter and its sockets; a leak ends in errors, not in a
+ *   full machine. The other limits hold only where one says so: each breaks programs that are not
+ *   made for it. */
+#define APP_ROWS(at)                                                                              \
+    {.path = at "uri",                                                                            \
+     .type = SCHEMA_STRING,                                                                       \
+     APP(uri),                                                                                    \
+     .hint = "such as mcp+http://localhost:3001/mcp"},                                            \
+        {.path = at "public_addr",                                                                \
+         .type = SCHEMA_STRING,                                                                   \
+         APP(public_addr),                                                                        \
+         .check = app_public_addr_check},                                                         \
+        {.path = at "insecure_skip_verify", .type = SCHEMA_BOOL, APP(insecure_skip_verify)},      \
+        {.path = at "ca", .type = SCHEMA_PATH, APP(ca)},                                          \
+        {.path = at "rewrite", .type = SCHEMA_MAPPING},                                           \
+        {.path = at "rewrite.headers",                                                            \
+         .type = SCHEMA_LIST,                                                                     \
+         APP(headers),                                                                            \
+         .low = 0,                                                                                \
+         .high = APP_HEADERS_MAX},                                                                \
+        {.path = at "rewrite.redirect", .type = SCHEMA_REFUSED, .hint = LATER},                   \
+        {.path = at "rewrite.jwt_claims", .type = SCHEMA_REFUSED, .hint = LATER},                 \
+        {.path = at "commands", .type = SCHEMA_REFUSED, .hint = LATER},                           \
+        {.path = at "dynamic_labels", .type = SCHEMA_REFUSED, .hint = LATER},                     \
+        {.path = at "required_apps", .type = SCHEMA_REFUSED, .hint = LATER},                      \
+        {.path = at "cors", .type = SCHEMA_REFUSED, .hint = LATER},                               \
+        {.path = at "mcp", .type = SCHEMA_MAPPING},                                               \
+        {.path = at "mcp.command",                                                                \
+         .type = SCHEMA_STRING,                                                                   \
+         STDIO(command),                                                                          \
+         .low = 1,                                                                                \
+         .high = PATH_MAX - 1,                                                                    \
+         .check = stdio_command_check,                                                            \
+         .hint = "such as /usr/bin/node"},                                                        \
+        {.path = at "mcp.args",                                                                   \
+         .type = SCHEMA_LIST,                                                                     \
+         STDIO(arguments),                                                                        \
+         .low = 0,                                                                                \
+         .high = STDIO_ARGUMENTS_MAX},                                                            \
+        {.path = at "mcp.env",                                                                    \
+         .type = SCHEMA_MAP,                                                                      \
+         STDIO(variables),                                                                        \
+         .low = 0,                                                                                \
+         .high = STDIO_VARIABLES_MAX},                                                            \
+        {.path = at "mcp.working_dir", .type = SCHEMA_PATH, STDIO(working_dir), .fallback = "/"}, \
+        {.path = at "mcp.run_as_host_user",                                                       \
+         .type = SCHEMA_STRING,                                                                   \
+         STDIO(user),                                                                             \
+         .low = 1,                                                                                \
+         .high = STDIO_USER_MAX},                                                                 \
+        {.path = at "mcp.scope",                                                                  \
+         .type = SCHEMA_CHOICE,                                                                   \
+         STDIO(scope),                                                                            \
+         .fallback = "session",                                                                   \
+         .choices = stdio_scopes},                                                                \
+        {.path = at "mcp.limits", .type = SCHEMA_MAPPING},                                        \
+        {.path = at "mcp.limits.max_servers",                                                     \
+         .type = SCHEMA_INTEGER,                                                                  \
+         STDIO(max_servers),                                                                      \
+         .low = 1,                                                                                \
+         .high = 10000},                                                                          \
+        {.path = at "mcp.limits.open_files",                                                      \
+         .type = SCHEMA_INTEGER,                                                                  \
+         STDIO(limits.open_files),                                                                \
+         .low = 16,                                                                               \
+         .high = 1048576,                                                                         \
+         .fallback = "1024"},                                                                     \
+        {.path = at "mcp.limits.processes",                                                       \
+         .type = SCHEMA_INTEGER,                                                                  \
+         STDIO(limits.processes),                                                                 \
+         .low = 1,                                                                                \
+         .high = 100000},                                                                         \
+        {.path = at "mcp.limits.memory",                                                          \
+         .type = SCHEMA_SIZE,                                                                     \
+         STDIO(limits.memory),                                                                    \
+         .low = MIB,                                                                              \
+         .high = 1024 * GIB},                                                                     \
+        {.path = at "mcp.limits.cpu_time",                                                        \
+         .type = SCHEMA_DURATION,                                                                 \
+         STDIO(limits.cpu_time),                                                                  \
+         .low = SECOND,                                                                           \
+         .high = 1000 * HOUR},                                                                    \
+    {                                                                                             \
+        .path = at "mcp.allowed_methods", .type = SCHEMA_STRINGS, APP(methods), .low = 0,         \
+        .high = APP_METHODS_MAX, .check = app_method_check                                        \
     }
 
 /* What names an app, under the mapping `at`. */

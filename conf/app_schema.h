@@ -4,6 +4,7 @@
 #define GATEHOUSE_CONF_APP_SCHEMA_H
 
 #include "conf/schema.h"
+#include "conf/stdio_document.h"
 
 struct app_form {
     unsigned version, kind;
@@ -12,6 +13,7 @@ struct app_form {
     bool insecure_skip_verify;
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
+    struct stdio_form stdio;         /* of a stdio server */
     const struct yaml_node *methods; /* a string or a list of strings, or NULL */
 };
 

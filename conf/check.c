@@ -1,5 +1,6 @@
 #include "conf/document.h"
 #include "conf/roles.h"
+#include "conf/stdio_admission.h"
 #include "conf/text_file.h"
 #include "conf/yaml.h"
 #include "shared/certificate.h"
@@ -135,6 +136,27 @@ static void check_resources(struct check *check)
     check_refuse(check, directory, "", reason);
 }
 
+/* As the collector will judge them. */
+static void check_stdio(struct check *check)
+{
+    const struct stdio_authority authority = {
+        .root = geteuid() == 0, .self = geteuid(), .settings = &check->settings};
+
+    for (size_t i = 0; i < check->list.count; i++) {
+        const struct document *document = &check->list.documents[i];
+        bool good = document->kind == DOCUMENT_APP && document->state == DOCUMENT_GOOD;
+        int fd;
+
+        if (!good || document->app.stdio == NULL)
+            continue;
+        fd = open(document->place.file.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        (void)stdio_admit_file(&authority, fd, document->app.stdio->command, &check->diagnostics);
+        (void)stdio_admit_app(&authority, document->app.stdio, &check->diagnostics);
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
 /* The settings first: without them it is unknown where the rest is. Users are looked up when they
  * would be used. */
 static void check_settings(struct check *check, struct slice text, struct slice path)
@@ -148,6 +170,7 @@ static void check_settings(struct check *check, struct slice text, struct slice 
     documents_check_together(&check->list, check->settings.public_addr, &check->diagnostics);
     check_certificates(check, text);
     check_bundles(check);
+    check_stdio(check);
 }
 
 static void check_read(struct check *check, const char *name)

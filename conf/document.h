@@ -20,6 +20,7 @@ enum { DOCUMENT_FILE_MAX = 16 * 1024 * 1024, DOCUMENTS_MAX = 100000 }; /* bytes;
 
 struct dirent;
 struct stat;
+struct stdio_document;
 
 enum document_kind {
     DOCUMENT_UNKNOWN,
@@ -43,8 +44,9 @@ struct auth_config_document {
 };
 
 struct app_document {
-    struct app_record record; /* endpoints without addresses */
-    struct slice ca_file;     /* absolute; empty: none. record.ca_pem is read by the watcher */
+    struct app_record record;     /* endpoints without addresses */
+    struct slice ca_file;         /* absolute; empty: none. record.ca_pem is read by the watcher */
+    struct stdio_document *stdio; /* the list's arena's; NULL: no stdio server */
 };
 
 struct lock_document {

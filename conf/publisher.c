@@ -118,6 +118,13 @@ static const char *status_consequence(const struct registry_slot *slot)
                               : "there is no earlier version";
 }
 
+/* The launcher has its commands from elsewhere (collector.c), at other times. */
+static bool status_is_stdio(const struct registry_slot *slot)
+{
+    return slot->kind == DOCUMENT_APP && slot->good != NULL &&
+           slot->good->app.transport == APP_MCP_STDIO;
+}
+
 static void status_tell(const struct registry_slot *slot, const struct document_record *record,
                         struct scoreboard_block *block)
 {
@@ -128,8 +135,9 @@ static void status_tell(const struct registry_slot *slot, const struct document_
     if (place->line > 0)
         snprintf(position, sizeof(position), ":%u:%u", place->line, place->column);
     if (!record->refused) {
-        log_info("document_accepted", "%s %.*s: %.*s%s", kind, (int)slot->name.size,
-                 slot->name.data, (int)place->file.size, place->file.data, position);
+        log_info("document_accepted", "%s %.*s: %.*s%s%s", kind, (int)slot->name.size,
+                 slot->name.data, (int)place->file.size, place->file.data, position,
+                 status_is_stdio(slot) ? "; its command takes effect at a start or reload" : "");
         if (record->warning.size > 0)
             log_warning("document_warning", "%s %.*s: %.*s%s: %.*s", kind, (int)slot->name.size,
                         slot->name.data, (int)place->file.size, place->file.data, position,

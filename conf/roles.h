@@ -7,6 +7,10 @@
 /* Reads gatehouse.yaml from SETTINGS_FILE_FD (its path in `--path`), sends MESSAGE_SETTINGS and
  * exits 0; 78 after every error was logged. */
 int reader_main(int argc, char **argv);
+/* Sends MESSAGE_STDIO_APPS: the stdio servers of gatehouse.yaml, again from SETTINGS_FILE_FD, and
+ * of resources_dir; exits 0; 78 after every error was logged when one of gatehouse.yaml is refused.
+ */
+int collector_main(int argc, char **argv);
 /* Publishes documents, key sets and addresses into state/config, until drained. */
 int watcher_main(int argc, char **argv);
 /* `gatehouse check -c FILE`: validates settings and resources, prints every error on standard

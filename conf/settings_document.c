@@ -93,10 +93,9 @@ static size_t workers_count(struct slice text)
     return scalar_integer(text, &number) ? (size_t)number : workers_online();
 }
 
-static void user_read(struct slice name, const struct yaml_node *root, const char *path,
+static void user_read(struct slice name, const struct yaml_node *node, const char *path,
                       struct schema_context *context, struct settings_user *out)
 {
-    const struct yaml_node *node = yaml_find(root, path);
     char text[USER_NAME_MAX];
     char memory[USER_ENTRY_MAX];
     struct passwd entry;
@@ -120,14 +119,47 @@ static void user_read(struct slice name, const struct yaml_node *root, const cha
     *out = (struct settings_user){.name = name, .uid = found->pw_uid, .gid = found->pw_gid};
 }
 
+/* As such it could read sessions and signal workers: a stdio server is a stranger's program. */
+static bool user_is_of_service(const struct settings *settings, const struct settings_user *user)
+{
+    return (settings->watcher_user.name.size > 0 && settings->watcher_user.uid == user->uid) ||
+           (settings->worker_user.name.size > 0 && settings->worker_user.uid == user->uid) ||
+           (settings->bridge_user.name.size > 0 && settings->bridge_user.uid == user->uid);
+}
+
+static void stdio_users_read(struct settings_form *form, struct schema_context *context)
+{
+    const struct yaml_node *node = form->stdio_users;
+    struct settings *settings = &form->settings;
+
+    if (node != NULL && node->kind == YAML_LIST)
+        node = node->first;
+    for (; node != NULL && settings->stdio_user_count < SETTINGS_STDIO_USERS_MAX;
+         node = node == form->stdio_users ? NULL : node->next) {
+        struct settings_user user = {0};
+
+        user_read(node->text, node, "gate.stdio.users", context, &user);
+        if (user.name.size > 0 && user_is_of_service(settings, &user))
+            schema_error(context, node, "", "gate.stdio.users", "give stdio servers their own",
+                         "\"%.*s\" is one of gate.users", (int)user.name.size, user.name.data);
+        else if (user.name.size > 0)
+            settings->stdio_users[settings->stdio_user_count++] = user;
+    }
+}
+
 static void users_read(struct settings_form *form, const struct yaml_node *root,
                        struct schema_context *context)
 {
-    const char *worker = "gate.users.worker";
+    static const char watcher[] = "gate.users.watcher", worker[] = "gate.users.worker",
+                      bridge[] = "gate.users.bridge";
+    struct settings *settings = &form->settings;
 
-    user_read(form->watcher_user, root, "gate.users.watcher", context,
-              &form->settings.watcher_user);
-    user_read(form->worker_user, root, worker, context, &form->settings.worker_user);
+    user_read(form->watcher_user, yaml_find(root, watcher), watcher, context,
+              &settings->watcher_user);
+    user_read(form->worker_user, yaml_find(root, worker), worker, context, &settings->worker_user);
+    settings->bridge_user = settings->worker_user;
+    user_read(form->bridge_user, yaml_find(root, bridge), bridge, context, &settings->bridge_user);
+    stdio_users_read(form, context);
     if (form->worker_user.size > 0 && slice_equal(form->worker_user, form->watcher_user))
         diagnostics_add(context->diagnostics, DIAGNOSTIC_WARNING, yaml_find(root, worker)->place,
                         worker, "give the watcher a user of its own",

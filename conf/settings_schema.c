@@ -14,6 +14,7 @@
 
 #define FORM(field) .offset = offsetof(struct settings_form, field)
 #define LIMIT(field) .path = "gate.limits." #field, FORM(settings.limits.field)
+#define STDIO(field) .path = "gate.stdio." #field, FORM(settings.stdio.field)
 
 static const char *const versions[] = {"v1", NULL};
 static const char *const kinds[] = {"gatehouse", NULL};
@@ -111,6 +112,8 @@ static const struct schema_row settings_rows[] = {
     {.path = "gate.users", .type = SCHEMA_MAPPING},
     {.path = "gate.users.watcher", .type = SCHEMA_STRING, .required = true, FORM(watcher_user)},
     {.path = "gate.users.worker", .type = SCHEMA_STRING, .required = true, FORM(worker_user)},
+    /* Owns the pipes of stdio servers and upstream streams; the worker's when none is named. */
+    {.path = "gate.users.bridge", .type = SCHEMA_STRING, FORM(bridge_user)},
     {.path = "gate.log", .type = SCHEMA_MAPPING},
     {.path = "gate.log.output",
      .type = SCHEMA_STRING,
@@ -165,6 +168,12 @@ static const struct schema_row settings_rows[] = {
      .high = 1024 * GIB,
      .fallback = "1GiB"},
 
+    /* A stored session stands for its token's signature. false: each request's is checked again,
+     * for who trusts nothing but the keys, at some 20 microseconds of RSA a request. */
+    {.path = "gate.session_cache",
+     .type = SCHEMA_BOOL,
+     FORM(settings.session_cache),
+     .fallback = "true"},
     {.path = "gate.limits", .type = SCHEMA_MAPPING},
     /* Of one worker. Each costs a descriptor and some KiB, and a second descriptor upstream. */
     {LIMIT(connections), .type = SCHEMA_INTEGER, .low = 1, .high = 1000000, .fallback = "20000"},
@@ -232,6 +241,34 @@ static const struct schema_row settings_rows[] = {
      * is back the next day. */
     {LIMIT(mcp_task_ttl), .type = SCHEMA_DURATION, .low = SECOND, .high = 30 * 24 * HOUR,
      .fallback = "24h"},
+
+    {.path = "gate.stdio", .type = SCHEMA_MAPPING},
+    /* Who `run_as_host_user` of an app may name; nobody, unless one says so. Never root. */
+    {.path = "gate.stdio.users",
+     .type = SCHEMA_STRINGS,
+     FORM(stdio_users),
+     .low = 0,
+     .high = SETTINGS_STDIO_USERS_MAX,
+     .hint = "such as users: [mcp-tools]"},
+    /* Of all apps. A server is a process of tens of MiB, with a guardian and three pipes. */
+    {STDIO(max_servers), .type = SCHEMA_INTEGER, .low = 1, .high = 10000, .fallback = "256"},
+    {STDIO(max_servers_per_app), .type = SCHEMA_INTEGER, .low = 1, .high = 10000, .fallback = "64"},
+    /* Clients leave without a word; half of mcp_session_idle gives the memory back sooner. */
+    {STDIO(idle_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = 24 * HOUR,
+     .fallback = "15m"},
+    /* An interpreter that loads its packages from a cold disk. */
+    {STDIO(start_timeout), .type = SCHEMA_DURATION, .low = 100, .high = 10 * MINUTE,
+     .fallback = "30s"},
+    /* A server ends when its standard input does (MCP, transports, stdio, shutdown); the SDKs'
+     * clients wait as long, both times. */
+    {STDIO(stop_timeout), .type = SCHEMA_DURATION, .low = 0, .high = MINUTE, .fallback = "2s"},
+    {STDIO(kill_timeout), .type = SCHEMA_DURATION, .low = 0, .high = MINUTE, .fallback = "2s"},
+    /* As a request's body: a file as the result of a tool. */
+    {STDIO(line_size), .type = SCHEMA_SIZE, .low = 4 * KIB, .high = GIB, .fallback = "10MiB"},
+    /* One message of the largest size, and some more. */
+    {STDIO(queue_size), .type = SCHEMA_SIZE, .low = 4 * KIB, .high = GIB, .fallback = "16MiB"},
+    /* Some hundred events of a usual size, for a client that lost its connection. */
+    {STDIO(replay_size), .type = SCHEMA_SIZE, .low = 0, .high = GIB, .fallback = "256KiB"},
 
     {.path = "app_service", .type = SCHEMA_MAPPING},
     {.path = "app_service.enabled",

@@ -19,7 +19,8 @@ struct settings_form {
     const struct yaml_node *allowed_origins, *allowed_hosts; /* strings, or NULL */
     struct slice admin_listen;
     struct slice workers; /* "auto", or a number within range */
-    struct slice watcher_user, worker_user;
+    struct slice watcher_user, worker_user, bridge_user;
+    const struct yaml_node *stdio_users; /* strings, or NULL */
 };
 
 /* One element of gate.listen. */

@@ -26,7 +26,19 @@ struct apps {
 
 static const char *apps_transport(enum app_transport transport)
 {
-    return transport == APP_HTTP ? "http" : transport == APP_MCP_HTTP ? "mcp+http" : "debug";
+    switch (transport) {
+    case APP_HTTP:
+        return "http";
+    case APP_MCP_HTTP:
+        return "mcp+http";
+    case APP_MCP_STDIO:
+        return "mcp+stdio";
+    case APP_MCP_SSE:
+        return "mcp+sse+http";
+    case APP_DEBUG:
+        break;
+    }
+    return "debug";
 }
 
 static void apps_put_endpoint_json(struct json_writer *json, const struct app_endpoint *endpoint)

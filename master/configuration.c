@@ -91,6 +91,30 @@ static int configuration_fill(struct configuration *configuration, struct slice 
     return configuration_open_certificates(configuration, reason);
 }
 
+int configuration_take_stdio(struct configuration *configuration, struct slice message)
+{
+    int error =
+        stdio_apps_decode(message, true, &configuration->stdio_arena, &configuration->stdio_apps);
+
+    buffer_clear(&configuration->stdio_whole);
+    buffer_clear(&configuration->stdio_public);
+    if (error == 0)
+        error = stdio_apps_encode(&configuration->stdio_apps, true, &configuration->stdio_whole);
+    if (error == 0)
+        error = stdio_apps_encode(&configuration->stdio_apps, false, &configuration->stdio_public);
+    return error;
+}
+
+/* Until the collector says more there is none. */
+static int configuration_empty_stdio(struct configuration *configuration)
+{
+    int error = stdio_apps_encode(&configuration->stdio_apps, true, &configuration->stdio_whole);
+
+    return error < 0
+               ? error
+               : stdio_apps_encode(&configuration->stdio_apps, false, &configuration->stdio_public);
+}
+
 int configuration_load(struct slice message, int file, int original, struct configuration **out,
                        char reason[CONFIGURATION_REASON])
 {
@@ -105,6 +129,8 @@ int configuration_load(struct slice message, int file, int original, struct conf
         configuration->certificates[i][0] = configuration->certificates[i][1] = -1;
     configuration->audit = -1;
     error = configuration_fill(configuration, message, file, reason);
+    if (error == 0)
+        error = configuration_empty_stdio(configuration);
     if (error == 0) {
         error = configuration_reopen_audit(configuration, original);
         if (error < 0)
@@ -131,6 +157,9 @@ void configuration_free(struct configuration *configuration)
     if (configuration->audit >= 0)
         close(configuration->audit);
     buffer_free(&configuration->message);
+    buffer_wipe(&configuration->stdio_whole);
+    buffer_free(&configuration->stdio_public);
+    arena_free(&configuration->stdio_arena);
     arena_free(&configuration->arena);
     free(configuration);
 }

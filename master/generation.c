@@ -232,9 +232,7 @@ void generation_drain(struct generation *generation, int64_t deadline)
 
         if (process == NULL)
             continue;
-        (void)relay_order(process, MESSAGE_DRAIN, slice_make(NULL, 0), NULL, 0);
-        process->state = PROCESS_DRAINING;
-        process->deadline = deadline;
+        seat_drain(process, deadline);
     }
 }
 

@@ -4,6 +4,8 @@
 #include "master/apps_command.h"
 #include "master/configs_command.h"
 #include "master/explain_command.h"
+#include "master/guardian.h"
+#include "master/launcher.h"
 #include "master/sessions_command.h"
 #include "master/status_command.h"
 #include "master/supervisor.h"
@@ -27,15 +29,17 @@ static const char usage[] =
     "       gatehouse sessions list|show|revoke [-c FILE] ...\n"
     "       gatehouse explain [-c FILE] --app APP --token-file FILE --tool NAME ...\n"
     "       gatehouse token keygen|mint|inspect ...\n"
-    "       gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
+    "       gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]\n"
     "       gatehouse --version | --help\n";
 
 static const struct role_entry {
     enum child_role role;
     int (*run)(int argc, char **argv);
 } role_entries[] = {
-    {ROLE_READER, reader_main},   {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
-    {ROLE_WATCHER, watcher_main}, {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
+    {ROLE_READER, reader_main},       {ROLE_CREATOR, creator_main}, {ROLE_CHECKER, checker_main},
+    {ROLE_WATCHER, watcher_main},     {ROLE_JANITOR, janitor_main}, {ROLE_WORKER, worker_main},
+    {ROLE_COLLECTOR, collector_main}, {ROLE_BRIDGE, bridge_main},   {ROLE_LAUNCHER, launcher_main},
+    {ROLE_GUARDIAN, guardian_main},
 };
 
 /* Those that take the rest of the command line, from their own name on. */

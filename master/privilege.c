@@ -47,6 +47,28 @@ int privilege_drop(const struct settings_user *user)
     return privilege_prove(user->uid, user->gid);
 }
 
+static bool privilege_is_same(const struct settings_user *a, const struct settings_user *b)
+{
+    return a->name.size > 0 && b->name.size > 0 && a->uid == b->uid;
+}
+
+/* A stdio server is a stranger's program: as a user of the service it could read sessions, connect
+ * to the bridge, and signal workers. */
+static int privilege_check_stdio_users(const struct settings *settings, const char **reason)
+{
+    for (size_t i = 0; i < settings->stdio_user_count; i++) {
+        const struct settings_user *user = &settings->stdio_users[i];
+
+        if (privilege_is_same(user, &settings->watcher_user) ||
+            privilege_is_same(user, &settings->worker_user) ||
+            privilege_is_same(user, &settings->bridge_user)) {
+            *reason = "names a user that gate.stdio.users names too: give stdio servers their own";
+            return -EPERM;
+        }
+    }
+    return 0;
+}
+
 int privilege_check_users(const struct settings *settings, const char **reason)
 {
     const struct settings_user *watcher = &settings->watcher_user;
@@ -63,7 +85,7 @@ int privilege_check_users(const struct settings *settings, const char **reason)
         *reason = "names root, or a user of root's group";
         return -EPERM;
     }
-    return 0;
+    return privilege_check_stdio_users(settings, reason);
 }
 
 static bool privilege_can_write(const struct stat *status, const struct settings_user *user)
@@ -88,8 +110,12 @@ static int privilege_check(int fd, mode_t type, const struct settings *settings,
         return -EINVAL;
     *reason = "can be changed by a user of the service";
     if (privilege_can_write(&status, &settings->watcher_user) ||
-        privilege_can_write(&status, &settings->worker_user))
+        privilege_can_write(&status, &settings->worker_user) ||
+        privilege_can_write(&status, &settings->bridge_user))
         return -EPERM;
+    for (size_t i = 0; i < settings->stdio_user_count; i++)
+        if (privilege_can_write(&status, &settings->stdio_users[i]))
+            return -EPERM;
     return 0;
 }
 
@@ -115,6 +141,8 @@ void privilege_report(const struct settings *settings)
         log_warning("separation", "watcher and workers share user id %u: give each its own",
                     (unsigned)settings->worker_user.uid);
     else
-        log_info("separation", "watcher runs as user id %u, workers and janitor as %u",
-                 (unsigned)settings->watcher_user.uid, (unsigned)settings->worker_user.uid);
+        log_info("separation",
+                 "watcher runs as user id %u, workers and janitor as %u, the bridge as %u",
+                 (unsigned)settings->watcher_user.uid, (unsigned)settings->worker_user.uid,
+                 (unsigned)settings->bridge_user.uid);
 }

@@ -86,7 +86,7 @@ static int child_place(const struct process_plan *plan, int channel)
  * the setting; master may have died before it. */
 static void child_follow(const struct process_plan *plan, pid_t master)
 {
-    if (plan->role != ROLE_READER && plan->role != ROLE_CREATOR && plan->role != ROLE_CHECKER)
+    if (child_role_is_service(plan->role))
         return;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         child_fail("PR_SET_PDEATHSIG", -errno);

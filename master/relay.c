@@ -54,6 +54,18 @@ static void take_settings(struct supervisor *supervisor, struct process *process
     }
 }
 
+static void take_stdio_apps(struct supervisor *supervisor, struct process *process,
+                            const struct message *message)
+{
+    (void)process;
+    if (supervisor->candidate == NULL || supervisor->refused)
+        return;
+    if (configuration_take_stdio(supervisor->candidate, message->payload) < 0) {
+        supervisor->refused = true;
+        log_error("settings_refused", "the collector's message is not one of stdio servers");
+    }
+}
+
 static void take_ready(struct supervisor *supervisor, struct process *process,
                        const struct message *message)
 {
@@ -62,13 +74,11 @@ static void take_ready(struct supervisor *supervisor, struct process *process,
 
     (void)message;
     process->state = PROCESS_READY;
-    if (process->role == ROLE_WATCHER)
-        backoff_ready(&supervisor->watcher.backoff, now);
-    else if (process->role == ROLE_JANITOR)
-        backoff_ready(&supervisor->janitor.backoff, now);
-    else
+    if (process->role == ROLE_WORKER)
         generation_worker_ready(supervisor_generation(supervisor, process->generation),
                                 process->slot, now);
+    else
+        backoff_ready(&supervisor_seat(supervisor, process)->backoff, now);
     process_name(process, name, sizeof(name));
     log_info("process_ready", "%s (pid %d) is ready", name, (int)process->pid);
 }
@@ -103,6 +113,29 @@ static void pass_sessions_ended(struct supervisor *supervisor, struct process *p
         }
 }
 
+/* Without a launcher a start fails at once; what was to be stopped has ended with it. */
+static void pass_to_launcher(struct supervisor *supervisor, struct process *process,
+                             const struct message *message)
+{
+    struct process *launcher = supervisor->bridging.launcher.process;
+
+    if (launcher != NULL && !launcher->killed && launcher->channel >= 0)
+        (void)relay_order(launcher, message->type, message->payload, NULL, 0);
+    else if (message->type == MESSAGE_SERVER_START)
+        (void)relay_order(process, MESSAGE_SERVERS_LOST, slice_make(NULL, 0), NULL, 0);
+}
+
+/* Without a bridge the descriptors are closed with the message. */
+static void pass_to_bridge(struct supervisor *supervisor, struct process *process,
+                           const struct message *message)
+{
+    struct process *bridge = supervisor->bridging.bridge.process;
+
+    (void)process;
+    if (bridge != NULL && !bridge->killed && bridge->channel >= 0)
+        (void)relay_order(bridge, message->type, message->payload, message->fds, message->fd_count);
+}
+
 enum { STARTING = 1 << PROCESS_STARTING, READY = 1 << PROCESS_READY, ENDS = 1 << PROCESS_DRAINING };
 
 static const struct rule {
@@ -112,9 +145,17 @@ static const struct rule {
     void (*act)(struct supervisor *, struct process *, const struct message *);
 } rules[] = {
     {ROLE_READER, MESSAGE_SETTINGS, STARTING, take_settings},
+    {ROLE_COLLECTOR, MESSAGE_STDIO_APPS, STARTING, take_stdio_apps},
     {ROLE_WATCHER, MESSAGE_READY, STARTING, take_ready},
     {ROLE_JANITOR, MESSAGE_READY, STARTING, take_ready},
     {ROLE_WORKER, MESSAGE_READY, STARTING, take_ready},
+    {ROLE_BRIDGE, MESSAGE_READY, STARTING, take_ready},
+    {ROLE_LAUNCHER, MESSAGE_READY, STARTING, take_ready},
+    {ROLE_BRIDGE, MESSAGE_SERVER_START, READY | ENDS, pass_to_launcher},
+    {ROLE_BRIDGE, MESSAGE_SERVER_STOP, READY | ENDS, pass_to_launcher},
+    {ROLE_LAUNCHER, MESSAGE_SERVER_STARTED, READY | ENDS, pass_to_bridge},
+    {ROLE_LAUNCHER, MESSAGE_SERVER_FAILED, READY | ENDS, pass_to_bridge},
+    {ROLE_LAUNCHER, MESSAGE_SERVER_ENDED, READY | ENDS, pass_to_bridge},
     {ROLE_WATCHER, MESSAGE_CHANGED, STARTING | READY | ENDS, pass_changed},
     {ROLE_JANITOR, MESSAGE_SESSIONS_ENDED, STARTING | READY, pass_sessions_ended},
     {ROLE_WORKER, MESSAGE_KEY_WANTED, READY | ENDS, pass_key_wanted},

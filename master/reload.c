@@ -1,5 +1,6 @@
 #include "master/reload.h"
 
+#include "master/bridging.h"
 #include "master/notify.h"
 #include "master/relay.h"
 #include "master/supervisor.h"
@@ -31,7 +32,8 @@ enum reload_kind reload_compare(const struct settings *from, const struct settin
     if (!slice_equal(from->state_dir, to->state_dir))
         *reason = "gate.state_dir";
     else if (!user_equal(&from->watcher_user, &to->watcher_user) ||
-             !user_equal(&from->worker_user, &to->worker_user))
+             !user_equal(&from->worker_user, &to->worker_user) ||
+             !user_equal(&from->bridge_user, &to->bridge_user))
         *reason = "gate.users";
     else if (from->config_map_size != to->config_map_size ||
              from->session_map_size != to->session_map_size)
@@ -90,6 +92,7 @@ static void reload_tell_services(struct supervisor *supervisor)
         (void)relay_order(watcher, MESSAGE_RELOAD, slice_make(NULL, 0), NULL, 0);
     if (janitor != NULL)
         (void)relay_order(janitor, MESSAGE_SETTINGS, message, NULL, 0);
+    bridging_adopt(supervisor);
     notify_send("READY=1");
 }
 

@@ -12,11 +12,6 @@ enum {
     LATE = 3 * 1000,           /* milliseconds between two looks: master itself was stopped */
 };
 
-static bool is_service(enum child_role role)
-{
-    return role == ROLE_WATCHER || role == ROLE_JANITOR || role == ROLE_WORKER;
-}
-
 static bool is_role(const struct process *process, enum child_role role)
 {
     return process->state != PROCESS_FREE && (role == ROLES || process->role == role);
@@ -55,7 +50,7 @@ static struct process *roster_free_place(struct supervisor *supervisor)
 
 static void roster_plan(const struct supervisor *supervisor, struct process_plan *plan, int place)
 {
-    bool service = is_service(plan->role);
+    bool service = child_role_is_service(plan->role);
 
     plan->executable = supervisor->executable;
     plan->block = service ? place : -1;
@@ -105,7 +100,7 @@ struct process *roster_next_dead(struct supervisor *supervisor, int *status)
 
 void roster_release(struct supervisor *supervisor, struct process *process)
 {
-    if (is_service(process->role))
+    if (child_role_is_service(process->role))
         block_fold(supervisor->work, &supervisor->work->blocks[process - supervisor->processes]);
     process_release(process);
 }
@@ -128,7 +123,8 @@ static int64_t roster_silence(const struct supervisor *supervisor, const struct 
 static void roster_watch_one(struct supervisor *supervisor, struct process *process,
                              int64_t watchdog, int64_t now)
 {
-    int64_t silence = is_service(process->role) ? roster_silence(supervisor, process, now) : 0;
+    int64_t silence =
+        child_role_is_service(process->role) ? roster_silence(supervisor, process, now) : 0;
     char name[32];
 
     process_name(process, name, sizeof(name));

@@ -1,5 +1,6 @@
 #include "master/seat.h"
 
+#include "master/bridging.h"
 #include "master/configuration.h"
 #include "master/environment.h"
 #include "master/relay.h"
@@ -7,13 +8,32 @@
 #include "master/supervisor.h"
 #include "shared/log.h"
 
+/* The launcher stays who master is: it makes processes of other users. */
+static const struct settings_user *seat_user(const struct seat *seat,
+                                             const struct settings *settings)
+{
+    static const struct settings_user unchanged = {.name = {"", 0}};
+
+    switch (seat->role) {
+    case ROLE_WATCHER:
+        return &settings->watcher_user;
+    case ROLE_BRIDGE:
+        return &settings->bridge_user;
+    case ROLE_LAUNCHER:
+        return &unchanged;
+    default:
+        return &settings->worker_user;
+    }
+}
+
 /* Workers and janitor wait for the watcher's first READY: it makes what they look for. Later its
  * death is no reason to wait. */
 static bool seat_is_allowed(const struct supervisor *supervisor, const struct seat *seat)
 {
     if (supervisor->phase != PHASE_STARTING && supervisor->phase != PHASE_SERVING)
         return false;
-    if (seat->role != ROLE_WATCHER && !supervisor->watcher.backoff.proven)
+    if ((seat->role == ROLE_WORKER || seat->role == ROLE_JANITOR) &&
+        !supervisor->watcher.backoff.proven)
         return false;
     return environment_allows(supervisor, seat->role);
 }
@@ -26,6 +46,8 @@ static bool seat_equip(struct supervisor *supervisor, struct seat *seat,
     if (!relay_order(seat->process, MESSAGE_SETTINGS, buffer_slice(&configuration->message), NULL,
                      0))
         return false;
+    if (seat->role == ROLE_BRIDGE || seat->role == ROLE_LAUNCHER)
+        return bridging_equip(supervisor, seat->process, configuration);
     if (seat->role != ROLE_WORKER)
         return true;
     generation = supervisor_generation(supervisor, seat->generation);
@@ -39,8 +61,7 @@ void seat_turn(struct supervisor *supervisor, struct seat *seat,
     struct process_plan plan = {.role = seat->role,
                                 .slot = seat->slot,
                                 .settings_fd = -1,
-                                .user = seat->role == ROLE_WATCHER ? &settings->watcher_user
-                                                                   : &settings->worker_user};
+                                .user = seat_user(seat, settings)};
 
     if (seat->process != NULL || seat->closed || now < seat->fill_at ||
         !seat_is_allowed(supervisor, seat))
@@ -54,6 +75,20 @@ void seat_turn(struct supervisor *supervisor, struct seat *seat,
     if (seat->backoff.death_count > 0)
         scoreboard_count(&supervisor->work->totals, COUNT_RESPAWNS);
     (void)seat_equip(supervisor, seat, configuration);
+}
+
+int64_t seat_due(const struct seat *seat, int64_t now)
+{
+    if (seat->process != NULL || seat->closed)
+        return INT64_MAX;
+    return seat->fill_at > now ? seat->fill_at : now;
+}
+
+void seat_drain(struct process *process, int64_t deadline)
+{
+    (void)relay_order(process, MESSAGE_DRAIN, slice_make(NULL, 0), NULL, 0);
+    process->state = PROCESS_DRAINING;
+    process->deadline = deadline;
 }
 
 static void seat_log_death(const struct seat *seat, const char *death, int64_t wait)

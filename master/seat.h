@@ -1,4 +1,5 @@
-/* seat.h: a place that must always have its process: watcher, janitor, each worker's slot.
+/* seat.h: a place that must always have its process: watcher, janitor, bridge, launcher, each
+ * worker's slot.
  *
  * The supervisor asks every turn: an empty seat is filled when its back-off has passed and what it
  * stands on is there. A seat never holds two processes.
@@ -26,6 +27,12 @@ struct seat {
 struct configuration;
 void seat_turn(struct supervisor *supervisor, struct seat *seat,
                const struct configuration *configuration, int64_t now);
+
+/* When an empty seat is to be filled: monotonic milliseconds; INT64_MAX: not by itself. */
+int64_t seat_due(const struct seat *seat, int64_t now);
+
+/* Tells a process to end, and has it killed at `deadline`. */
+void seat_drain(struct process *process, int64_t deadline);
 
 /* Its process is dead; the caller releases it. */
 void seat_death(struct seat *seat, int status, int64_t now);

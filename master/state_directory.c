@@ -9,8 +9,12 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+enum { BRIDGE_BACKLOG = 1024 }; /* the kernel cuts it to net.core.somaxconn */
 
 static const char *const names[] = {[STORE_CONFIG] = "config", [STORE_SESSIONS] = "sessions"};
 
@@ -107,6 +111,74 @@ int state_directory_prepare(const struct settings *settings, const char **what)
     }
     close(parent);
     return error;
+}
+
+/* Bound by way of the directory's descriptor: what stands there by that name is ours to remove,
+ * since pid_file_hold has proved that no other master lives. */
+static int socket_bind(int directory, const struct settings *settings)
+{
+    const struct settings_user *user = &settings->worker_user;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = 0;
+
+    if (fd < 0)
+        return -errno;
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/socket", directory);
+    if ((unlinkat(directory, "socket", 0) < 0 && errno != ENOENT) ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        fchmodat(directory, "socket", 0600, 0) < 0 ||
+        (privilege_changes(user) &&
+         fchownat(directory, "socket", user->uid, user->gid, AT_SYMLINK_NOFOLLOW) < 0) ||
+        listen(fd, BRIDGE_BACKLOG) < 0)
+        error = -errno;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
+}
+
+/* Workers may pass through it, and nobody but master may change what is in it. The descriptor, or
+ * -errno. */
+static int bridge_directory_open(int parent, const struct settings *settings)
+{
+    bool shared = privilege_changes(&settings->worker_user);
+    int fd, error = 0;
+
+    if (mkdirat(parent, SETTINGS_BRIDGE_DIRECTORY, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(parent, SETTINGS_BRIDGE_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (shared && fchown(fd, geteuid(), settings->worker_user.gid) < 0)
+        error = -errno;
+    if (error == 0 && fchmod(fd, shared ? 0710 : 0700) < 0)
+        error = -errno;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
+}
+
+int state_directory_bind(const struct settings *settings, const char **what)
+{
+    struct sockaddr_un address;
+    int parent, directory, fd;
+
+    *what = "gate.state_dir: its path must be shorter, for the socket in it";
+    if (settings->state_dir.size + sizeof("/" SETTINGS_BRIDGE_SOCKET) > sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    *what = SETTINGS_BRIDGE_SOCKET;
+    parent = directory_open(settings);
+    if (parent < 0)
+        return parent;
+    directory = bridge_directory_open(parent, settings);
+    close(parent);
+    if (directory < 0)
+        return directory;
+    fd = socket_bind(directory, settings);
+    close(directory);
+    return fd;
 }
 
 bool state_directory_has(const struct settings *settings, enum store_environment environment)

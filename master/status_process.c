@@ -44,7 +44,8 @@ static bool status_process_at(const struct scoreboard_work *work, size_t index,
     return out->pid > 0 && out->role >= ROLE_MASTER && out->role < ROLES;
 }
 
-/* Whether every child that meets strangers or reads documents is another user than master. */
+/* Whether every child that meets strangers or reads documents is another user than master. The
+ * launcher does neither. */
 static bool status_process_separated(const struct scoreboard_work *work)
 {
     struct status_process master, process;
@@ -52,8 +53,8 @@ static bool status_process_separated(const struct scoreboard_work *work)
     if (!status_process_at(work, 0, &master) || !master.user_known)
         return false;
     for (size_t i = 1; i <= SCOREBOARD_BLOCKS; i++)
-        if (status_process_at(work, i, &process) && process.user_known &&
-            process.user == master.user)
+        if (status_process_at(work, i, &process) && process.role != ROLE_LAUNCHER &&
+            process.user_known && process.user == master.user)
             return false;
     return true;
 }

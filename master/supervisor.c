@@ -53,6 +53,26 @@ struct generation *supervisor_generation(struct supervisor *supervisor, unsigned
     return NULL;
 }
 
+struct seat *supervisor_seat(struct supervisor *supervisor, const struct process *process)
+{
+    struct generation *generation = supervisor_generation(supervisor, process->generation);
+
+    switch (process->role) {
+    case ROLE_WATCHER:
+        return &supervisor->watcher;
+    case ROLE_JANITOR:
+        return &supervisor->janitor;
+    case ROLE_BRIDGE:
+        return &supervisor->bridging.bridge;
+    case ROLE_LAUNCHER:
+        return &supervisor->bridging.launcher;
+    case ROLE_WORKER:
+        return generation == NULL ? NULL : &generation->seats[process->slot];
+    default:
+        return NULL;
+    }
+}
+
 void supervisor_fail(struct supervisor *supervisor, int status, const char *reason)
 {
     if (supervisor->phase == PHASE_FORCED)
@@ -102,8 +122,7 @@ static int supervisor_open_log(struct supervisor *supervisor, const struct setti
     for (size_t i = 0; i < SCOREBOARD_BLOCKS; i++) {
         struct process *process = &supervisor->processes[i];
 
-        if (process->role == ROLE_WATCHER || process->role == ROLE_JANITOR ||
-            process->role == ROLE_WORKER)
+        if (process->state != PROCESS_FREE && child_role_is_service(process->role))
             (void)relay_order(process, MESSAGE_LOG, slice_make(NULL, 0), &fd, 1);
     }
     log_configure(settings->log_level, settings->log_format);
@@ -154,6 +173,8 @@ static int supervisor_prepare(struct supervisor *supervisor, struct configuratio
     }
     if (error == 0)
         error = state_directory_prepare(settings, &what);
+    if (error == 0)
+        error = bridging_open(&supervisor->bridging, settings, &what);
     if (error < 0) {
         snprintf(reason, CONFIGURATION_REASON, "%s: %s", what, strerror(-error));
         return error;
@@ -185,14 +206,15 @@ static void supervisor_begin(struct supervisor *supervisor, struct configuration
 
 /* A reader that was killed says nothing about the file: exit status 78 would keep a service manager
  * from trying again. */
-static void supervisor_reader_failed(struct supervisor *supervisor, int status, int64_t now)
+static void supervisor_reader_failed(struct supervisor *supervisor, enum child_role role,
+                                     int status, int64_t now)
 {
     char death[96], reason[128] = "the settings cannot be used";
     int code = EXIT_SETTINGS;
 
     if (WIFSIGNALED(status)) {
         process_death(status, death, sizeof(death));
-        snprintf(reason, sizeof(reason), "the reader died: %s", death);
+        snprintf(reason, sizeof(reason), "the %s died: %s", child_role_name(role), death);
         code = EX_OSERR;
     } else if (status != 0) {
         code = WEXITSTATUS(status);
@@ -203,22 +225,49 @@ static void supervisor_reader_failed(struct supervisor *supervisor, int status, 
         reload_abort(supervisor, WIFSIGNALED(status) ? reason : "the file was refused", now);
 }
 
-static void supervisor_reader_exit(struct supervisor *supervisor, int status, int64_t now)
+/* The reader is nobody at first, since no user is known before; the collector is who may read the
+ * documents. false: it cannot be started. */
+static bool supervisor_collect(struct supervisor *supervisor, int64_t now)
+{
+    const struct configuration *configuration = supervisor->candidate;
+    struct process_plan plan = {.role = ROLE_COLLECTOR,
+                                .slot = -1,
+                                .settings_fd = supervisor->settings_file,
+                                .user = &configuration->settings.watcher_user};
+
+    supervisor->reader = roster_spawn(supervisor, &plan);
+    if (supervisor->reader == NULL)
+        return false;
+    supervisor->reader->deadline = now + READ_TIMEOUT;
+    (void)relay_order(supervisor->reader, MESSAGE_SETTINGS, buffer_slice(&configuration->message),
+                      NULL, 0);
+    return true;
+}
+
+static void supervisor_reader_exit(struct supervisor *supervisor, enum child_role role, int status,
+                                   int64_t now)
 {
     struct configuration *configuration = supervisor->candidate;
 
+    supervisor->reader = NULL;
+    if (role == ROLE_READER && status == 0 && configuration != NULL &&
+        configuration->settings.app_service &&
+        (supervisor->phase == PHASE_READING || supervisor->phase == PHASE_SERVING)) {
+        if (supervisor_collect(supervisor, now))
+            return;
+        status = W_EXITCODE(EX_OSERR, 0);
+    }
     close(supervisor->settings_file);
     supervisor->settings_file = -1;
-    supervisor->reader = NULL;
     supervisor->candidate = NULL;
-    if (status != 0) {
+    if (status != 0 || supervisor->refused) {
         configuration_free(configuration);
         configuration = NULL;
     }
     if (supervisor->phase != PHASE_READING && supervisor->phase != PHASE_SERVING)
         configuration_free(configuration);
     else if (configuration == NULL)
-        supervisor_reader_failed(supervisor, status, now);
+        supervisor_reader_failed(supervisor, role, status, now);
     else if (supervisor->phase == PHASE_READING)
         supervisor_begin(supervisor, configuration);
     else
@@ -248,9 +297,7 @@ static void supervisor_service_death(struct supervisor *supervisor, struct proce
 {
     struct generation *generation = supervisor_generation(supervisor, process->generation);
     bool crash;
-    struct seat *seat = process->role == ROLE_WATCHER   ? &supervisor->watcher
-                        : process->role == ROLE_JANITOR ? &supervisor->janitor
-                                                        : &generation->seats[process->slot];
+    struct seat *seat = supervisor_seat(supervisor, process);
 
     /* Who hangs may wait for a mutex in a lock file, which a worker can hold for ever. */
     if (environment_is_accused(status, &crash) || process->silent)
@@ -259,6 +306,7 @@ static void supervisor_service_death(struct supervisor *supervisor, struct proce
         generation_worker_death(generation, process->slot, status, now);
     else
         seat_death(seat, status, now);
+    bridging_death(supervisor, process->role);
     supervisor_judge_start(supervisor, process, seat, status);
     /* A dead reader of LMDB would keep its snapshot's pages from being used again. */
     relay_hint(supervisor->watcher.process, MESSAGE_READER_CHECK, slice_make(NULL, 0));
@@ -271,8 +319,8 @@ static void supervisor_reap(struct supervisor *supervisor, int64_t now)
     int status;
 
     while ((process = roster_next_dead(supervisor, &status)) != NULL) {
-        if (process->role == ROLE_READER)
-            supervisor_reader_exit(supervisor, status, now);
+        if (process->role == ROLE_READER || process->role == ROLE_COLLECTOR)
+            supervisor_reader_exit(supervisor, process->role, status, now);
         else if (process->role == ROLE_CREATOR || process->role == ROLE_CHECKER)
             environment_exit(supervisor, &supervisor->environments[process->slot], status, now);
         else
@@ -290,6 +338,7 @@ static void supervisor_drain(struct supervisor *supervisor, int64_t now)
     notify_send("STOPPING=1");
     supervisor->phase = PHASE_DRAINING;
     roster_kill(supervisor, ROLE_READER);
+    roster_kill(supervisor, ROLE_COLLECTOR);
     roster_kill(supervisor, ROLE_CREATOR);
     roster_kill(supervisor, ROLE_CHECKER);
     for (int i = 0; i < 2; i++)
@@ -358,29 +407,30 @@ static void supervisor_serve(struct supervisor *supervisor, int64_t now)
         return;
     seat_turn(supervisor, &supervisor->watcher, supervisor_configuration(supervisor), now);
     seat_turn(supervisor, &supervisor->janitor, supervisor_configuration(supervisor), now);
+    bridging_turn(supervisor, now);
     for (int i = 0; i < 2; i++)
         generation_turn(supervisor, &supervisor->generations[i], now);
     supervisor_renew_tickets(supervisor, now);
     if (supervisor->phase == PHASE_SERVING)
         reload_turn(supervisor, now);
     else if (supervisor->watcher.backoff.ready && supervisor->janitor.backoff.ready &&
-             generation_is_ready(supervisor->current))
+             generation_is_ready(supervisor->current) && bridging_is_ready(supervisor))
         supervisor_announce(supervisor);
 }
 
-/* The watcher first, the janitor last: it syncs what the workers wrote. */
+/* The bridge before the launcher, which ends what the bridge let go of; the janitor last: it syncs
+ * what the workers wrote. */
 static void supervisor_end(struct supervisor *supervisor, int64_t now)
 {
-    struct process *last[2] = {supervisor->watcher.process, supervisor->janitor.process};
+    struct process *last[] = {supervisor->bridging.bridge.process,
+                              supervisor->bridging.launcher.process, supervisor->watcher.process,
+                              supervisor->janitor.process};
 
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
         if (last[i] == NULL)
             continue;
-        if (last[i]->state != PROCESS_DRAINING) {
-            (void)relay_order(last[i], MESSAGE_DRAIN, slice_make(NULL, 0), NULL, 0);
-            last[i]->state = PROCESS_DRAINING;
-            last[i]->deadline = now + END_TIMEOUT;
-        }
+        if (last[i]->state != PROCESS_DRAINING)
+            seat_drain(last[i], now + END_TIMEOUT + bridging_patience(supervisor, last[i]));
         return;
     }
     if (roster_count(supervisor, ROLES) == 0)
@@ -413,13 +463,6 @@ static void supervisor_turn(struct supervisor *supervisor, int64_t now)
     }
 }
 
-static int64_t supervisor_seat_due(const struct seat *seat, int64_t now)
-{
-    if (seat->process != NULL || seat->closed)
-        return INT64_MAX;
-    return seat->fill_at > now ? seat->fill_at : now;
-}
-
 /* Milliseconds until something may be due that no event announces. */
 static int supervisor_wait(const struct supervisor *supervisor, int64_t now)
 {
@@ -434,10 +477,12 @@ static int supervisor_wait(const struct supervisor *supervisor, int64_t now)
             return TURN_BUSY;
         due = generation < due ? generation : due;
     }
-    if (supervisor_seat_due(&supervisor->watcher, now) < due)
-        due = supervisor_seat_due(&supervisor->watcher, now);
-    if (supervisor_seat_due(&supervisor->janitor, now) < due)
-        due = supervisor_seat_due(&supervisor->janitor, now);
+    if (seat_due(&supervisor->watcher, now) < due)
+        due = seat_due(&supervisor->watcher, now);
+    if (seat_due(&supervisor->janitor, now) < due)
+        due = seat_due(&supervisor->janitor, now);
+    if (bridging_due(supervisor, now) < due)
+        due = bridging_due(supervisor, now);
     if (due - now > TURN_IDLE)
         return TURN_IDLE;
     return due - now < TURN_BUSY ? TURN_BUSY : (int)(due - now);
@@ -500,6 +545,7 @@ static void supervisor_init(struct supervisor *supervisor, const char *path)
     supervisor->other = &supervisor->generations[1];
     supervisor->watcher = (struct seat){.role = ROLE_WATCHER, .slot = -1};
     supervisor->janitor = (struct seat){.role = ROLE_JANITOR, .slot = -1};
+    bridging_init(&supervisor->bridging);
     environment_init(&supervisor->environments[0], STORE_CONFIG);
     environment_init(&supervisor->environments[1], STORE_SESSIONS);
     for (size_t i = 0; i < SCOREBOARD_BLOCKS; i++)

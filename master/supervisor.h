@@ -7,6 +7,7 @@
 #ifndef GATEHOUSE_MASTER_SUPERVISOR_H
 #define GATEHOUSE_MASTER_SUPERVISOR_H
 
+#include "master/bridging.h"
 #include "master/environment.h"
 #include "master/generation.h"
 #include "master/process.h"
@@ -17,7 +18,7 @@ enum supervisor_phase {
     PHASE_STARTING, /* environments, watcher, janitor and workers come up */
     PHASE_SERVING,
     PHASE_DRAINING, /* the workers end */
-    PHASE_ENDING,   /* watcher and janitor end */
+    PHASE_ENDING,   /* bridge, launcher, watcher and janitor end */
     PHASE_FORCED,   /* everything was killed, and is waited for */
     PHASE_OVER,
 };
@@ -32,13 +33,14 @@ struct supervisor {
     struct process processes[SCOREBOARD_BLOCKS]; /* a process's place is its block's number */
     struct environment environments[2];
     struct seat watcher, janitor;
+    struct bridging bridging;
     struct generation generations[2];
     struct generation *current, *other; /* other: the next one, or the old one draining */
     unsigned generation_number;         /* the last given */
     struct message_ticket_keys ticket_keys;
     int64_t tickets_until;           /* monotonic milliseconds: then they are renewed */
-    struct process *reader;          /* NULL: none runs */
-    int settings_file;               /* what the reader reads; -1 */
+    struct process *reader;          /* or the collector after it; NULL: none runs */
+    int settings_file;               /* what they read; -1 */
     struct configuration *candidate; /* what it said so far */
     bool refused;                    /* what it said, for a reason that was logged */
     bool reload_wanted;
@@ -59,6 +61,9 @@ const struct configuration *supervisor_configuration(const struct supervisor *su
 const struct settings *supervisor_settings(const struct supervisor *supervisor);
 
 struct generation *supervisor_generation(struct supervisor *supervisor, unsigned number);
+
+/* Where the process sits; NULL: it is of no service, or its generation is gone. */
+struct seat *supervisor_seat(struct supervisor *supervisor, const struct process *process);
 
 /* The log and the audit trail as the settings say, for master and all others. */
 void supervisor_reopen_logs(struct supervisor *supervisor);

@@ -38,6 +38,8 @@ int app_record_encode(const struct app_record *app, struct buffer *out)
     for (size_t i = 0; i < app->method_count; i++)
         record_put(&writer, "method", app->methods[i]);
     record_put(&writer, "ca_pem", app->ca_pem);
+    if (app->transport == APP_MCP_STDIO)
+        record_put(&writer, "revision", app->revision);
     return record_finish(&writer);
 }
 
@@ -83,9 +85,11 @@ int app_record_decode(struct slice bytes, struct app_record *out)
     out->description = record_get(&reader, "description");
     out->public_addr = record_get(&reader, "public_addr");
     out->transport =
-        (enum app_transport)record_get_range(&reader, "transport", APP_HTTP, APP_DEBUG);
+        (enum app_transport)record_get_range(&reader, "transport", APP_HTTP, APP_MCP_SSE);
     out->insecure_skip_verify = record_get_range(&reader, "insecure_skip_verify", 0, 1) != 0;
     app_record_get_lists(&reader, out);
     out->ca_pem = record_get(&reader, "ca_pem");
+    if (out->transport == APP_MCP_STDIO)
+        out->revision = record_get(&reader, "revision");
     return record_end(&reader);
 }

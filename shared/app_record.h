@@ -22,10 +22,17 @@ enum {
 };
 
 enum app_transport {
-    APP_HTTP = 1, /* http://, https://: a web app, served by Host */
-    APP_MCP_HTTP, /* mcp+http://, mcp+https://: Streamable HTTP */
-    APP_DEBUG,    /* the built-in page that shows what an app would receive */
+    APP_HTTP = 1,  /* http://, https://: a web app, served by Host */
+    APP_MCP_HTTP,  /* mcp+http://, mcp+https://: Streamable HTTP */
+    APP_DEBUG,     /* the built-in page that shows what an app would receive */
+    APP_MCP_STDIO, /* mcp+stdio://: a server that the launcher starts; served by the bridge */
+    APP_MCP_SSE,   /* mcp+sse+http://, mcp+sse+https://: HTTP+SSE of 2024-11-05; by the bridge */
 };
+
+static inline bool app_transport_is_mcp(enum app_transport transport)
+{
+    return transport == APP_MCP_HTTP || transport == APP_MCP_STDIO || transport == APP_MCP_SSE;
+}
 
 struct app_endpoint {
     struct slice host; /* what the URI says: for Host, SNI and certificate checks; no brackets */
@@ -48,7 +55,9 @@ struct app_record {
     struct slice public_addr; /* host name, lower case; empty when served under /mcp/apps only */
     enum app_transport transport;
     bool insecure_skip_verify;
-    struct slice ca_pem; /* empty: the system's bundle */
+    struct slice ca_pem;   /* empty: the system's bundle */
+    struct slice revision; /* of a stdio server's command (stdio_app.h): what the bridge must have
+                              in force; it has no endpoint. Empty for all others */
     struct app_endpoint endpoints[APP_ENDPOINTS_MAX];
     size_t endpoint_count;
     struct app_header headers[APP_HEADERS_MAX]; /* rewrite.headers: set on upstream requests */

@@ -13,8 +13,9 @@
 
 enum { SETTINGS_WAIT = 10 * 1000 }; /* milliseconds */
 
-static const char *const role_names[ROLES] = {"master",  "reader",  "creator", "checker",
-                                              "watcher", "janitor", "worker"};
+static const char *const role_names[ROLES] = {"master",  "reader",   "creator", "checker",
+                                              "watcher", "janitor",  "worker",  "collector",
+                                              "bridge",  "launcher", "guardian"};
 
 const char *child_role_name(enum child_role role)
 {
@@ -27,10 +28,11 @@ _Noreturn static void child_fail(const char *what, int error)
     exit(EX_OSERR);
 }
 
-/* Reader, creator and checker do one thing and exit: no board shows them. */
-static bool child_has_block(enum child_role role)
+/* Reader, creator and the like do one thing and exit: no board shows them. */
+bool child_role_is_service(enum child_role role)
 {
-    return role == ROLE_WATCHER || role == ROLE_JANITOR || role == ROLE_WORKER;
+    return role == ROLE_WATCHER || role == ROLE_JANITOR || role == ROLE_WORKER ||
+           role == ROLE_BRIDGE || role == ROLE_LAUNCHER;
 }
 
 static enum child_role parse_role(const char *name)
@@ -68,7 +70,7 @@ static long child_parse(int argc, char **argv, struct child *child)
             block = parse_number(argv[i + 1]);
     }
     if (child->role == ROLE_MASTER ||
-        child_has_block(child->role) != (block >= 0 && block < SCOREBOARD_BLOCKS)) {
+        child_role_is_service(child->role) != (block >= 0 && block < SCOREBOARD_BLOCKS)) {
         log_error("start_failed", "this is not how master starts a child");
         exit(EX_USAGE);
     }
@@ -98,7 +100,7 @@ static void child_block_signals(void)
 #define CHILD_HAS_FEATURE(feature) 0
 #endif
 
-static void child_harden(void)
+void child_harden(void)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail("PR_SET_NO_NEW_PRIVS", -errno);
@@ -116,7 +118,7 @@ static void child_map_boards(struct child *child, long block)
     struct scoreboard_public *public;
     int error;
 
-    if (!child_has_block(child->role)) {
+    if (!child_role_is_service(child->role)) {
         child->block = &unseen;
         return;
     }
@@ -213,8 +215,29 @@ static void child_take_settings(struct child *child, struct slice payload)
     log_configure(settings.log_level, settings.log_format);
 }
 
+static void child_take_stdio_apps(struct child *child, struct slice payload)
+{
+    struct arena arena = {0};
+    struct stdio_app_list apps;
+    int error = stdio_apps_decode(payload, child->role == ROLE_LAUNCHER, &arena, &apps);
+
+    if (error < 0) {
+        arena_free(&arena);
+        log_error("settings_refused", "stdio apps from master: %s", strerror(-error));
+        return;
+    }
+    arena_free(&child->stdio_arena);
+    child->stdio_arena = arena;
+    child->stdio_apps = apps;
+}
+
 bool child_handle(struct child *child, struct message *message)
 {
+    if (message->type == MESSAGE_STDIO_APPS &&
+        (child->role == ROLE_LAUNCHER || child->role == ROLE_BRIDGE)) {
+        child_take_stdio_apps(child, message->payload);
+        return true;
+    }
     if (message->type == MESSAGE_SETTINGS) {
         child_take_settings(child, message->payload);
         return true;

@@ -11,6 +11,7 @@
 #include "shared/channel.h"
 #include "shared/scoreboard.h"
 #include "shared/settings.h"
+#include "shared/stdio_app.h"
 
 /* Descriptors after exec. All others are closed on exec. */
 enum { CHANNEL_FD = 3, PUBLIC_FD = 4, WORK_FD = 5, SETTINGS_FILE_FD = 6 };
@@ -27,10 +28,16 @@ enum child_role {
     ROLE_WATCHER,
     ROLE_JANITOR,
     ROLE_WORKER,
+    ROLE_COLLECTOR, /* one-shot: collects the stdio apps, as the watcher's user */
+    ROLE_BRIDGE,
+    ROLE_LAUNCHER,
+    ROLE_GUARDIAN, /* of one stdio server; the launcher's child, not master's */
     ROLES
 };
 
 const char *child_role_name(enum child_role role);
+/* Whether processes of the role live on: they have a block and a heartbeat. */
+bool child_role_is_service(enum child_role role);
 
 struct child {
     enum child_role role;
@@ -41,6 +48,8 @@ struct child {
     struct scoreboard_block *block; /* this process's own */
     struct arena arena;             /* owns the settings */
     struct settings settings;
+    struct arena stdio_arena;         /* owns stdio_apps */
+    struct stdio_app_list stdio_apps; /* of launcher (whole) and bridge, else empty */
 };
 
 /* Reads `--role R --slot N --block B`, identifies the log, blocks signals that are master's, sets
@@ -49,14 +58,19 @@ struct child {
  * die. */
 void child_start(int argc, char **argv, struct child *child);
 
+/* PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE 0: child_start's, for a guardian, which is no child of
+ * master's. Exits on failure. */
+void child_harden(void);
+
 /* Tells master, and marks the block. */
 void child_ready(struct child *child);
 
 /* Stamps the block; at least once a second. */
 void child_heartbeat(struct child *child);
 
-/* Handles what is common to all roles: MESSAGE_LOG, MESSAGE_SETTINGS (replaces child->settings:
- * slices of the old ones die). true when the message was such a one. */
+/* Handles what is common to all roles: MESSAGE_LOG, MESSAGE_SETTINGS and, for launcher and bridge,
+ * MESSAGE_STDIO_APPS (each replaces what child has: slices of the old ones die). true when the
+ * message was such a one. */
 bool child_handle(struct child *child, struct message *message);
 
 #endif

@@ -51,24 +51,42 @@ enum { SETTINGS_LIMIT_FIELDS = sizeof(settings_limit_fields) / sizeof(settings_l
 _Static_assert(SETTINGS_LIMIT_FIELDS * sizeof(uint64_t) == sizeof(struct settings_limits),
                "every limit is in the table");
 
-static void settings_put_limits(struct record_writer *writer, const struct settings_limits *limits)
+static const struct settings_limit settings_stdio_fields[] = {
+    {"max_servers", offsetof(struct settings_stdio, max_servers), false},
+    {"max_servers_per_app", offsetof(struct settings_stdio, max_servers_per_app), false},
+    {"idle_timeout", offsetof(struct settings_stdio, idle_timeout), false},
+    {"start_timeout", offsetof(struct settings_stdio, start_timeout), false},
+    {"stop_timeout", offsetof(struct settings_stdio, stop_timeout), true},
+    {"kill_timeout", offsetof(struct settings_stdio, kill_timeout), true},
+    {"line_size", offsetof(struct settings_stdio, line_size), false},
+    {"queue_size", offsetof(struct settings_stdio, queue_size), false},
+    {"replay_size", offsetof(struct settings_stdio, replay_size), true},
+};
+
+enum { SETTINGS_STDIO_FIELDS = sizeof(settings_stdio_fields) / sizeof(settings_stdio_fields[0]) };
+
+_Static_assert(SETTINGS_STDIO_FIELDS * sizeof(uint64_t) == sizeof(struct settings_stdio),
+               "every number of gate.stdio is in the table");
+
+static void settings_put_limits(struct record_writer *writer, const struct settings_limit *fields,
+                                size_t count, const void *limits)
 {
-    for (size_t i = 0; i < SETTINGS_LIMIT_FIELDS; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t value;
 
-        memcpy(&value, (const char *)limits + settings_limit_fields[i].offset, sizeof(value));
-        record_put_number(writer, settings_limit_fields[i].name, (int64_t)value);
+        memcpy(&value, (const char *)limits + fields[i].offset, sizeof(value));
+        record_put_number(writer, fields[i].name, (int64_t)value);
     }
 }
 
-static void settings_get_limits(struct record_reader *reader, struct settings_limits *limits)
+static void settings_get_limits(struct record_reader *reader, const struct settings_limit *fields,
+                                size_t count, void *limits)
 {
-    for (size_t i = 0; i < SETTINGS_LIMIT_FIELDS; i++) {
-        const struct settings_limit *field = &settings_limit_fields[i];
-        uint64_t value = (uint64_t)record_get_range(reader, field->name, field->zero ? 0 : 1,
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = (uint64_t)record_get_range(reader, fields[i].name, fields[i].zero ? 0 : 1,
                                                     settings_number_max);
 
-        memcpy((char *)limits + field->offset, &value, sizeof(value));
+        memcpy((char *)limits + fields[i].offset, &value, sizeof(value));
     }
 }
 
@@ -147,6 +165,12 @@ static void settings_get_user(struct record_reader *reader, const char *name,
     out->gid = (uint32_t)record_get_range(reader, "gid", 0, UINT32_MAX - 1);
 }
 
+static void settings_get_stdio_users(struct record_reader *reader, struct settings *out)
+{
+    while (out->stdio_user_count < SETTINGS_STDIO_USERS_MAX && record_next_is(reader, "stdio_user"))
+        settings_get_user(reader, "stdio_user", &out->stdio_users[out->stdio_user_count++]);
+}
+
 static void settings_put_audit(struct record_writer *writer, const struct settings_audit *audit)
 {
     record_put(writer, "audit_output", audit->output);
@@ -182,15 +206,20 @@ int settings_encode(const struct settings *settings, struct buffer *out)
     record_put(&writer, "resources_dir", settings->resources_dir);
     settings_put_user(&writer, "watcher", &settings->watcher_user);
     settings_put_user(&writer, "worker", &settings->worker_user);
+    settings_put_user(&writer, "bridge", &settings->bridge_user);
     record_put(&writer, "log_output", settings->log_output);
     record_put_number(&writer, "log_format", settings->log_format);
     record_put_number(&writer, "log_level", settings->log_level);
     settings_put_audit(&writer, &settings->audit);
     record_put_number(&writer, "config_map_size", (int64_t)settings->config_map_size);
     record_put_number(&writer, "session_map_size", (int64_t)settings->session_map_size);
+    record_put_number(&writer, "session_cache", settings->session_cache);
     record_put_number(&writer, "app_service", settings->app_service);
     record_put_number(&writer, "debug_app", settings->debug_app);
-    settings_put_limits(&writer, &settings->limits);
+    settings_put_limits(&writer, settings_limit_fields, SETTINGS_LIMIT_FIELDS, &settings->limits);
+    for (size_t i = 0; i < settings->stdio_user_count; i++)
+        settings_put_user(&writer, "stdio_user", &settings->stdio_users[i]);
+    settings_put_limits(&writer, settings_stdio_fields, SETTINGS_STDIO_FIELDS, &settings->stdio);
     return record_finish(&writer);
 }
 
@@ -210,6 +239,7 @@ static void settings_get(struct record_reader *reader, struct settings *out)
     out->resources_dir = record_get(reader, "resources_dir");
     settings_get_user(reader, "watcher", &out->watcher_user);
     settings_get_user(reader, "worker", &out->worker_user);
+    settings_get_user(reader, "bridge", &out->bridge_user);
     out->log_output = record_get(reader, "log_output");
     out->log_format = (enum log_format)record_get_range(reader, "log_format", LOG_TEXT, LOG_JSON);
     out->log_level = (enum log_level)record_get_range(reader, "log_level", LOG_ERROR, LOG_DEBUG);
@@ -218,9 +248,12 @@ static void settings_get(struct record_reader *reader, struct settings *out)
                                                       settings_map_size_min, settings_number_max);
     out->session_map_size = (uint64_t)record_get_range(reader, "session_map_size",
                                                        settings_map_size_min, settings_number_max);
+    out->session_cache = record_get_range(reader, "session_cache", 0, 1) == 1;
     out->app_service = record_get_range(reader, "app_service", 0, 1) == 1;
     out->debug_app = record_get_range(reader, "debug_app", 0, 1) == 1;
-    settings_get_limits(reader, &out->limits);
+    settings_get_limits(reader, settings_limit_fields, SETTINGS_LIMIT_FIELDS, &out->limits);
+    settings_get_stdio_users(reader, out);
+    settings_get_limits(reader, settings_stdio_fields, SETTINGS_STDIO_FIELDS, &out->stdio);
 }
 
 /* Paths are given to open(2), so a NUL would cut them; relative ones would lead elsewhere. */
@@ -268,12 +301,22 @@ static bool settings_user_fits(const struct settings_user *user)
     return user->name.size == 0 || (user->uid != 0 && user->gid != 0);
 }
 
+static bool settings_stdio_users_fit(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->stdio_user_count; i++)
+        if (settings->stdio_users[i].name.size == 0 ||
+            !settings_user_fits(&settings->stdio_users[i]))
+            return false;
+    return true;
+}
+
 static bool settings_fit(const struct settings *settings)
 {
     return settings->public_addr.size > 0 && settings->public_host.size > 0 &&
            settings_listeners_fit(settings) && settings_paths_fit(settings) &&
            settings_user_fits(&settings->watcher_user) &&
            settings_user_fits(&settings->worker_user) &&
+           settings_user_fits(&settings->bridge_user) && settings_stdio_users_fit(settings) &&
            settings->limits.watchdog >= (uint64_t)settings_watchdog_min;
 }
 

@@ -20,7 +20,12 @@ enum {
     SETTINGS_CERTIFICATES_MAX = 32, /* of all listeners together */
     SETTINGS_WORKERS_MAX = 64,
     SETTINGS_NAMES_MAX = 32, /* allowed origins; allowed hosts */
+    SETTINGS_STDIO_USERS_MAX = 32,
 };
+
+/* Below state_dir: where workers reach the bridge. */
+#define SETTINGS_BRIDGE_DIRECTORY "bridge"
+#define SETTINGS_BRIDGE_SOCKET SETTINGS_BRIDGE_DIRECTORY "/socket"
 
 struct settings_certificate {
     struct slice certificate; /* absolute path of a PEM chain */
@@ -78,6 +83,19 @@ struct settings_limits {
     uint64_t mcp_task_ttl;     /* that a task of an MCP server is remembered after its last use */
 };
 
+/* gate.stdio. Times are milliseconds, sizes bytes. */
+struct settings_stdio {
+    uint64_t max_servers;         /* at once, of all apps */
+    uint64_t max_servers_per_app; /* where the app does not say */
+    uint64_t idle_timeout;        /* a server that nobody uses */
+    uint64_t start_timeout;       /* from the order to the first byte of a line */
+    uint64_t stop_timeout;        /* from the end of its standard input to SIGTERM */
+    uint64_t kill_timeout;        /* from SIGTERM to SIGKILL */
+    uint64_t line_size;           /* of a message that a server writes */
+    uint64_t queue_size;          /* that wait for a server which does not read */
+    uint64_t replay_size;         /* of a stream's events, kept for clients that come back */
+};
+
 struct settings {
     struct slice path;        /* of gatehouse.yaml, absolute */
     struct slice public_addr; /* "https://gate.example.com", without a path or trailing '/' */
@@ -95,14 +113,19 @@ struct settings {
     struct slice resources_dir;        /* absolute; empty: none */
     struct settings_user watcher_user; /* also reader and the config creator */
     struct settings_user worker_user;  /* also janitor and the sessions creator */
+    struct settings_user bridge_user;  /* the worker's when none is named */
     struct slice log_output;           /* "stderr", or an absolute path */
     enum log_format log_format;
     enum log_level log_level;
     struct settings_audit audit;
     uint64_t config_map_size, session_map_size;
-    bool app_service; /* app_service.enabled */
+    bool session_cache; /* gate.session_cache */
+    bool app_service;   /* app_service.enabled */
     bool debug_app;
     struct settings_limits limits;
+    struct settings_stdio stdio;
+    struct settings_user stdio_users[SETTINGS_STDIO_USERS_MAX]; /* who stdio servers may run as */
+    size_t stdio_user_count;
 };
 
 int settings_encode(const struct settings *settings, struct buffer *out);

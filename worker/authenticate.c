@@ -304,9 +304,10 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
     return AUTH_PENDING;
 }
 
+/* `current`: its session stands, and needs no other. */
 static enum auth_verdict attempt_verify(struct authenticator *authenticator,
                                         struct auth_attempt *attempt,
-                                        const struct session_record *previous)
+                                        const struct session_record *previous, bool current)
 {
     struct verification verification = {.catalog = authenticator->catalog,
                                         .block = authenticator->child->block,
@@ -317,7 +318,9 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
     enum auth_reason reason = verification_make(&verification);
     enum auth_verdict verdict;
 
-    if (reason == AUTH_OK)
+    if (reason == AUTH_OK && current)
+        verdict = attempt_finish(authenticator, attempt, AUTH_OK, NULL);
+    else if (reason == AUTH_OK)
         verdict = attempt_admit(authenticator, attempt, &verification.judgement.session,
                                 previous != NULL);
     else if (reason == AUTH_KID)
@@ -344,17 +347,18 @@ static enum auth_verdict attempt_judge(struct authenticator *authenticator,
         return attempt_store_failed(authenticator, attempt, error);
     if (look == LOOK_REVOKED || look == LOOK_LOCKED)
         return attempt_shut_out(authenticator, attempt, look == LOOK_LOCKED);
-    if (look == LOOK_CURRENT) {
+    if (look == LOOK_CURRENT)
         authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
+    if (look == LOOK_CURRENT && authenticator->child->settings.session_cache)
         return attempt_finish(authenticator, attempt, AUTH_OK, NULL);
-    }
     entry = session_batch_find(&authenticator->batch, &attempt->id);
     if (entry != NULL) {
         attempt_push(&entry->attempts, attempt, ATTEMPT_BATCH);
         return AUTH_PENDING;
     }
     previous = attempt->session;
-    return attempt_verify(authenticator, attempt, look == LOOK_OLD ? &previous : NULL);
+    return attempt_verify(authenticator, attempt, look == LOOK_MISS ? NULL : &previous,
+                          look == LOOK_CURRENT);
 }
 
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt)

@@ -5,6 +5,8 @@
 #include "worker/http_date.h"
 #include "worker/reply.h"
 
+#include <inttypes.h>
+
 static int answer_head(struct buffer *out, unsigned status)
 {
     char date[HTTP_DATE_SIZE];
@@ -47,27 +49,47 @@ static int answer_error_data(struct buffer *body, const struct demo_error *error
     return failed != 0 ? failed : buffer_append_text(body, "}");
 }
 
+int demo_answer_error_body(struct buffer *out, struct slice id, const struct demo_error *error)
+{
+    int failed = buffer_append_text(out, "{\"jsonrpc\":\"2.0\",\"id\":");
+
+    if (failed == 0)
+        failed = buffer_append_slice(out, id.size > 0 ? id : slice_from("null"));
+    if (failed == 0)
+        failed = buffer_append_format(out, ",\"error\":{\"code\":%d,\"message\":\"%s\"",
+                                      (int)error->code, error->message);
+    if (failed == 0)
+        failed = answer_error_data(out, error);
+    return failed != 0 ? failed : buffer_append_text(out, "}}");
+}
+
 int demo_answer_error(struct buffer *out, const struct demo_answer *answer, struct slice id,
                       const struct demo_error *error)
 {
     struct demo_answer head = *answer;
     struct buffer body = {0};
-    int failed = buffer_append_text(&body, "{\"jsonrpc\":\"2.0\",\"id\":");
+    int failed = demo_answer_error_body(&body, id, error);
 
     head.status = error->status;
-    if (failed == 0)
-        failed = buffer_append_slice(&body, id.size > 0 ? id : slice_from("null"));
-    if (failed == 0)
-        failed = buffer_append_format(&body, ",\"error\":{\"code\":%d,\"message\":\"%s\"",
-                                      (int)error->code, error->message);
-    if (failed == 0)
-        failed = answer_error_data(&body, error);
-    if (failed == 0)
-        failed = buffer_append_text(&body, "}}");
     if (failed == 0)
         failed = demo_answer_json(out, &head, buffer_slice(&body));
     buffer_free(&body);
     return failed;
+}
+
+int demo_answer_progress(struct buffer *out, struct slice token, int64_t at, int64_t total)
+{
+    int error = buffer_append_text(out, "{\"jsonrpc\":\"2.0\",\"method\":"
+                                        "\"notifications/progress\","
+                                        "\"params\":{\"progressToken\":");
+
+    if (error == 0)
+        error = buffer_append_slice(out, token);
+    if (error == 0)
+        error = buffer_append_format(
+            out, ",\"progress\":%" PRId64 ",\"total\":%" PRId64 ",\"message\":\"%" PRId64 "\"}}",
+            at, total, at);
+    return error;
 }
 
 int demo_answer_result(struct buffer *out, struct slice id, struct slice result)

@@ -19,6 +19,12 @@ int demo_answer_json(struct buffer *out, const struct demo_answer *answer, struc
 int demo_answer_error(struct buffer *out, const struct demo_answer *answer, struct slice id,
                       const struct demo_error *error);
 
+/* The error as a message by itself; `id` empty: null. */
+int demo_answer_error_body(struct buffer *out, struct slice id, const struct demo_error *error);
+
+/* A notification of progress for the token, JSON text. */
+int demo_answer_progress(struct buffer *out, struct slice token, int64_t at, int64_t total);
+
 /* {"jsonrpc":"2.0","id":<id>,"result":<result>}. */
 int demo_answer_result(struct buffer *out, struct slice id, struct slice result);
 

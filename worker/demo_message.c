@@ -133,7 +133,7 @@ static const char *message_named_by(const struct json_value *method)
 static const struct http_header *message_header(const struct http_request *request,
                                                 enum http_field field)
 {
-    return http_find(request->headers, request->header_count, field);
+    return request == NULL ? NULL : http_find(request->headers, request->header_count, field);
 }
 
 /* MCP 2026-07-28, Streamable HTTP: headers and body must agree. */
@@ -170,7 +170,7 @@ static bool message_modern(const struct http_request *request, struct demo_messa
     if (meta[META_VERSION].kind != JSON_STRING || meta[META_CAPABILITIES].kind != JSON_OBJECT)
         return demo_refuse(error, 400, DEMO_INVALID_PARAMS,
                            "params._meta must say protocolVersion and clientCapabilities");
-    if (!message_headers_agree(request, message, &meta[META_VERSION]))
+    if (request != NULL && !message_headers_agree(request, message, &meta[META_VERSION]))
         return demo_refuse(error, 400, DEMO_HEADER_MISMATCH, "Headers and body do not agree");
     if (!json_string_is(&meta[META_VERSION], slice_from(DEMO_VERSION_MODERN))) {
         demo_refuse(error, 400, DEMO_UNSUPPORTED_VERSION, "Unsupported protocol version");

@@ -46,7 +46,8 @@ struct demo_message {
     struct json_value progress_token;
 };
 
-/* false with *error when the message is refused; message->id is then set if it could be read. */
+/* `request`: NULL over stdio, where there are no headers to agree with. false with *error when the
+ * message is refused; message->id is then set if it could be read. */
 bool demo_message_read(const struct http_request *request, struct slice body,
                        struct demo_message *message, struct demo_error *error);
 

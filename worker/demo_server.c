@@ -2,6 +2,7 @@
 
 #include "shared/settings.h"
 #include "worker/demo_connection.h"
+#include "worker/demo_stdio.h"
 #include "worker/roles.h"
 
 #include <arpa/inet.h>
@@ -21,8 +22,9 @@ enum {
 
 static int demo_usage(void)
 {
-    fputs("usage: gatehouse demo-server [--listen 127.0.0.1:PORT]\n"
-          "A small MCP server on loopback, to try the gateway with. Port 0 takes a free one.\n",
+    fputs("usage: gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]\n"
+          "A small MCP server on loopback, or on standard input and output, to try the gateway\n"
+          "with. Port 0 takes a free one.\n",
           stderr);
     return DEMO_EXIT_USAGE;
 }
@@ -152,6 +154,8 @@ int demo_server_main(int argc, char **argv)
     int status;
     int fd;
 
+    if (argc == 2 && strcmp(argv[1], "--stdio") == 0)
+        return demo_stdio_run();
     if (argc == 3 && strcmp(argv[1], "--listen") == 0)
         listen_at = argv[2];
     else if (argc > 1)

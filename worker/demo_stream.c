@@ -2,8 +2,6 @@
 
 #include "worker/demo_answer.h"
 
-#include <inttypes.h>
-
 enum {
     STREAM_COMMENT = 15 * 1000,    /* milliseconds between comments on a silent stream */
     STREAM_UNSENT_MAX = 256 * 1024 /* bytes a slow client may leave before steps wait */
@@ -62,18 +60,9 @@ static void stream_step(struct demo_connection *connection)
     int error = 0;
 
     stream->at++;
-    if (buffer_size(&stream->token) > 0) {
-        error = buffer_append_text(&data, "{\"jsonrpc\":\"2.0\",\"method\":"
-                                          "\"notifications/progress\","
-                                          "\"params\":{\"progressToken\":");
-        if (error == 0)
-            error = buffer_append_slice(&data, buffer_slice(&stream->token));
-        if (error == 0)
-            error = buffer_append_format(&data,
-                                         ",\"progress\":%" PRId64 ",\"total\":%" PRId64
-                                         ",\"message\":\"%" PRId64 "\"}}",
-                                         stream->at, stream->count.to, stream->at);
-    }
+    if (buffer_size(&stream->token) > 0)
+        error =
+            demo_answer_progress(&data, buffer_slice(&stream->token), stream->at, stream->count.to);
     if (error == 0)
         stream_event(connection, buffer_slice(&data));
     connection->failed = connection->failed || error != 0;

@@ -11,8 +11,6 @@ enum {
     EXCHANGE_DRAIN_SPREAD = 5000, /* milliseconds over which drained streams end: no stampede */
 };
 
-static const char exchange_methods_mcp[] = "GET, POST, DELETE";
-
 static void exchange_late(struct deadline *deadline)
 {
     struct exchange *exchange = deadline->owner;
@@ -55,6 +53,7 @@ static void exchange_dispose(struct exchange *exchange)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
     deadline_close(&exchange->deadline);
+    exchange_bridge_dispose(exchange);
     catalog_app_release(exchange->app);
     exchange->app = NULL;
     policy_set_release(exchange->policy);
@@ -130,14 +129,17 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
     } else if (!exchange_find_policy(exchange, &attempt->session)) {
         exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
                         NULL);
-    } else if (exchange->app->record.transport != APP_MCP_HTTP &&
+    } else if (!app_transport_is_mcp(exchange->app->record.transport) &&
                !policy_set_admits(exchange->policy)) {
         worker_count(exchange->worker, COUNT_POLICY_REFUSED);
         exchange_refuse(exchange, 403, "your roles do not open this app", 0, NULL);
     } else if (exchange->app->record.transport == APP_DEBUG) {
         exchange_debug(exchange, &attempt->session);
-    } else if (exchange->route == ROUTE_MCP && exchange->app->record.transport != APP_MCP_HTTP) {
+    } else if (exchange->route == ROUTE_MCP &&
+               !app_transport_is_mcp(exchange->app->record.transport)) {
         exchange_refuse(exchange, 404, "this app is not an MCP server", 0, NULL);
+    } else if (!exchange_bridge_begin(exchange, &attempt->session)) {
+        client_close(exchange->client);
     } else if (!exchange->mcp || exchange_mcp_session(exchange, &attempt->session)) {
         exchange_collect(exchange);
     }
@@ -229,14 +231,23 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
         exchange_judged(exchange);
 }
 
+static bool exchange_serves(const struct exchange *exchange)
+{
+    if (exchange->old != ROUTE_OLD_NONE)
+        return exchange->method == (exchange->old == ROUTE_OLD_STREAM ? HTTP_GET : HTTP_POST);
+    return exchange->method == HTTP_GET || exchange->method == HTTP_POST ||
+           exchange->method == HTTP_DELETE;
+}
+
 static void exchange_route_mcp(struct exchange *exchange, struct slice app)
 {
+    static const char *const methods[] = {"GET, POST, DELETE", "GET", "POST"}; /* by route_old */
+
     exchange->mcp = true;
-    if (!exchange_cors(exchange, exchange_methods_mcp))
+    if (!exchange_cors(exchange, methods[exchange->old]))
         return;
-    if (exchange->method != HTTP_GET && exchange->method != HTTP_POST &&
-        exchange->method != HTTP_DELETE)
-        exchange_refuse_method(exchange, exchange_methods_mcp);
+    if (!exchange_serves(exchange))
+        exchange_refuse_method(exchange, methods[exchange->old]);
     else
         exchange_authenticate(exchange, app);
 }
@@ -254,7 +265,7 @@ static void exchange_route_host(struct exchange *exchange, struct slice host)
         exchange_refuse(exchange, 403, "this host is not served here", 0, NULL);
         return;
     }
-    if (exchange->app->record.transport == APP_MCP_HTTP)
+    if (app_transport_is_mcp(exchange->app->record.transport))
         exchange_route_mcp(exchange, exchange->app->record.name);
     else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
         exchange_refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -316,6 +327,7 @@ void exchange_start(struct client *client, size_t head_size)
     exchange_audit_begin(exchange);
     route_find(&route, request, &hosts, client->admin);
     exchange->route = route.kind;
+    exchange->old = route.old;
     if (client->admin)
         exchange_admin(exchange);
     else

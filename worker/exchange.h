@@ -15,6 +15,7 @@
 #include "worker/client.h"
 #include "worker/deadline.h"
 #include "worker/exchange_audit.h"
+#include "worker/forward.h"
 #include "worker/http_chunk.h"
 #include "worker/mcp_gate.h"
 #include "worker/mcp_response.h"
@@ -68,6 +69,7 @@ struct exchange {
     struct client *client;
     enum exchange_state state;
     enum route_kind route;
+    enum route_old old; /* which transport the client speaks */
     enum http_method method;
     int minor_version;
     bool keep_alive; /* the client wants, and we can, go on after this one */
@@ -122,6 +124,7 @@ struct exchange {
     bool upstream_keep;     /* the upstream connection may serve on */
     uint64_t upstream_idle; /* milliseconds */
     char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_bridge *bridge;   /* owned; NULL: it goes to the app's server itself */
     struct exchange_reading *reading; /* owned; NULL: the body passes unread */
 
     struct exchange_audit audit;
@@ -218,6 +221,25 @@ struct slice exchange_part(const struct exchange *exchange, struct exchange_span
 struct slice exchange_mcp_id(const struct exchange *exchange);
 /* Gives the request's memory back; the input that it stood in is consumed. */
 void exchange_release_request(struct exchange *exchange);
+/* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is
+ * the bridge that serves the request. false: out of memory. */
+bool exchange_bridge_begin(struct exchange *exchange, const struct session_record *caller);
+/* Fills in path and lines for the bridge; `lines` holds them. 0, -ENOMEM, or -EHOSTUNREACH: the
+ * server has no address just now. */
+int exchange_bridge_forward(const struct exchange *exchange, struct forward_request *forward,
+                            struct buffer *lines);
+/* An old client looks for answers on its stream alone: has the bridge put this one there. false: it
+ * is to be answered as it is. */
+bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error);
+/* What is sent as the request's body. */
+struct slice exchange_bridge_body(const struct exchange *exchange);
+void exchange_bridge_dispose(struct exchange *exchange);
+/* The request was judged, and its head is in worker.request: writes the upstream's head and
+ * connects. */
+void exchange_forward_on(struct exchange *exchange);
+void exchange_bridge_target(struct upstream_target *target);
+/* Whether an MCP session's record names the bridge. */
+bool exchange_bridge_made(struct slice address);
 /* The upstream connection has something to say. */
 void exchange_upstream_ready(struct upstream *upstream, int events);
 /* Writes what is left of the request. */

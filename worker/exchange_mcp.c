@@ -137,7 +137,8 @@ static void exchange_mcp_refuse(struct exchange *exchange, const struct mcp_gate
             error.status = 200;
         error.data = buffer_slice(&data);
         error.body = buffer_slice(&body);
-        exchange_error(exchange, &error);
+        if (!exchange_bridge_refuse(exchange, &error))
+            exchange_error(exchange, &error);
     }
     buffer_free(&data);
     buffer_free(&body);
@@ -271,6 +272,8 @@ bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t 
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->bridge != NULL)
+        return exchange_bridge_made(address);
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
@@ -323,7 +326,8 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     struct store_key key;
     int error;
 
-    if (header == NULL || mcp_gate_revision(&worker->request) == MCP_2026_07_28)
+    if (header == NULL || exchange->old != ROUTE_OLD_NONE ||
+        mcp_gate_revision(&worker->request) == MCP_2026_07_28)
         return true;
     exchange->mcp_id_at = (size_t)(header->value.data - buffer_data(&exchange->client->in));
     exchange->mcp_id_size = header->value.size;

@@ -41,6 +41,9 @@ static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice t
     /* No more: the stream began under another policy. */
     if (!reading_narrows(exchange->policy))
         return MCP_PASSES;
+    /* The path of an `endpoint` event, which the bridge writes; no message begins so. */
+    if (exchange->old == ROUTE_OLD_STREAM && text.size > 0 && text.data[0] == '/')
+        return MCP_PASSES;
     verdict = list_filter_message(&filter, text, out);
     if (filter.refusal != NULL)
         reading_log(exchange, filter.refusal);

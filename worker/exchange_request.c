@@ -82,8 +82,7 @@ static void exchange_release_sent(struct exchange *exchange)
     exchange->mcp_id_size = session.size;
 }
 
-/* The head is in worker.request and the body in hand: writes the upstream's head and connects. */
-static void exchange_forward(struct exchange *exchange)
+void exchange_forward_on(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     struct client *client = exchange->client;
@@ -95,23 +94,29 @@ static void exchange_forward(struct exchange *exchange)
         .identity = exchange->mcp,
         .client_address = slice_from(client->address),
         .client_tls = client->connection.tls != NULL,
-        .body_size = exchange_body(exchange).size,
+        .body_size = exchange_bridge_body(exchange).size,
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
+    struct buffer lines = {0};
     int error;
 
-    deadline_clear(&client->deadline);
-    if (exchange->mcp && !exchange_mcp_admits(exchange, exchange_body(exchange)))
-        return;
     forward.sessionless = exchange->mcp_modern;
-    if (app->endpoint_count == 0) {
+    if (app->endpoint_count == 0 && app->transport != APP_MCP_STDIO) {
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
-    if (!exchange->pinned)
+    if (!exchange->pinned && app->endpoint_count > 0)
         exchange->start = (unsigned)rand() % (unsigned)app->endpoint_count;
     forward.endpoint = &app->endpoints[exchange->start];
-    error = forward_request_head(&exchange->upstream_head, &forward);
+    error = exchange_bridge_forward(exchange, &forward, &lines);
+    if (error == 0)
+        error = forward_request_head(&exchange->upstream_head, &forward);
+    buffer_free(&lines);
+    if (error == -EHOSTUNREACH) {
+        exchange_refuse(exchange, 503, "the app's server has no address just now",
+                        EXCHANGE_RETRY_AFTER, NULL);
+        return;
+    }
     if (error == -EBADMSG) {
         log_error("app_unusable", "app %.*s: its record cannot stand in a request's head",
                   (int)app->name.size, app->name.data);
@@ -123,6 +128,14 @@ static void exchange_forward(struct exchange *exchange)
         return;
     }
     exchange_connect(exchange);
+}
+
+/* The head is in worker.request and the body in hand. */
+static void exchange_forward(struct exchange *exchange)
+{
+    deadline_clear(&exchange->client->deadline);
+    if (!exchange->mcp || exchange_mcp_admits(exchange, exchange_body(exchange)))
+        exchange_forward_on(exchange);
 }
 
 /* All of a body that did not come with its head is here. */
@@ -265,6 +278,7 @@ static bool exchange_address(const struct exchange *exchange, const struct app_e
     snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
              endpoint->addresses[n].data);
     target->port = endpoint->port;
+    target->bridge = false;
     target->tls = NULL;
     target->host[0] = '\0';
     if (!endpoint->tls)
@@ -281,6 +295,10 @@ static bool exchange_target(const struct exchange *exchange, unsigned n,
 {
     const struct app_record *app = &exchange->app->record;
 
+    if (exchange->bridge != NULL) {
+        exchange_bridge_target(target);
+        return n == 0;
+    }
     if (exchange->pinned) {
         if (n > 0)
             return false;
@@ -359,7 +377,7 @@ static void exchange_connect(struct exchange *exchange)
 void exchange_lost(struct exchange *exchange, const char *reason)
 {
     struct slice name = exchange->app->record.name;
-    size_t whole = buffer_size(&exchange->upstream_head) + exchange_body(exchange).size;
+    size_t whole = buffer_size(&exchange->upstream_head) + exchange_bridge_body(exchange).size;
     bool repeatable =
         exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
     bool reused = exchange->upstream->reused;
@@ -380,7 +398,7 @@ void exchange_send(struct exchange *exchange)
 {
     struct connection *connection = &exchange->upstream->connection;
     struct slice head = buffer_slice(&exchange->upstream_head);
-    struct slice body = exchange_body(exchange);
+    struct slice body = exchange_bridge_body(exchange);
 
     exchange->state = EXCHANGE_SEND;
     exchange_audit_sent(exchange);

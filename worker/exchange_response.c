@@ -115,6 +115,7 @@ static bool exchange_begin(struct exchange *exchange, size_t room)
     struct forward_response forward = {
         .response = response,
         .mcp = exchange->mcp,
+        .bridge = exchange->bridge != NULL,
         .cors = exchange_origin(exchange),
         .body = exchange->method == HTTP_HEAD ? response->body : exchange->client_body,
         .body_room = room,

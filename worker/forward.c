@@ -212,7 +212,9 @@ static void forward_request_line(struct forward_writer *writer,
 
     forward_put(writer, request->method_text);
     forward_text(writer, " ");
-    if (!forward->mcp) {
+    if (forward->path.size > 0) {
+        forward_put(writer, forward->path);
+    } else if (!forward->mcp) {
         forward_put(writer, request->target);
     } else {
         forward_put(writer, path.size == 0 ? slice_from("/") : path);
@@ -334,6 +336,7 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
         forward_own(&writer, forward, "Accept-Encoding", slice_from("identity"));
     forward_peer(&writer, forward);
     forward_rules(&writer, forward->app);
+    forward_put(&writer, forward->own);
     if (forward->has_body) {
         forward_text(&writer, "Content-Length: ");
         forward_number(&writer, forward->body_size);
@@ -345,10 +348,12 @@ int forward_request_head(struct buffer *out, const struct forward_request *forwa
 
 /* A challenge of the upstream's would send clients to another server's login; a cookie of our name
  * would let an app choose a session. */
-static bool forward_response_drops(const struct http_header *header)
+static bool forward_response_drops(const struct forward_response *forward,
+                                   const struct http_header *header)
 {
     switch (header->field) {
     case HTTP_GATEHOUSE:
+        return !forward->bridge;
     case HTTP_PROXY_AUTHENTICATE:
     case HTTP_WWW_AUTHENTICATE:
         return true;
@@ -400,8 +405,10 @@ static void forward_status_line(struct forward_writer *writer, const struct http
 
 /* What a gateway adds of its own (RFC 9110, 6.6.1 for Date). */
 static void forward_response_own(struct forward_writer *writer,
-                                 const struct http_response *response)
+                                 const struct forward_response *forward)
 {
+    const struct http_response *response = forward->response;
+
     if (http_find(response->headers, response->header_count, HTTP_DATE) == NULL) {
         char date[HTTP_DATE_SIZE];
 
@@ -410,7 +417,8 @@ static void forward_response_own(struct forward_writer *writer,
     }
     if (response->event_stream && !forward_has(response, "X-Accel-Buffering"))
         forward_text(writer, "X-Accel-Buffering: no\r\n");
-    if (response->status >= 500)
+    if (response->status >= 500 &&
+        (!forward->bridge || !forward_has(response, "Gatehouse-Error-Origin")))
         forward_text(writer, "Gatehouse-Error-Origin: upstream\r\n");
 }
 
@@ -426,13 +434,14 @@ int forward_response_head(struct buffer *out, const struct forward_response *for
     for (size_t i = 0; i < response->header_count; i++) {
         const struct http_header *header = &response->headers[i];
 
-        if (forward_response_drops(header) || (forward->mcp && cors_is_header(header->name)) ||
+        if (forward_response_drops(forward, header) ||
+            (forward->mcp && cors_is_header(header->name)) ||
             (named &&
              http_connection_names(response->headers, response->header_count, header->name)))
             continue;
         forward_line(&writer, header->name, header->value);
     }
-    forward_response_own(&writer, response);
+    forward_response_own(&writer, forward);
     if (writer.error == 0)
         writer.error = cors_append(out, forward->cors);
     forward_framing(&writer, forward);

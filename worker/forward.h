@@ -20,6 +20,8 @@ struct forward_request {
     bool mcp;                    /* the endpoint's own path; else the request's */
     bool identity;               /* what it answers may have to be read: unencoded */
     bool sessionless;            /* its revision of MCP ignores sessions: so name none */
+    struct slice path;           /* to the bridge: path and query; empty: of the endpoint */
+    struct slice own;            /* to the bridge: lines for it alone, each ended by CRLF */
     struct slice client_address; /* "203.0.113.9", no port */
     bool client_tls;
     uint64_t body_size; /* of the body in hand, sent as Content-Length */
@@ -34,6 +36,7 @@ struct forward_response {
     const struct http_response *response;
     enum http_body body; /* how the client will be sent the body */
     bool mcp;            /* of an MCP app: what it says of CORS is dropped */
+    bool bridge;         /* the bridge's: it says itself whose an error is */
     struct slice cors;   /* origin of a page that may read it; empty: none */
     size_t body_room;    /* bytes to make room for behind the head: of a body that is here */
     bool close;          /* the client connection ends after it */

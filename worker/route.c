@@ -70,9 +70,29 @@ static enum route_kind route_admin(struct slice path)
     return slice_is(path, "/metrics") ? ROUTE_METRICS : ROUTE_NONE;
 }
 
+/* Cuts a suffix off; no app's name holds a '/'. */
+static bool route_suffix(struct slice *path, const char *suffix)
+{
+    size_t size = strlen(suffix);
+
+    if (path->size <= size || memcmp(path->data + path->size - size, suffix, size) != 0)
+        return false;
+    path->size -= size;
+    return true;
+}
+
 static enum route_kind route_gate(struct route *route, struct slice path)
 {
     struct slice well_known = slice_from(ROUTE_WELL_KNOWN);
+    struct slice old = path;
+
+    if (route_suffix(&old, "/sse"))
+        route->old = ROUTE_OLD_STREAM;
+    else if (route_suffix(&old, "/sse/message"))
+        route->old = ROUTE_OLD_MESSAGE;
+    if (route->old != ROUTE_OLD_NONE && route_app(old, &route->app))
+        return ROUTE_MCP;
+    route->old = ROUTE_OLD_NONE;
 
     if (route_app(path, &route->app))
         return ROUTE_MCP;
@@ -103,6 +123,7 @@ void route_find(struct route *route, const struct http_request *request,
     struct slice name = route_host_name(request->host, &ip);
 
     route->kind = ROUTE_NONE;
+    route->old = ROUTE_OLD_NONE;
     route->app = slice_make(NULL, 0);
     route->host[0] = '\0';
     route->host_size = 0;

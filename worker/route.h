@@ -1,6 +1,7 @@
 /* route.h: which resource a request names. Pure: knows paths, not apps' content.
  *
  *     /mcp/apps/<app>                                               ROUTE_MCP
+ *     /mcp/apps/<app>/sse, /mcp/apps/<app>/sse/message              ROUTE_MCP, for old clients
  *     /.well-known/oauth-protected-resource/mcp/apps/<app>          ROUTE_METADATA (RFC 9728)
  *     anything else on the gate's own host                          ROUTE_NONE
  *     anything, when Host is another name                           ROUTE_HOST
@@ -21,10 +22,18 @@ enum route_kind {
     ROUTE_METRICS,
 };
 
+/* HTTP+SSE of 2024-11-05. */
+enum route_old {
+    ROUTE_OLD_NONE,    /* Streamable HTTP */
+    ROUTE_OLD_STREAM,  /* the stream */
+    ROUTE_OLD_MESSAGE, /* where its messages are posted */
+};
+
 struct route {
     enum route_kind kind;
-    struct slice app; /* borrowed from the request: a DNS label */
-    char host[256];   /* lower case, without port, NUL-terminated */
+    enum route_old old; /* of ROUTE_MCP */
+    struct slice app;   /* borrowed from the request: a DNS label */
+    char host[256];     /* lower case, without port, NUL-terminated */
     size_t host_size;
 };
 

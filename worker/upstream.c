@@ -38,8 +38,8 @@ static struct upstream_bucket *upstream_bucket(struct upstream_pool *pool,
 
 static bool upstream_target_equal(const struct upstream_target *a, const struct upstream_target *b)
 {
-    return a->port == b->port && a->tls == b->tls && strcmp(a->address, b->address) == 0 &&
-           strcmp(a->host, b->host) == 0;
+    return a->port == b->port && a->bridge == b->bridge && a->tls == b->tls &&
+           strcmp(a->address, b->address) == 0 && strcmp(a->host, b->host) == 0;
 }
 
 int upstream_pool_open(struct upstream_pool **out)
@@ -162,26 +162,15 @@ static void upstream_late(struct deadline *deadline)
         upstream->opened(upstream, "no answer to connect in time");
 }
 
-/* A socket that connects to the target; -errno. */
-static int upstream_socket(const struct upstream_target *target)
+static int upstream_connect(const struct sockaddr *address, socklen_t size)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(target->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(target->port)};
-    const struct sockaddr *address = (const struct sockaddr *)&v4;
-    socklen_t size = sizeof(v4);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
-    int fd;
 
-    if (inet_pton(AF_INET, target->address, &v4.sin_addr) != 1) {
-        if (inet_pton(AF_INET6, target->address, &v6.sin6_addr) != 1)
-            return -EINVAL;
-        address = (const struct sockaddr *)&v6;
-        size = sizeof(v6);
-    }
-    fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (address->sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (connect(fd, address, size) != 0 && errno != EINPROGRESS) {
         int error = errno;
 
@@ -189,6 +178,25 @@ static int upstream_socket(const struct upstream_target *target)
         return -error;
     }
     return fd;
+}
+
+/* A socket that connects to the target; -errno. */
+static int upstream_socket(const struct worker *worker, const struct upstream_target *target)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(target->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(target->port)};
+    const struct sockaddr *address = (const struct sockaddr *)&v4;
+    socklen_t size = sizeof(v4);
+
+    if (target->bridge)
+        return upstream_connect((const struct sockaddr *)&worker->bridge, sizeof(worker->bridge));
+    if (inet_pton(AF_INET, target->address, &v4.sin_addr) != 1) {
+        if (inet_pton(AF_INET6, target->address, &v6.sin6_addr) != 1)
+            return -EINVAL;
+        address = (const struct sockaddr *)&v6;
+        size = sizeof(v6);
+    }
+    return upstream_connect(address, size);
 }
 
 /* Whether a kept connection is still silent. Its end may have come in this very turn, behind the
@@ -237,7 +245,7 @@ int upstream_take(struct worker *worker, const struct upstream_target *target, b
     *out = upstream;
     if (upstream != NULL)
         return 0;
-    fd = upstream_socket(target);
+    fd = upstream_socket(worker, target);
     if (fd < 0)
         return fd;
     upstream = calloc(1, sizeof(*upstream));

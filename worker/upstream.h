@@ -19,6 +19,7 @@
 struct upstream_target {
     char address[INET6_ADDRSTRLEN]; /* numeric */
     uint16_t port;
+    bool bridge;            /* the bridge's socket: address and port are only a name for it */
     struct tls_client *tls; /* NULL: plain */
     char host[256];         /* NUL-terminated: for SNI and verification; empty when plain */
 };

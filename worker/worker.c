@@ -403,6 +403,10 @@ static void worker_open(struct worker_process *process)
     }
     audit_open(&worker->audit, worker->child.slot, worker->child.block, worker->child.work);
     audit_configure(&worker->audit, &worker->child.settings.audit);
+    worker->bridge.sun_family = AF_UNIX;
+    snprintf(worker->bridge.sun_path, sizeof(worker->bridge.sun_path),
+             "%.*s/" SETTINGS_BRIDGE_SOCKET, (int)worker->child.settings.state_dir.size,
+             worker->child.settings.state_dir.data);
     srand((unsigned)clock_wall_milliseconds() ^ (unsigned)getpid());
     tzset(); /* reads its file now, not when a date is formatted */
     worker->loop = ev_default_loop(EVFLAG_NOENV | EVBACKEND_EPOLL);

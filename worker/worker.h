@@ -17,6 +17,7 @@
 #include "worker/tool_table.h"
 
 #include <ev.h>
+#include <sys/un.h>
 
 enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
 
@@ -42,6 +43,7 @@ struct worker {
     struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
+    struct sockaddr_un bridge;           /* where the bridge listens */
     struct client *clients;              /* all, newest first */
     uint64_t connection_count;           /* since the process began */
     size_t client_count;                 /* of `clients` */

@@ -313,6 +313,7 @@ static void open_bench(struct bench *bench, size_t size)
     make_key_record(bench);
     publish(bench, size);
     bench->child.channel = -1;
+    bench->child.settings.session_cache = true;
     bench->child.public = &bench->public;
     bench->child.block = &bench->block;
     must(catalog_open(&bench->catalog, bench->config, &bench->public), "catalog_open");

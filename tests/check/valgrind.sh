@@ -22,7 +22,7 @@ check_unit() { # program
 
 # These start themselves again as another process, or stop one at each system call: under valgrind
 # that would be valgrind. They run in `make test` with AddressSanitizer.
-own_processes=' test_checker test_creator test_janitor test_store_processes test_store_kill '
+own_processes=' test_checker test_creator test_janitor test_launcher test_store_processes test_store_kill '
 
 pids=()
 for program in "$build"/unit/*/test_*; do

@@ -4,6 +4,7 @@
 #include "shared/key_record.h"
 #include "shared/record.h"
 #include "shared/session_record.h"
+#include "shared/stdio_app.h"
 
 #include <stdlib.h>
 
@@ -32,6 +33,30 @@ static void decode_config(struct slice bytes)
         inside(bytes, key.der);
 }
 
+/* What a launcher would start: never as root, and each text ends where it says. */
+static void decode_stdio(struct slice bytes)
+{
+    struct arena arena = {0};
+    struct stdio_app_list list;
+    struct buffer out = {0};
+
+    (void)stdio_apps_decode(bytes, false, &arena, &list);
+    if (stdio_apps_decode(bytes, true, &arena, &list) == 0) {
+        for (size_t i = 0; i < list.count; i++) {
+            const struct stdio_app *app = &list.apps[i];
+
+            if ((app->user.name.size > 0 && app->user.uid == 0) || app->command.data[0] != '/' ||
+                memchr(app->command.data, '\0', app->command.size) != NULL ||
+                stdio_apps_find(&list, app->name) != app)
+                abort();
+        }
+        if (stdio_apps_encode(&list, true, &out) != 0 || !slice_equal(buffer_slice(&out), bytes))
+            abort();
+    }
+    buffer_free(&out);
+    arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct app_record app;
@@ -42,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < app.endpoint_count; i++)
             inside(bytes, app.endpoints[i].path);
     decode_config(bytes);
+    decode_stdio(bytes);
     if (session_record_decode(bytes, &session) == 0) {
         struct session_record again;
         struct buffer out = {0};

@@ -124,7 +124,7 @@ test(`${SECONDS} seconds of chaos`, { timeout: (SECONDS + 120) * 1000 }, async (
 
   t.diagnostic(`kills ${JSON.stringify(chaos.kills)}, answers ${JSON.stringify(chaos.answers)}, ${chaos.callers.length} callers, ${chaos.revoked} revoked`);
   await waitFor('all to be ready', async () => gate.children('worker').length === 2 && gate.children('watcher').length === 1 &&
-    gate.children('janitor').length === 1 && gate.children().length === 4 && (await post(chaos.url, warmed.token)).status !== 503, { deadline: 30_000 });
+    gate.children('janitor').length === 1 && gate.children().length === 5 && (await post(chaos.url, warmed.token)).status !== 503, { deadline: 30_000 });
   await gate.ready();
   assert.deepEqual(chaos.wrong.slice(0, 10), []);
   assert.ok(chaos.answers[200] > 20 * SECONDS, 'there was a service');

@@ -39,7 +39,7 @@ async function refuses(gate) {
   return error?.code === 'ECONNREFUSED';
 }
 
-for (const role of ['worker', 'watcher', 'janitor']) {
+for (const role of ['worker', 'watcher', 'janitor', 'bridge']) {
   test(`kill -9 of a ${role} under load`, async (t) => {
     const { gate, url, tokens, issuer } = await setUp(t);
     for (const token of tokens) assert.equal((await post(url, token)).status, 200);
@@ -185,7 +185,7 @@ test('a second SIGTERM forces', async (t) => {
   assert.doesNotMatch(gate.log, /the next starts/); // nothing follows what was killed on purpose
 });
 
-for (const role of ['worker', 'watcher', 'janitor']) {
+for (const role of ['worker', 'watcher', 'janitor', 'bridge']) {
   test(`a ${role} that hangs is killed by the watchdog`, async (t) => {
     const { gate, url, tokens } = await setUp(t, { limits: { watchdog: '2s' } });
     assert.equal((await post(url, tokens[0])).status, 200);

@@ -75,15 +75,15 @@ test('children have no new privileges, and are not dumpable', async (t) => {
     assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^NoNewPrivs:\s+1$/m, role);
     if (!ROOT) assert.throws(() => readFileSync(`/proc/${pid}/environ`), /EACCES/, role);
   }
-  assert.deepEqual([...roles].sort(), ['janitor', 'watcher', 'worker']);
+  assert.deepEqual([...roles].sort(), ['bridge', 'janitor', 'watcher', 'worker']);
 });
 
 test('started as root, each role runs as its user', { skip: ROOT ? false : 'only root can drop users' }, async (t) => {
-  const { gate, issuer } = await setUp(t, { gate: { users: { watcher: 'daemon', worker: 'nobody' } } });
+  const { gate, issuer } = await setUp(t, { gate: { users: { watcher: 'daemon', worker: 'nobody', bridge: 'bin' } } });
   chmodSync(gate.directory, 0o755);
   await gate.run();
   const id = async (user, flag = '-u') => (await run('id', [flag, user])).stdout.trim();
-  const users = { worker: 'nobody', janitor: 'nobody', watcher: 'daemon' };
+  const users = { worker: 'nobody', janitor: 'nobody', watcher: 'daemon', bridge: 'bin' };
   for (const { pid, role } of gate.children()) {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const uid = await id(users[role]);
@@ -98,4 +98,11 @@ test('started as root, each role runs as its user', { skip: ROOT ? false : 'only
   const data = `${gate.directory}/state/config/data.mdb`;
   const asWorker = (...command) => run('setpriv', ['--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', ...command]);
   assert.notEqual((await asWorker('dd', 'if=/dev/null', `of=${data}`, 'conv=notrunc')).status, 0);
+  // Workers alone reach the bridge, and nobody can put another socket in its place.
+  const socket = `${gate.directory}/state/bridge/socket`;
+  const connects = (user, group) => run('setpriv', ['--reuid', user, '--regid', group, '--clear-groups', process.execPath, '-e',
+    `require('net').connect(${JSON.stringify(socket)}, () => process.exit(0)).on('error', () => process.exit(1))`]);
+  assert.equal((await connects('nobody', 'nogroup')).status, 0);
+  assert.equal((await connects('daemon', 'daemon')).status, 1);
+  assert.notEqual((await asWorker('rm', '-f', socket)).status, 0);
 });

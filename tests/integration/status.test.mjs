@@ -70,7 +70,7 @@ test('a running gateway', async (t) => {
     assert.equal(status.schema, 1);
     assert.match(status.lmdb, /^0\.9\.\d+$/);
     const roles = status.processes.map(({ role }) => role).sort();
-    assert.deepEqual(roles, ['janitor', 'master', 'watcher', 'worker', 'worker']);
+    assert.deepEqual(roles, ['bridge', 'janitor', 'master', 'watcher', 'worker', 'worker']);
     assert.deepEqual(status.processes.filter(({ role }) => role === 'worker').map(({ pid }) => pid).sort(),
       gate.children('worker').map(({ pid }) => pid).sort());
     for (const process of status.processes) {
@@ -243,7 +243,7 @@ test('users', { skip: process.getuid() !== 0 && 'only root can become another us
     const status = await json('status');
     assert.equal(status.users_separated, true);
     const users = Object.fromEntries(status.processes.map(({ role, user }) => [role, user]));
-    assert.deepEqual(users, { master: 'root', watcher: 'daemon', janitor: 'nobody', worker: 'nobody' });
+    assert.deepEqual(users, { master: 'root', watcher: 'daemon', janitor: 'nobody', bridge: 'nobody', worker: 'nobody' });
     assert.equal(status.stores.sessions.entries.sessions, 1);
     assert.match((await command('status')).stdout, /^Users: separated/m);
   });

@@ -150,7 +150,7 @@ for (const environment of ['sessions', 'config']) {
     const token = await issuer.token(url);
     assert.equal((await post(url, token)).status, 200);
     const directories = () => readdirSync(join(gate.directory, 'state'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
-    assert.deepEqual(directories(), ['config', 'sessions']);
+    assert.deepEqual(directories(), ['bridge', 'config', 'sessions']);
 
     damage(gate, environment);
     if (environment === 'config') gate.writeResource('more.yaml', appDocument('more', 'mcp+http://127.0.0.1:9/mcp'));

@@ -38,9 +38,10 @@ async function serve(t, name, command, args, port, env) {
   return { program, port, uri: `mcp+http://127.0.0.1:${port}/mcp` };
 }
 
-export async function startEverything(t) {
+// `transport`: streamableHttp, or sse (at /sse, where `uri` does not lead).
+export async function startEverything(t, transport = 'streamableHttp') {
   const port = await freePort();
-  return serve(t, 'server-everything', process.execPath, ['--require', join(here, 'loopback.cjs'), everything, 'streamableHttp'], port, { PORT: String(port) });
+  return serve(t, 'server-everything', process.execPath, ['--require', join(here, 'loopback.cjs'), everything, transport], port, { PORT: String(port) });
 }
 
 export async function startMcpProxy(t) {
@@ -62,9 +63,9 @@ export function makeClient(kind, options = {}) {
   return new ClientV2(information, { ...options, versionNegotiation: { mode: kind === 'modern' ? { pin: '2026-07-28' } : kind } });
 }
 
-// A connected client. t.after closes it.
-export async function connectClient(t, kind, url, token) {
-  const client = makeClient(kind);
+// A connected client. t.after closes it. options: capabilities, of the client.
+export async function connectClient(t, kind, url, token, options = {}) {
+  const client = makeClient(kind, options);
   t.after(() => client.close().catch(() => {}));
   await client.connect(overHttp(kind, url, { token }).transport());
   return client;

@@ -1,3 +1,5 @@
+#include "conf/stdio_document.h"
+
 #include "tests/unit/conf/documents.h"
 
 #define HEAD "kind: app\nversion: v3\nmetadata: {name: a}\nspec:\n"
@@ -71,9 +73,8 @@ static void test_uris(void **state)
 {
     (void)state;
     refused("uri: gopher://a", "f.yaml:5:8: spec.uri: the scheme must be");
-    refused("uri: x+http://a", "spec.uri: the scheme must be mcp+http, mcp+https, http or https");
-    refused("uri: mcp+stdio://a", "spec.uri: this kind of server is not supported");
-    refused("uri: mcp+sse+http://a", "spec.uri: this kind of server is not supported");
+    refused("uri: x+http://a", "spec.uri: the scheme must be mcp+http, mcp+https, mcp+sse+http, "
+                               "mcp+sse+https, mcp+stdio, http or https");
     refused("uri: tcp://a:22", "spec.uri: this kind of server is not supported");
     refused("uri: mcp+http://a/mcp?b=c", "spec.uri: a query is not supported");
     refused("uri: mcp+http://a/mcp#b", "spec.uri: a fragment");
@@ -158,9 +159,84 @@ static void test_too_large_for_a_record(void **state)
     finish_mention("fit in a record; shorten its labels or headers");
 }
 
+static void test_a_stdio_server(void **state)
+{
+    const struct app_document *app;
+    const struct stdio_app *stdio;
+
+    (void)state;
+    read_documents(HEAD "  mcp:\n    command: /usr/bin/node\n    args: [server.js, '--port', '']\n"
+                        "    env: {TOKEN: 'a=b', _E: ''}\n    working_dir: srv\n"
+                        "    run_as_host_user: tools\n    scope: user\n"
+                        "    limits: {max_servers: 3, open_files: 64, processes: 9, memory: 1GiB,\n"
+                        "             cpu_time: 1h}\n---\n" HEAD
+                        "  uri: mcp+stdio://a\n  mcp: {command: /bin/x}\n");
+    app = &documents.documents[0].app;
+    assert_int_equal(documents.documents[0].state, DOCUMENT_GOOD);
+    assert_int_equal(app->record.transport, APP_MCP_STDIO);
+    assert_int_equal(app->record.endpoint_count, 0);
+    assert_true(bears(&app->record, "gatehouse/app-sub-kind", "mcp"));
+    stdio = &app->stdio->app;
+    assert_true(slice_equal(app->record.revision, stdio->revision));
+    expect_slice(stdio->name, "a");
+    expect_slice(stdio->command, "/usr/bin/node");
+    assert_int_equal(stdio->argument_count, 3);
+    expect_slice(stdio->arguments[1], "--port");
+    expect_slice(stdio->arguments[2], "");
+    assert_int_equal(stdio->variable_count, 2);
+    expect_slice(stdio->variables[0].name, "TOKEN");
+    expect_slice(stdio->variables[0].value, "a=b");
+    expect_slice(stdio->working_dir, "/r/srv");
+    expect_slice(stdio->user.name, "tools");
+    assert_int_equal(stdio->scope, STDIO_USER);
+    assert_int_equal(stdio->max_servers, 3);
+    assert_int_equal(stdio->limits.memory, 1 << 30);
+    assert_int_equal(stdio->limits.cpu_time, 3600 * 1000);
+    assert_int_equal(app->stdio->command.line, 6);
+    stdio = &documents.documents[1].app.stdio->app;
+    expect_slice(stdio->working_dir, "/");
+    assert_int_equal(stdio->scope, STDIO_SESSION);
+    assert_int_equal(stdio->max_servers, 0);
+    assert_int_equal(stdio->limits.open_files, 1024);
+    assert_int_equal(stdio->limits.processes, 0);
+    assert_false(slice_equal(documents.documents[0].hash, documents.documents[1].hash));
+    finish("");
+}
+
+static void test_wrong_stdio_servers(void **state)
+{
+    char many[STDIO_ARGUMENTS_MAX * 4 + 64] = "mcp: {command: /x, args: [";
+
+    (void)state;
+    refused("uri: mcp+stdio://a", "spec.mcp: is required for a stdio server");
+    refused("{uri: 'mcp+stdio://a/b', mcp: {command: /x}}", "spec.uri: only a name follows");
+    refused("{uri: 'mcp+http://a', mcp: {command: /x}}", "spec.mcp: starts a stdio server, which");
+    refused("{public_addr: a.example}", "spec.uri: is required");
+    refused("mcp: {}", "spec.uri: is required");
+    refused("mcp: {args: [a]}", "spec.mcp.command: is required");
+    refused("{uri: 'mcp+http://a', mcp: {env: {A: b}}}", "spec.mcp: starts a stdio server");
+    refused("mcp: x", "spec.mcp: must be a mapping");
+    refused("mcp: {command: node}", "spec.mcp.command: must be an absolute path");
+    refused("mcp: {command: ''}", "spec.mcp.command: must");
+    refused("mcp: {command: /x, arg: y}", "did you mean \"args\"?");
+    refused("mcp: {command: /x, args: [true]}", "spec.mcp.args[0]: must be a text");
+    refused("mcp: {command: /x, env: {A-B: c}}", "spec.mcp.env.A-B: is not the name of a variable");
+    refused("mcp: {command: /x, env: {1A: c}}", "spec.mcp.env.1A: is not the name");
+    refused("mcp: {command: /x, scope: all}", "spec.mcp.scope: must be session, user or shared");
+    refused("mcp: {command: /x, limits: {open_files: 1}}", "spec.mcp.limits.open_files: must be");
+    refused("{mcp: {command: /x}, ca: x}", "spec.ca: makes no sense for a stdio server");
+    refused("{mcp: {command: /x}, rewrite: {headers: ['A: b']}}", "spec.rewrite.headers: makes no");
+    for (int i = 0; i <= STDIO_ARGUMENTS_MAX; i++)
+        strcat(many, "a, ");
+    strcat(many, "b]}");
+    refused(many, "spec.mcp.args: ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_stdio_server),
+        cmocka_unit_test(test_wrong_stdio_servers),
         cmocka_unit_test(test_everything),
         cmocka_unit_test(test_internal_labels),
         cmocka_unit_test(test_uris),

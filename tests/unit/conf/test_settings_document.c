@@ -58,6 +58,7 @@ static void test_minimal_and_defaults(void **state)
     assert_int_equal(settings.audit.output.size, 0);
     assert_int_equal(settings.config_map_size, 1 << 30);
     assert_int_equal(settings.session_map_size, 1 << 30);
+    assert_true(settings.session_cache);
     assert_true(settings.app_service && !settings.debug_app);
     assert_int_equal(apps.count, 0);
     finish("");
@@ -287,6 +288,36 @@ static void test_users(void **state)
     finish("");
 }
 
+static void test_stdio(void **state)
+{
+    (void)state;
+    read_users(MINIMAL "  stdio: {users: [nobody, daemon], max_servers: 9, stop_timeout: 0s}\n",
+               true);
+    assert_true(good);
+    assert_int_equal(settings.stdio_user_count, 2);
+    expect_slice(settings.stdio_users[1].name, "daemon");
+    assert_int_not_equal(settings.stdio_users[1].uid, 0);
+    assert_int_equal(settings.stdio.max_servers, 9);
+    assert_int_equal(settings.stdio.stop_timeout, 0);
+    assert_int_equal(settings.stdio.kill_timeout, 2000);
+    finish("");
+    read_users(MINIMAL "  stdio: {users: nobody}\n", false); /* unprivileged: not looked up */
+    assert_int_equal(settings.stdio_user_count, 0);
+    finish("");
+    read_users(MINIMAL "  users: {watcher: nobody, worker: daemon, bridge: bin}\n"
+                       "  stdio: {users: [root, no-such-user, bin]}\n",
+               true);
+    finish("/etc/g/g.yaml:7:19: gate.stdio.users: the service must not run as root; a system user "
+           "without a shell is right\n"
+           "/etc/g/g.yaml:7:25: gate.stdio.users: there is no user \"no-such-user\" on this "
+           "machine; make it with useradd --system\n"
+           "/etc/g/g.yaml:7:39: gate.stdio.users: \"bin\" is one of gate.users; give stdio servers "
+           "their own\n");
+    read_users(MINIMAL "  users: {watcher: nobody, worker: daemon}\n", true);
+    expect_slice(settings.bridge_user.name, "daemon");
+    finish("");
+}
+
 static void test_one_document(void **state)
 {
     (void)state;
@@ -318,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_public_addr),
         cmocka_unit_test(test_every_error_in_one_run),
         cmocka_unit_test(test_users),
+        cmocka_unit_test(test_stdio),
         cmocka_unit_test(test_one_document),
     };
 

@@ -72,6 +72,11 @@ static void test_users_must_separate(void **state)
     assert_int_equal(privilege_check_users(&root, &reason), -EPERM);
     half.worker_user.name = slice_from("");
     assert_int_equal(privilege_check_users(&half, &reason), -EPERM);
+    good.stdio_users[0] = (struct settings_user){slice_from("s"), 64003, 64003};
+    good.stdio_user_count = 1;
+    assert_int_equal(privilege_check_users(&good, &reason), 0);
+    good.stdio_users[0].uid = 64002;
+    assert_int_equal(privilege_check_users(&good, &reason), -EPERM);
 }
 
 static void expect_file(int fd, mode_t mode, uid_t uid, gid_t gid, int expected)
@@ -86,17 +91,23 @@ static void expect_file(int fd, mode_t mode, uid_t uid, gid_t gid, int expected)
 
 static void test_files_that_the_service_can_write_are_refused(void **state)
 {
+    struct settings with_servers = users(64001, 64002);
     int fd = memfd_create("settings", MFD_CLOEXEC);
+    const char *reason;
 
     (void)state;
     if (geteuid() != 0)
         skip();
+    with_servers.stdio_users[0] = (struct settings_user){slice_from("s"), 64004, 64004};
+    with_servers.stdio_user_count = 1;
     expect_file(fd, 0644, 0, 0, 0);
     expect_file(fd, 0640, 0, 64002, 0);
     expect_file(fd, 0664, 0, 64003, 0);
     expect_file(fd, 0664, 0, 64002, -EPERM);
     expect_file(fd, 0646, 0, 0, -EPERM);
     expect_file(fd, 0400, 64001, 0, -EPERM);
+    expect_file(fd, 0600, 64004, 0, 0);
+    assert_int_equal(privilege_check_file(fd, &with_servers, &reason), -EPERM);
     close(fd);
 }
 

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,12 +115,39 @@ static void fake_listen(struct fake *fake, struct message *message)
         }
 }
 
+/* The last listener's place is the bridge's. */
+static void fake_take_bridge(struct fake *fake, struct message *message)
+{
+    fake->listeners[FAKE_LISTENERS - 1] = message->fds[0];
+    message->fds[0] = -1;
+}
+
+/* A launcher that starts nothing, but passes its standard descriptors on. */
+static void fake_start_server(const struct message *message)
+{
+    const struct message_server_started started = {.server = 7};
+    const int fds[3] = {0, 1, 2};
+
+    log_info("fake_heard", "start of %s",
+             ((const struct message_server_start *)message->payload.data)->app);
+    (void)channel_send(CHANNEL_FD, MESSAGE_SERVER_STARTED,
+                       slice_make((const char *)&started, sizeof(started)), fds, 3);
+}
+
 static void fake_message(struct fake *fake, struct message *message)
 {
     if (child_handle(&fake->child, message))
         return;
     if (message->type == MESSAGE_DRAIN)
         fake->done = true;
+    else if (message->type == MESSAGE_BRIDGE_LISTENER)
+        fake_take_bridge(fake, message);
+    else if (message->type == MESSAGE_SERVER_START)
+        fake_start_server(message);
+    else if (message->type == MESSAGE_SERVER_STARTED)
+        log_info("fake_heard", "started, with %zu descriptors", message->fd_count);
+    else if (message->type == MESSAGE_SERVERS_LOST)
+        log_info("fake_heard", "servers are lost");
     else if (message->type == MESSAGE_LISTENER || message->type == MESSAGE_UNLISTEN)
         fake_listen(fake, message);
     else if (message->type == MESSAGE_START && !fake->ready) {
@@ -147,6 +175,12 @@ static void fake_answer(struct fake *fake, int listener)
         (void)send(CHANNEL_FD, "rubbish", 7, 0);
     if (order == 'k')
         (void)channel_send(CHANNEL_FD, MESSAGE_KEY_WANTED, slice_from("idp"), NULL, 0);
+    if (order == 'S') {
+        const struct message_server_start start = {.request = 5, .app_size = 3, .app = "one"};
+
+        (void)channel_send(CHANNEL_FD, MESSAGE_SERVER_START,
+                           slice_make((const char *)&start, sizeof(start)), NULL, 0);
+    }
     if (order == 'c')
         exit(EXIT_STORE);
     if (order == 's') {
@@ -212,6 +246,8 @@ static int fake_main(int argc, char **argv)
 {
     if (strcmp(argv[2], "reader") == 0)
         return fake_reader(argc, argv);
+    if (strcmp(argv[2], "collector") == 0)
+        return collector_main(argc, argv);
     if (strcmp(argv[2], "creator") == 0 || strcmp(argv[2], "checker") == 0)
         return fake_store_role(argc, argv);
     return fake_service(argc, argv);
@@ -392,6 +428,40 @@ static bool run_ask(const struct run *run, char order, int *slot, int *pid)
     count = read(fd, text, sizeof(text) - 1);
     close(fd);
     return count > 0 && sscanf(text, "w%d %d", slot, pid) == 2;
+}
+
+/* The same of the bridge. */
+static bool run_ask_bridge(const struct run *run, char order)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), slot, pid;
+    char text[64] = "";
+    ssize_t count;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/state/bridge/socket", run->directory);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(write(fd, &order, 1), 1);
+    count = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    return count > 0 && sscanf(text, "w%d %d", &slot, &pid) == 2;
+}
+
+/* The pid that follows "<role> (pid " in the line that says it is ready. */
+static pid_t run_expect_ready(struct run *run, const char *role)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "process_ready: %s (pid ", role);
+    return atoi(run_expect(run, text));
+}
+
+/* An app that is a stdio server, as this program's user may name it. */
+static const char *stdio_app(void)
+{
+    return geteuid() == 0 ? "  stdio: {users: nobody}\n"
+                            "app_service: {apps: [{name: one, mcp: {command: /bin/cat, "
+                            "run_as_host_user: nobody}}]}\n"
+                          : "app_service: {apps: [{name: one, mcp: {command: /bin/cat}}]}\n";
 }
 
 /* Asks until the worker of that slot answered. Its pid. */
@@ -768,6 +838,88 @@ static void test_a_generation_that_refuses_is_given_up(void **state)
     run_stop(run);
 }
 
+static void test_bridge_and_launcher_hear_of_each_other(void **state)
+{
+    struct run *run = *state;
+    pid_t bridge, launcher;
+
+    run_write_settings(run, 1, stdio_app());
+    run_launch(run);
+    run_expect(run, " ready: READY: ");
+    run->seen = 0; /* they come up in any order */
+    bridge = run_expect_ready(run, "bridge");
+    run->seen = 0;
+    launcher = run_expect_ready(run, "launcher");
+    assert_true(run_ask_bridge(run, 'S'));
+    run_expect(run, "fake_heard: start of one");
+    run_expect(run, "fake_heard: started, with 3 descriptors");
+    kill(launcher, SIGKILL);
+    run_expect(run, "fake_heard: servers are lost");
+    (void)run_expect_ready(run, "launcher");
+    kill(bridge, SIGKILL);
+    assert_true(run_ask_bridge(run, '.')); /* waits in the socket's queue for the next bridge */
+    run_expect(run, "fake_heard: servers are lost");
+    run_stop(run);
+}
+
+static void test_without_a_launcher_a_start_is_lost(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    assert_null(strstr(run->log, "launcher"));
+    assert_true(run_ask_bridge(run, 'S'));
+    run_expect(run, "fake_heard: servers are lost");
+    run_stop(run);
+}
+
+static void test_what_a_bridge_may_not_say_ends_it(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    (void)run_ask_bridge(run, 'm');
+    run_expect(run, "message_refused: bridge (pid ");
+    (void)run_expect_ready(run, "bridge");
+    (void)run_ask_bridge(run, 'k');
+    run_expect(run, "message_refused: bridge (pid ");
+    (void)run_expect_ready(run, "bridge");
+    run_stop(run);
+}
+
+static void test_a_launcher_comes_and_goes_with_its_apps(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_write_settings(run, 1, stdio_app());
+    kill(run->pid, SIGHUP);
+    (void)run_expect_ready(run, "launcher");
+    run_write_settings(run, 1, "");
+    kill(run->pid, SIGHUP);
+    run_expect(run, "process_ended: launcher (pid ");
+    run_write_settings(run, 1, "app_service: {enabled: false}\n");
+    kill(run->pid, SIGHUP);
+    run_expect(run, "process_ended: bridge (pid ");
+    run_stop(run);
+}
+
+static void test_a_refused_stdio_server_keeps_the_settings(void **state)
+{
+    struct run *run = *state;
+
+    run_start(run, 1);
+    run_write_settings(run, 1, "app_service: {apps: [{name: one, mcp: {command: /no/such}}]}\n");
+    kill(run->pid, SIGHUP);
+    run_expect(run, "stdio_refused: ");
+    run_expect(run, "reload_failed: the settings stay as they were: the file was refused");
+    run_stop(run);
+    close(run->output);
+    run_launch(run);
+    run_expect(run, "stdio_refused: ");
+    assert_int_equal(run_wait(run), EXIT_SETTINGS);
+}
+
 static void test_the_log_file_is_opened_again(void **state)
 {
     struct run *run = *state;
@@ -904,6 +1056,11 @@ int main(int argc, char **argv)
         RUN_TEST(test_a_broken_file_changes_nothing),
         RUN_TEST(test_more_and_fewer_workers_are_a_new_generation),
         RUN_TEST(test_a_generation_that_refuses_is_given_up),
+        RUN_TEST(test_bridge_and_launcher_hear_of_each_other),
+        RUN_TEST(test_without_a_launcher_a_start_is_lost),
+        RUN_TEST(test_what_a_bridge_may_not_say_ends_it),
+        RUN_TEST(test_a_launcher_comes_and_goes_with_its_apps),
+        RUN_TEST(test_a_refused_stdio_server_keeps_the_settings),
         RUN_TEST(test_the_log_file_is_opened_again),
         RUN_TEST(test_the_audit_trail_is_opened_again),
         RUN_TEST(test_an_audit_trail_that_cannot_be_opened),

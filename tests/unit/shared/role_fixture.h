@@ -42,6 +42,8 @@ static inline struct settings role_settings(const char *state_dir)
 
     for (size_t at = 0; at < sizeof(settings.limits); at += sizeof(limit))
         memcpy((char *)&settings.limits + at, &limit, sizeof(limit));
+    for (size_t at = 0; at < sizeof(settings.stdio); at += sizeof(limit))
+        memcpy((char *)&settings.stdio + at, &limit, sizeof(limit));
     return settings;
 }
 
@@ -49,7 +51,7 @@ static inline void role_exec(const char *name, int slot, const int *fds)
 {
     char number[12];
     int null = open("/dev/null", O_WRONLY);
-    bool board = strcmp(name, "janitor") == 0;
+    bool board = strcmp(name, "janitor") == 0 || strcmp(name, "launcher") == 0;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(number, sizeof(number), "%d", slot);
@@ -65,9 +67,10 @@ static inline void role_exec(const char *name, int slot, const int *fds)
     _exit(127);
 }
 
-static inline void role_start(struct role *role, const char *name, int slot, const char *state_dir)
+/* `become`, when given, makes the child what the role is to be started as. */
+static inline void role_begin(struct role *role, const char *name, int slot,
+                              const struct settings *settings, void (*become)(void))
 {
-    struct settings settings = role_settings(state_dir);
     struct buffer message = {0};
     int pair[2], public, work, fds[3];
 
@@ -79,16 +82,26 @@ static inline void role_start(struct role *role, const char *name, int slot, con
     fds[2] = work;
     role->pid = fork();
     assert_true(role->pid >= 0);
-    if (role->pid == 0)
+    if (role->pid == 0) {
+        if (become != NULL)
+            become();
         role_exec(name, slot, fds);
+    }
     close(pair[1]);
     close(public);
     close(work);
     role->channel = pair[0];
-    assert_int_equal(settings_encode(&settings, &message), 0);
+    assert_int_equal(settings_encode(settings, &message), 0);
     assert_int_equal(channel_send(role->channel, MESSAGE_SETTINGS, buffer_slice(&message), NULL, 0),
                      0);
     buffer_free(&message);
+}
+
+static inline void role_start(struct role *role, const char *name, int slot, const char *state_dir)
+{
+    struct settings settings = role_settings(state_dir);
+
+    role_begin(role, name, slot, &settings, NULL);
 }
 
 /* Its wait status. */

@@ -70,6 +70,23 @@ static void test_round_trip(void **state)
     buffer_free(&out);
 }
 
+static void test_a_stdio_app_has_a_revision(void **state)
+{
+    struct app_record app = example(), decoded;
+    struct buffer out = {0};
+
+    (void)state;
+    app.transport = APP_MCP_STDIO;
+    app.endpoint_count = 0;
+    app.revision = slice_from("0123abcd");
+    assert_int_equal(app_record_encode(&app, &out), 0);
+    assert_int_equal(app_record_decode(buffer_slice(&out), &decoded), 0);
+    assert_int_equal(decoded.transport, APP_MCP_STDIO);
+    assert_true(slice_is(decoded.revision, "0123abcd"));
+    assert_int_equal(decoded.endpoint_count, 0);
+    buffer_free(&out);
+}
+
 static void test_full_lists(void **state)
 {
     static struct app_record app, decoded;
@@ -145,7 +162,7 @@ static void test_values_out_of_range(void **state)
 {
     static const char *const wrong[] = {
         "1 name=1:a description=0: public_addr=0: transport=1:0 insecure_skip_verify=1:0 ca_pem=0:",
-        "1 name=1:a description=0: public_addr=0: transport=1:4 insecure_skip_verify=1:0 ca_pem=0:",
+        "1 name=1:a description=0: public_addr=0: transport=1:6 insecure_skip_verify=1:0 ca_pem=0:",
         "1 name=1:a description=0: public_addr=0: transport=1:1 insecure_skip_verify=1:2 ca_pem=0:",
         ("1 name=1:a description=0: public_addr=0: transport=1:1 insecure_skip_verify=1:0 host=1:h "
          "port=5:65536 tls=1:0 path=1:/ ca_pem=0:"),
@@ -171,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_a_stdio_app_has_a_revision),
         cmocka_unit_test(test_full_lists),
         cmocka_unit_test(test_more_than_fits_is_refused),
         cmocka_unit_test(test_values_out_of_range),

@@ -170,6 +170,8 @@ static void test_broken_forms_are_refused_and_leak_nothing(void **state)
     expect_refused(state, (struct raw_header){version, MESSAGE_UNLISTEN, 7}, 7, 0);
     expect_refused(state, (struct raw_header){version, MESSAGE_LISTENER, 8}, 8, 0);
     expect_refused(state, (struct raw_header){version, MESSAGE_LISTENER, 8}, 8, 2);
+    expect_refused(state, (struct raw_header){version, MESSAGE_SERVER_STARTED, 16}, 16, 2);
+    expect_refused(state, (struct raw_header){version, MESSAGE_SERVER_START, 71}, 71, 0);
     expect_refused(state, (struct raw_header){version, MESSAGE_READY, 0}, 0, 1);
     expect_refused(state, (struct raw_header){version, MESSAGE_READY, 0}, 0, 8);
     expect_refused(state, (struct raw_header){version, MESSAGE_SETTINGS, CHANNEL_PAYLOAD_MAX + 1},

@@ -32,6 +32,9 @@ static struct settings example(void)
         .state_dir = slice_from("/var/lib/gatehouse"),
         .watcher_user = {slice_from("gatehouse-conf"), 101, 102},
         .worker_user = {slice_from("gatehouse"), 103, 104},
+        .bridge_user = {slice_from("gatehouse-bridge"), 105, 106},
+        .stdio_users = {{slice_from("tools"), 107, 108}, {slice_from("more"), 109, 110}},
+        .stdio_user_count = 2,
         .log_output = slice_from("stderr"),
         .log_format = LOG_JSON,
         .log_level = LOG_DEBUG,
@@ -39,11 +42,14 @@ static struct settings example(void)
         .config_map_size = UINT64_C(1) << 30,
         .session_map_size = UINT64_C(2) << 30,
         .app_service = true,
+        .session_cache = true,
     };
     uint64_t value = 2000;
 
     for (size_t i = 0; i < sizeof(settings.limits) / sizeof(value); i++, value++)
         memcpy((char *)&settings.limits + i * sizeof(value), &value, sizeof(value));
+    for (size_t i = 0; i < sizeof(settings.stdio) / sizeof(value); i++, value++)
+        memcpy((char *)&settings.stdio + i * sizeof(value), &value, sizeof(value));
     return settings;
 }
 
@@ -91,8 +97,14 @@ static void test_round_trip(void **state)
     assert_true(out.audit.arguments && !out.audit.refuse);
     assert_int_equal(out.audit.refusals, 7);
     assert_int_equal(out.session_map_size, UINT64_C(2) << 30);
+    assert_true(out.session_cache);
     assert_true(out.app_service && !out.debug_app);
     assert_memory_equal(&out.limits, &settings.limits, sizeof(out.limits));
+    assert_memory_equal(&out.stdio, &settings.stdio, sizeof(out.stdio));
+    assert_int_equal(out.bridge_user.uid, 105);
+    assert_int_equal(out.stdio_user_count, 2);
+    assert_true(slice_is(out.stdio_users[1].name, "more"));
+    assert_int_equal(out.stdio_users[1].gid, 110);
     arena_free(&arena);
 }
 
@@ -135,6 +147,12 @@ static void test_ranges(void **state)
     REFUSED(audit.refusals = UINT64_MAX);
     REFUSED(worker_user.uid = 0);
     REFUSED(watcher_user.gid = 0);
+    REFUSED(bridge_user.uid = 0);
+    REFUSED(stdio_users[1].uid = 0);
+    REFUSED(stdio_users[0].gid = 0);
+    REFUSED(stdio_users[0].name.size = 0);
+    REFUSED(stdio.max_servers = 0);
+    REFUSED(stdio.line_size = 0);
     REFUSED(worker_user.uid = UINT32_MAX);
     REFUSED(public_host = slice_from(""));
     REFUSED(log_level = (enum log_level)9);

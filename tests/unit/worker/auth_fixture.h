@@ -98,6 +98,7 @@ static inline void fixture_open_sized(struct fixture *fixture, uint64_t map_size
     fixture->child.public = &fixture->public;
     fixture->child.block = &fixture->block;
     fixture->child.settings.limits.key_wait = 60000;
+    fixture->child.settings.session_cache = true;
     assert_int_equal(0, catalog_open(&fixture->catalog, fixture->config, &fixture->public));
     assert_int_equal(0, authenticator_open(&fixture->authenticator, fixture->sessions,
                                            fixture->catalog, &fixture->child, &fixture->audit));

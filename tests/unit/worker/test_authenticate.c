@@ -873,6 +873,29 @@ static void users_have_so_many_sessions(void **state)
     fixture_close(&fixture);
 }
 
+/* gate.session_cache: false. */
+static void without_the_cache_each_signature_is_checked(void **state)
+{
+    struct request request = {0};
+    struct fixture fixture;
+    struct slice token;
+
+    (void)state;
+    fixture_open(&fixture);
+    publish_red_and_blue(&fixture);
+    fixture.child.settings.session_cache = false;
+    token = good_token(&fixture, &request, "red");
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(AUTH_ACCEPTED, request_run(&fixture, &request, "red", token));
+        assert_int_equal(i, fixture_count(&fixture, COUNT_SIGNATURE_CHECKS));
+        fixture_turn(&fixture);
+    }
+    assert_int_equal(1, fixture_count(&fixture, COUNT_SESSIONS_CREATED));
+    assert_int_equal(2, fixture_count(&fixture, COUNT_SESSIONS_FOUND));
+    request_free(&request);
+    fixture_close(&fixture);
+}
+
 static void full_store_refuses_the_new_and_serves_the_old(void **state)
 {
     struct request request = {0}, fresh = {0};
@@ -962,6 +985,7 @@ int main(void)
         cmocka_unit_test(pipelined_requests_are_answered_in_one_turn),
         cmocka_unit_test(revoked_tokens_open_nothing),
         cmocka_unit_test(users_have_so_many_sessions),
+        cmocka_unit_test(without_the_cache_each_signature_is_checked),
         cmocka_unit_test(full_store_refuses_the_new_and_serves_the_old),
         cmocka_unit_test(stale_config_store_is_unavailable_not_a_refusal),
     };

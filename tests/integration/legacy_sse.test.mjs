@@ -1,0 +1,259 @@
+// HTTP+SSE of 2024-11-05: its servers serve new clients, its clients are served by any server.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Gateway, authConfig, makeCertificate, temporaryDirectory } from './harness/gateway.mjs';
+import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
+import { Issuer } from './harness/issuer.mjs';
+import { connectClient, startEverything } from './harness/mcp.mjs';
+import { waitFor } from './harness/wait.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const own = join(here, 'harness/stdio_server.mjs');
+const user = process.getuid() === 0 ? { run_as_host_user: 'nobody' } : {};
+const words = (result) => result.content.map((part) => part.text).join('');
+
+const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0', id: 0, method: 'initialize',
+  params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
+});
+
+async function gateBefore(t, apps, options = {}) {
+  const issuer = await Issuer.make();
+  const gate = await Gateway.start(t, {
+    apps,
+    gate: { stdio: { users: ['nobody'] } },
+    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
+    ...options,
+  });
+  gate.issuer = issuer;
+  return gate;
+}
+
+// A server of the old transport that answers as the test wants. `endpoint`: the first event's data.
+async function oldServer(t, { endpoint = '/message?sessionId=1', first = 'endpoint', tls, answer } = {}) {
+  const seen = { posts: [], streams: 0, headers: [] };
+  const listener = (incoming, outgoing) => {
+    seen.headers.push(incoming.headers);
+    if (incoming.method === 'GET') {
+      seen.streams++;
+      outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
+      outgoing.write(`event: ${first}\r\ndata: ${endpoint}\r\n\r\n`);
+      seen.stream = outgoing;
+      incoming.on('close', () => seen.streams--);
+      return;
+    }
+    let text = '';
+    incoming.on('data', (data) => (text += data)).on('end', () => {
+      const message = JSON.parse(text);
+      seen.posts.push({ url: incoming.url, message });
+      outgoing.writeHead(202).end('Accepted');
+      const result = message.method === 'initialize'
+        ? { protocolVersion: '2024-11-05', capabilities: { tools: {} }, serverInfo: { name: 'old', version: '1' } }
+        : answer?.(message, seen.stream);
+      if (message.id !== undefined && result !== undefined) {
+        seen.stream.write(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', id: message.id, result })}\n\n`);
+      }
+    });
+  };
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { ...seen, seen, port: server.address().port };
+}
+
+async function connectOld(t, url, token, capabilities = {}) {
+  const client = new Client({ name: 'old', version: '1' }, { capabilities });
+  t.after(() => client.close().catch(() => {}));
+  await client.connect(new SSEClientTransport(new URL(`${url}/sse`), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+  return client;
+}
+
+test('server-everything as an SSE server serves Streamable HTTP clients', async (t) => {
+  const server = await startEverything(t, 'sse');
+  const gate = await gateBefore(t, [{ name: 'old', uri: `mcp+sse+http://127.0.0.1:${server.port}/sse` }]);
+  const url = gate.url('old');
+  const token = await gate.issuer.token(url);
+
+  for (const kind of ['v1', 'legacy', 'auto']) {
+    await t.test(kind, async (t) => {
+      const client = await connectClient(t, kind, url, token);
+      const { tools } = await client.listTools();
+      assert.ok(tools.some((tool) => tool.name === 'echo'));
+      assert.match(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), /hi/);
+      const progress = [];
+      await client.callTool({ name: 'trigger-long-running-operation', arguments: { duration: 0.3, steps: 3 } },
+        ...(kind === 'v1' ? [undefined] : []), { onprogress: (step) => progress.push(step.progress) });
+      // An SDK client may take the answer before the progress that came with it.
+      assert.deepEqual(progress.slice(0, 2), [1, 2]);
+      await client.close();
+    });
+  }
+});
+
+test('old SDK clients', async (t) => {
+  const streamable = await startEverything(t);
+  const old = await startEverything(t, 'sse');
+  const gate = await gateBefore(t, [
+    { name: 'streamable', uri: streamable.uri },
+    { name: 'old', uri: `mcp+sse+http://127.0.0.1:${old.port}/sse` },
+    { name: 'stdio', mcp: { command: process.execPath, args: [join(here, '../node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'stdio'], ...user } },
+  ]);
+  for (const app of ['streamable', 'old', 'stdio']) {
+    await t.test(`of a server ${app}`, async (t) => {
+      const url = gate.url(app);
+      const client = await connectOld(t, url, await gate.issuer.token(url), { sampling: {} });
+      client.setRequestHandler(CreateMessageRequestSchema, async () => ({ model: 'm', role: 'assistant', content: { type: 'text', text: 'sampled' } }));
+      const { tools } = await client.listTools();
+      assert.ok(tools.some((tool) => tool.name === 'echo'));
+      assert.match(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), /hi/);
+      const progress = [];
+      await client.callTool({ name: 'trigger-long-running-operation', arguments: { duration: 0.3, steps: 3 } },
+        undefined, { onprogress: (step) => progress.push(step.progress) });
+      // An SDK client may take the answer before the progress that came with it.
+      assert.deepEqual(progress.slice(0, 2), [1, 2]);
+      assert.match(words(await client.callTool({ name: 'trigger-sampling-request', arguments: { prompt: 'p', maxTokens: 5 } })), /sampled/);
+      await client.close();
+    });
+  }
+});
+
+test('a server of the old transport', async (t) => {
+  const server = await oldServer(t, { answer: (message) => ({ content: [{ type: 'text', text: message.params.name }] }) });
+  const gate = await gateBefore(t, [{ name: 'old', uri: `mcp+sse+http://localhost:${server.port}/a/sse`, rewrite: { headers: [{ name: 'X-Key', value: 'secret' }] } }]);
+  const url = gate.url('old');
+  const token = await gate.issuer.token(url);
+  const begun = await post(url, token, { body: INITIALIZE });
+  assert.equal(begun.status, 200, begun.text);
+  const session = { 'mcp-session-id': begun.headers['mcp-session-id'] };
+  const call = (name) => post(url, token, { headers: session, body: JSON.stringify({ jsonrpc: '2.0', id: 5, method: 'tools/call', params: { name } }) });
+
+  await t.test('answers on its stream', async () => {
+    const answer = await call('x');
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(words(answer.json.result), 'x');
+    assert.equal(answer.json.id, 5);
+    assert.equal(server.seen.posts[0].url, '/message?sessionId=1');
+  });
+
+  await t.test('gets the headers of the app, and none of ours', () => {
+    for (const headers of server.seen.headers) {
+      assert.equal(headers['x-key'], 'secret');
+      assert.equal(headers.host, `localhost:${server.port}`);
+      assert.deepEqual(Object.keys(headers).filter((name) => /^gatehouse|authorization|mcp-session/.test(name)), []);
+    }
+  });
+
+  await t.test('is left with the session', async () => {
+    const ended = await request(url, { method: 'DELETE', headers: { ...MCP_HEADERS, ...session, authorization: `Bearer ${token}` } });
+    assert.equal(ended.status, 204);
+    await waitFor('its stream ends', () => server.seen.streams === 0);
+  });
+
+  await t.test('that goes takes the session along', async () => {
+    const again = await post(url, token, { body: INITIALIZE });
+    session['mcp-session-id'] = again.headers['mcp-session-id'];
+    server.seen.stream.destroy();
+    await waitFor('404', async () => (await call('x')).status === 404);
+  });
+});
+
+test('what no server of the old transport may say', async (t) => {
+  const wrong = [
+    { endpoint: 'http://127.0.0.2/message' },
+    { endpoint: '//127.0.0.2/message' },
+    { endpoint: 'https://localhost/message' },
+    { endpoint: '/message', first: 'message' },
+  ];
+  const servers = await Promise.all(wrong.map((options) => oldServer(t, options)));
+  const gate = await gateBefore(t, servers.map(({ port }, i) => ({ name: `old${i}`, uri: `mcp+sse+http://localhost:${port}/sse` })));
+  for (const [i, server] of servers.entries()) {
+    const url = gate.url(`old${i}`);
+    const answer = await post(url, await gate.issuer.token(url), { body: INITIALIZE });
+    assert.equal(answer.status, 502, answer.text);
+    assert.match(answer.text, /endpoint/);
+    assert.deepEqual(server.seen.posts, []);
+  }
+});
+
+test('by TLS, with a certificate of its own', async (t) => {
+  const directory = temporaryDirectory();
+  const { certificate, key } = await makeCertificate(directory, 'localhost');
+  const server = await oldServer(t, { tls: { cert: readFileSync(certificate), key: readFileSync(key) } });
+  const uri = `mcp+sse+https://localhost:${server.port}/sse`;
+  const gate = await gateBefore(t, [
+    { name: 'trusted', uri, ca: certificate },
+    { name: 'careless', uri, insecure_skip_verify: true },
+    { name: 'unknown', uri },
+  ]);
+  for (const [app, status] of [['trusted', 200], ['careless', 200], ['unknown', 502]]) {
+    const url = gate.url(app);
+    const answer = await post(url, await gate.issuer.token(url), { body: INITIALIZE });
+    assert.equal(answer.status, status, `${app}: ${answer.text}`);
+  }
+});
+
+test('the session of an old client is its own', async (t) => {
+  const gate = await gateBefore(t, [{ name: 'stdio', mcp: { command: process.execPath, args: [own], ...user } }]);
+  const url = gate.url('stdio');
+  const token = await gate.issuer.token(url);
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
+  assert.equal((await request(`${url}/sse`)).status, 401);
+  assert.equal((await request(`${url}/sse/message?sessionId=1`, { method: 'POST' })).status, 401);
+  assert.equal((await request(`${url}/sse`, { method: 'POST', headers })).status, 405);
+  assert.equal((await request(`${url}/sse/message`, { headers })).status, 405);
+  const stream = await open(`${url}/sse`, { headers });
+  assert.equal(stream.status, 200);
+  let text = '';
+  stream.stream.on('data', (data) => (text += data));
+  await waitFor('the endpoint', () => /\n\n/.test(text));
+  const [, path] = /^event: endpoint\ndata: (\/mcp\/apps\/stdio\/sse\/message\?sessionId=[0-9a-f]{32})\n\n/.exec(text);
+  const mine = await post(gate.origin + path, token, { body: INITIALIZE });
+  assert.equal(mine.status, 202, mine.text);
+  await waitFor('the answer', () => /"serverInfo"/.test(text));
+  const mallory = await gate.issuer.token(url, { sub: 'mallory', email: 'mallory@example.com' });
+  assert.equal((await post(gate.origin + path, mallory, { body: INITIALIZE })).status, 404);
+  // Its messages are judged as all others are.
+  assert.equal((await post(gate.origin + path, token, { body: '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}' })).status, 400);
+  stream.request.destroy();
+  await waitFor('its end', async () => (await post(gate.origin + path, token)).status === 404);
+});
+
+test('what a role hides and denies, on the streams of old clients', async (t) => {
+  const streamable = await startEverything(t);
+  const issuer = await Issuer.make();
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'streamable', uri: streamable.uri }, { name: 'stdio', mcp: { command: process.execPath, args: [own], ...user } }],
+    gate: { stdio: { users: ['nobody'] } },
+    resources: {
+      'issuer.yaml': [authConfig('issuer', issuer, { jwt: { claims_to_roles: [{ claim: 'groups', value: 'some', roles: ['some'] }] } })],
+      'roles.yaml': [{ version: 'v1', kind: 'role', metadata: { name: 'some' },
+        spec: { allow: { app_labels: { 'gatehouse/app-sub-kind': 'mcp' }, mcp: { tools: ['echo'] } } } }],
+    },
+  });
+  for (const app of ['streamable', 'stdio']) {
+    await t.test(app, async (t) => {
+      const url = gate.url(app);
+      const client = await connectOld(t, url, await issuer.token(url, { groups: 'some' }));
+      assert.deepEqual((await client.listTools()).tools.map((tool) => tool.name), ['echo']);
+      assert.match(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), /hi/);
+      const error = await client.callTool({ name: 'count', arguments: {} }).then(() => assert.fail('it was called'), (failure) => failure);
+      assert.equal(error.code, -32602);
+      assert.match(error.message, /Unknown tool: count/);
+      // And over Streamable HTTP of the same server.
+      const second = await connectClient(t, 'v1', url, await issuer.token(url, { groups: 'some' }));
+      assert.deepEqual((await second.listTools()).tools.map((tool) => tool.name), ['echo']);
+    });
+  }
+});
