@@ -51,6 +51,18 @@ test('gatehouse check accepts the examples of gatehouse.yaml(5), without a warni
   assert.match(refused.output, /0\.yaml:\d+:\d+: spec\.jwt\.isuer: unknown key; did you mean "issuer"\?/);
 });
 
+test('gatehouse(8) names every command', async () => {
+  const { stdout } = await run(GATEHOUSE, ['--help']);
+  const page = readFileSync('master/gatehouse.8', 'utf8').replaceAll('\\-', '-');
+  const commands = [...stdout.matchAll(/gatehouse ([a-z|-]+)(?: ([a-z]+(?:\|[a-z]+)+))?/g)]
+    .flatMap(([, names, more]) => names.split('|').flatMap((name) => (more ?? '').split('|').map((word) => `${name} ${word}`.trim())))
+    .filter((name) => !name.startsWith('-'));
+  assert.ok(commands.includes('run') && commands.includes('configs') && commands.includes('sessions revoke') && commands.includes('connect'), `${commands}`);
+  const [synopsis] = /^\.SH SYNOPSIS\n[\s\S]*?(?=^\.SH DESC)/m.exec(page);
+  for (const name of commands)
+    assert.match(synopsis, new RegExp(`\\b${name}\\b`), name);
+});
+
 for (const page of PAGES)
   test(`groff warns of nothing in ${page}`, async () => {
     const { status, output } = await run('groff', ['-t', '-man', '-ww', '-z', '-Tutf8', page]);
