@@ -93,7 +93,7 @@ struct settings_stdio {
     uint64_t kill_timeout;        /* from SIGTERM to SIGKILL */
     uint64_t line_size;           /* of a message that a server writes */
     uint64_t queue_size;          /* that wait for a server which does not read */
-    uint64_t replay_size;         /* of a session's events, kept for clients that come back */
+    uint64_t replay_size;         /* of a stream's events, kept for clients that come back */
 };
 
 struct settings {

@@ -68,15 +68,18 @@ static void bridge_accept(struct ev_loop *loop, struct ev_io *watcher, int event
 {
     struct bridge_process *process = watcher->data;
 
-    (void)loop;
     (void)events;
     for (int i = 0; i < BRIDGE_ACCEPTS; i++) {
         int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
-            return;
-        if (fd >= 0)
+        if (fd >= 0) {
             bridge_client_open(&process->bridge, fd);
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            /* Without descriptors the next try is the next tick's: no turn would pass idle. */
+            if (errno != EAGAIN)
+                ev_io_stop(loop, watcher);
+            return;
+        }
     }
 }
 
@@ -84,9 +87,10 @@ static void bridge_on_tick(struct ev_loop *loop, struct ev_timer *timer, int eve
 {
     struct bridge_process *process = timer->data;
 
-    (void)loop;
     (void)events;
     child_heartbeat(&process->bridge.child);
+    if (process->ready)
+        ev_io_start(loop, &process->listener);
     if (++process->ticks % BRIDGE_SWEEP_TURNS != 0)
         return;
     bridge_session_sweep(&process->bridge);

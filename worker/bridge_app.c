@@ -45,7 +45,8 @@ static struct bridge_app *app_find(struct bridge *bridge, const struct stdio_app
     return app;
 }
 
-/* Another command may be another server, which has failed at nothing yet. */
+/* Another command may be another server, which has failed at nothing yet; those of the old one
+ * serve who they have. */
 static void app_revise(struct bridge_app *app, const struct stdio_app *stdio)
 {
     char revision[sizeof(app->revision)];
@@ -54,6 +55,8 @@ static void app_revise(struct bridge_app *app, const struct stdio_app *stdio)
     if (strcmp(revision, app->revision) == 0)
         return;
     memcpy(app->revision, revision, sizeof(revision));
+    for (struct bridge_link *link = app->bridge->links; link != NULL; link = link->next)
+        link->retired = link->retired || link->app == app;
     app->era = BRIDGE_ERA_UNKNOWN;
     app->backoff = 0;
     app->retry = 0;
@@ -94,8 +97,9 @@ static struct bridge_link *app_shared(const struct bridge *bridge, const struct 
 {
     struct bridge_link *link = bridge->links;
 
-    while (link != NULL && (link->app != app || !link->common || link->modern != modern ||
-                            link->state == BRIDGE_LINK_ENDED || !slice_is(owner, link->owner)))
+    while (link != NULL &&
+           (link->app != app || !link->common || link->retired || link->modern != modern ||
+            link->state == BRIDGE_LINK_ENDED || !slice_is(owner, link->owner)))
         link = link->next;
     return link;
 }

@@ -59,9 +59,10 @@ struct bridge_link {
     const struct bridge_link_ops *ops;
     void *end; /* the ops' */
     enum bridge_link_state state;
-    bool common;                       /* see above */
-    bool shared;                       /* common, and of several owners */
-    bool modern;                       /* 2026-07-28 */
+    bool common;  /* see above */
+    bool shared;  /* common, and of several owners */
+    bool modern;  /* 2026-07-28 */
+    bool retired; /* of a command that is in force no longer: takes nobody new */
     char owner[BRIDGE_OWNER_SIZE + 1]; /* "": shared */
     struct bridge_calls calls;
     struct bridge_session *sessions;

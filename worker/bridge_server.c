@@ -506,7 +506,7 @@ void bridge_server_sweep(struct bridge *bridge)
 
         next = server->next;
         if (server->state == SERVER_CLOSED || link == NULL || link->sessions != NULL ||
-            link->calls.count > 0 || ev_now(bridge->loop) - link->used < idle)
+            link->calls.count > 0 || (!link->retired && ev_now(bridge->loop) - link->used < idle))
             continue;
         log_info("server_idle", "app %s, server %" PRIu64 ": nobody used it",
                  bridge_app_name(server->app), server->number);

@@ -341,6 +341,34 @@ static void test_a_shared_server(void **state)
     assert_int_equal(bridge->server_count, 1);
 }
 
+/* Who comes after the command changed gets a server of the new one. */
+static void test_another_command(void **state)
+{
+    struct worked first, second;
+    struct played old, new;
+    char line_one[128];
+
+    (void)state;
+    session_opens(&first, &old, "shared", OWNER_A, true);
+    memcpy(line_one, session_line, sizeof(line_one));
+    fixture_apps[2].revision = slice_from("r2");
+    bridge_app_reload(bridge);
+    worker_opens(&second);
+    worker_sends(&second, "POST", "/mcp", "shared", OWNER_B, "", INITIALIZE);
+    expect_text(worker_read(&second), "HTTP/1.1 503"); /* its worker knows the old one */
+    worker_sends(&second, "POST", "/mcp", "shared", OWNER_B, "Gatehouse-Revision: r2\r\n",
+                 INITIALIZE);
+    server_starts(&new, 99);
+    worker_sends(&first, "POST", "/mcp", "shared", OWNER_A, line_one, CALL("1"));
+    expect_text(server_read(&old), "tools/call");
+    server_answers(&old, "{}");
+    bridge_server_sweep(bridge);
+    assert_int_equal(bridge->server_count, 2);
+    worker_sends(&first, "DELETE", "/mcp", "shared", OWNER_A, line_one, "");
+    bridge_server_sweep(bridge);
+    assert_true(server_stopped(&old));
+}
+
 static void test_garbage(void **state)
 {
     struct worked worker;
@@ -574,7 +602,7 @@ static void test_start_fails(void **state)
 
     (void)state;
     worker_opens(&worker);
-    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, "Gatehouse-Revision: r2\r\n", INITIALIZE);
+    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, "", INITIALIZE);
     assert_true(server_asked(&server));
     failed.request = server.request;
     bridge_server_failed(bridge, &message);
@@ -582,7 +610,6 @@ static void test_start_fails(void **state)
     expect_text(worker.read, "Retry-After: ");
     assert_int_equal(bridge->session_count, 0);
     /* Who leaves before his server has started leaves it behind: it is stopped at once. */
-    fixture_apps[1].revision = slice_from("r1");
     worker_sends(&worker, "POST", "/mcp", "user", OWNER_A, "", INITIALIZE);
     turn();
     worker_closes(&worker);
@@ -631,6 +658,7 @@ int main(void)
         TEST(test_caps),
         TEST(test_a_server_of_a_user),
         TEST(test_a_shared_server),
+        TEST(test_another_command),
         TEST(test_garbage),
         TEST(test_back_pressure),
         TEST(test_a_server_that_does_not_read),

@@ -72,6 +72,18 @@ static void test_request(void **state)
                    "Mcp-Session-Id: s\r\nmcp-weird: \r\n" PEER "Content-Length: 42\r\n\r\n");
 }
 
+/* A client can neither choose the bridge's path nor speak in our name. */
+static void test_bridge(void **state)
+{
+    (void)state;
+    forward.path = slice_from("/sse/message?sessionId=1");
+    forward.own = slice_from("Gatehouse-App: a\r\n");
+    assert_request("POST /mcp/apps/a?x=1 HTTP/1.1\r\nHost: gate\r\nGatehouse-App: b\r\n"
+                   "gatehouse_app: b\r\nGATEHOUSE-OWNER: b\r\n\r\n",
+                   "POST /sse/message?sessionId=1 HTTP/1.1\r\nHost: up.internal:3001\r\n" PEER
+                   "Gatehouse-App: a\r\n\r\n");
+}
+
 static void test_identity(void **state)
 {
     static const struct {
@@ -180,6 +192,22 @@ static void test_response(void **state)
                     "Content-Length: 5\r\n\r\n");
 }
 
+static void test_response_of_the_bridge(void **state)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n" DATE
+                               "Gatehouse-Error-Origin: gateway\r\nContent-Length: 0\r\n\r\n";
+    struct http_response response;
+    struct forward_response answer = {
+        .response = &response, .body = HTTP_BODY_LENGTH, .bridge = true};
+    const char *reason;
+
+    (void)state;
+    assert_true(http_response_parse(slice_from(text), 65536, &response, &reason) > 0);
+    buffer_clear(&out);
+    assert_int_equal(forward_response_head(&out, &answer), 0);
+    assert_out(text);
+}
+
 static void test_response_stream(void **state)
 {
     (void)state;
@@ -221,12 +249,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_request, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bridge, setup, teardown),
         cmocka_unit_test_setup_teardown(test_identity, setup, teardown),
         cmocka_unit_test_setup_teardown(test_request_drops, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cookies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
         cmocka_unit_test_setup_teardown(test_host, setup, teardown),
         cmocka_unit_test_setup_teardown(test_response, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_response_of_the_bridge, setup, teardown),
         cmocka_unit_test_setup_teardown(test_response_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(test_response_bodiless, setup, teardown),
         cmocka_unit_test_setup_teardown(test_response_gets_a_date, setup, teardown),

@@ -58,6 +58,39 @@ static void test_paths(void **state)
     }
 }
 
+/* The transport of 2024-11-05. */
+static void test_old_paths(void **state)
+{
+    static const struct {
+        const char *path;
+        enum route_old old;
+    } cases[] = {
+        {"/mcp/apps/a", ROUTE_OLD_NONE},
+        {"/mcp/apps/sse", ROUTE_OLD_NONE},
+        {"/mcp/apps/a/sse", ROUTE_OLD_STREAM},
+        {"/mcp/apps/sse/sse", ROUTE_OLD_STREAM},
+        {"/mcp/apps/a/sse/message", ROUTE_OLD_MESSAGE},
+    };
+    static const char *const others[] = {"/mcp/apps/a/sse/",
+                                         "/mcp/apps/a/sse/sse",
+                                         "/mcp/apps/a/sse/answer",
+                                         "/mcp/apps/a/message",
+                                         "/mcp/apps/a//sse/",
+                                         "/mcp/apps/a/b/sse",
+                                         "/sse",
+                                         "/.well-known/oauth-protected-resource/mcp/apps/a/sse"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(find("gate.example.com", cases[i].path, false), ROUTE_MCP);
+        assert_int_equal(route.old, cases[i].old);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(find("gate.example.com", others[i], false), ROUTE_NONE);
+        assert_int_equal(route.old, ROUTE_OLD_NONE);
+    }
+}
+
 static void test_hosts(void **state)
 {
     static const char *const gate[] = {"gate.example.com",
@@ -103,9 +136,8 @@ static void test_admin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_long_host),
+        cmocka_unit_test(test_paths), cmocka_unit_test(test_old_paths),
+        cmocka_unit_test(test_hosts), cmocka_unit_test(test_long_host),
         cmocka_unit_test(test_admin),
     };
 
