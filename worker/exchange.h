@@ -92,7 +92,7 @@ struct exchange {
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
     struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
-    struct mcp_begun *begun; /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_begun *begun;  /* the MCP session that the response begins; owned; NULL: none */
     struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
     struct deadline deadline; /* response head, silence, keep-alive, end */
 
