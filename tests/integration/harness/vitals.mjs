@@ -7,15 +7,23 @@ import { childrenOf, privateMemory, processOf, run } from './process.mjs';
 // The name by which a process is compared with its successors.
 const nameOf = ({ role, slot }) => (slot === undefined ? role : `${role} ${slot}`);
 
-// What each descriptor leads to, without the number that tells one socket or pipe from another.
+// What each descriptor leads to, without the number that tells one socket or pipe from another. Only
+// root may look into a process that gave up being dumped: others see none.
 function descriptorsOf(pid) {
-  return readdirSync(`/proc/${pid}/fd`).map((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\d+\]$/, ']');
-    } catch {
-      return undefined; // closed since
-    }
-  }).filter((target) => target !== undefined).sort();
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => leadsTo(pid, fd)).filter((target) => target !== undefined).sort();
+  } catch (error) {
+    if (error.code === 'EACCES' && process.getuid() !== 0) return [];
+    throw error;
+  }
+}
+
+function leadsTo(pid, fd) {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\d+\]$/, ']');
+  } catch {
+    return undefined; // closed since
+  }
 }
 
 // Anonymous memory by its proportion where it may be asked for, else what is not shared with files.
