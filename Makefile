@@ -199,10 +199,12 @@ $(BUILD)/tidy/%.stamp: %.c $(HEADERS) .clang-tidy
 	@touch $@
 
 install: $(BUILD)/gatehouse
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples
 	install -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/bin/gatehouse
 	install -m 644 master/gatehouse.8 $(DESTDIR)$(PREFIX)/share/man/man8/gatehouse.8
+	install -m 644 master/gatehouse.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/gatehouse.yaml.5
 	sed 's|/usr/local/bin|$(PREFIX)/bin|g' master/gatehouse.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
 	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/gatehouse/README.md

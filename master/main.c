@@ -30,6 +30,8 @@ static const char usage[] =
     "       gatehouse explain [-c FILE] --app APP --token-file FILE --tool NAME ...\n"
     "       gatehouse token keygen|mint|inspect ...\n"
     "       gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]\n"
+    "       gatehouse connect URL [--token-file F | --token-command C | --token-env N] ...\n"
+    "       gatehouse client-config --client claude|cursor|vscode URL ...\n"
     "       gatehouse --version | --help\n";
 
 static const struct role_entry {
@@ -47,8 +49,14 @@ static const struct command_entry {
     const char *name;
     int (*run)(int argc, char **argv);
 } command_entries[] = {
-    {"status", status_command},   {"sessions", sessions_command},    {"apps", apps_command},
-    {"configs", configs_command}, {"demo-server", demo_server_main}, {"explain", explain_command},
+    {"status", status_command},
+    {"sessions", sessions_command},
+    {"apps", apps_command},
+    {"configs", configs_command},
+    {"demo-server", demo_server_main},
+    {"explain", explain_command},
+    {"connect", connect_main},
+    {"client-config", client_config_main},
 };
 
 static int main_usage(void)

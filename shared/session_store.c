@@ -1,5 +1,7 @@
 #include "shared/session_store.h"
 
+#include "shared/session_end.h"
+
 #include <errno.h>
 
 static const struct slice session_store_mark = {.data = "1", .size = 1};
@@ -118,7 +120,20 @@ static bool session_store_expiry_split(struct slice expiry, uint64_t *seconds,
     return true;
 }
 
-int session_store_expire(struct store *store, struct slice expiry, bool *removed)
+/* What the audit trail is told; without memory it is not. */
+static void session_store_tell(const struct session_id *id, const struct session_record *session,
+                               struct buffer *ended)
+{
+    struct buffer record = {0};
+
+    if (session_record_encode(session, &record) == 0)
+        (void)session_end_put(ended, SESSION_END_GATE, slice_make(id->text, SESSION_ID_SIZE),
+                              buffer_slice(&record));
+    buffer_free(&record);
+}
+
+int session_store_expire(struct store *store, struct slice expiry, bool *removed,
+                         struct buffer *ended)
 {
     struct session_record session;
     struct session_id id;
@@ -135,6 +150,8 @@ int session_store_expire(struct store *store, struct slice expiry, bool *removed
     /* An entry that is no entry of ours leads to no session. */
     if (session_store_expiry_split(expiry, &seconds, &id)) {
         error = session_store_find(store, &id, &session);
+        if (error == 0 && (uint64_t)session.expires == seconds && ended != NULL)
+            session_store_tell(&id, &session, ended);
         if (error == -EBADMSG || (error == 0 && (uint64_t)session.expires == seconds)) {
             error = session_store_delete(store, &id);
             *removed = error == 0;

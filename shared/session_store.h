@@ -30,8 +30,9 @@ int session_store_delete(struct store *store, const struct session_id *id);
 
 /* Inside store_write_begin, for the sweep: `expiry` is a key of sessions_by_expiry. Removes that
  * entry, and the session with it unless the session now ends at another time. Sets *removed when a
- * session went. */
-int session_store_expire(struct store *store, struct slice expiry, bool *removed);
+ * session went, and appends it to `ended` (session_end.h; may be NULL). */
+int session_store_expire(struct store *store, struct slice expiry, bool *removed,
+                         struct buffer *ended);
 
 /* How many sessions a user has, counted to `limit` and no further. */
 int session_store_count_user(struct store *store, struct slice issuer, struct slice user,

@@ -10,6 +10,10 @@ int worker_main(int argc, char **argv);
 int bridge_main(int argc, char **argv);
 /* `gatehouse demo-server [--listen 127.0.0.1:PORT | --stdio]`: a small MCP server, both eras. */
 int demo_server_main(int argc, char **argv);
+/* `gatehouse connect URL`: a stdio MCP server for desktop clients, that speaks to the gate. */
+int connect_main(int argc, char **argv);
+/* `gatehouse client-config --client C URL`: what such a client's configuration says to start it. */
+int client_config_main(int argc, char **argv);
 
 struct store;
 

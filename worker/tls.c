@@ -380,6 +380,20 @@ struct tls_client *tls_client_find(struct tls_trust *trust, struct slice ca_pem,
     return client;
 }
 
+int tls_client_identify(struct tls_client *client, const struct tls_pair *pair,
+                        char reason[TLS_REASON_MAX])
+{
+    if (!tls_load_chain(client->context, pair->certificate)) {
+        tls_reason(reason, "the certificate cannot be used");
+        return -EINVAL;
+    }
+    if (!tls_load_key(client->context, pair->key)) {
+        tls_reason(reason, "the key cannot be used with its certificate");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int tls_open(struct tls **out, SSL_CTX *context, int fd)
 {
     struct tls *tls = calloc(1, sizeof(*tls));

@@ -42,6 +42,10 @@ void tls_trust_close(struct tls_trust *trust);
  * as the trust. NULL when the bundle cannot be used. */
 struct tls_client *tls_client_find(struct tls_trust *trust, struct slice ca_pem, bool verify);
 
+/* Presents this certificate to servers that ask for one. 0 or -EINVAL with `reason` filled. */
+int tls_client_identify(struct tls_client *client, const struct tls_pair *pair,
+                        char reason[TLS_REASON_MAX]);
+
 struct tls;
 
 /* A connection that will be the server's, or the client's, side. `fd` is borrowed. 0 or -ENOMEM. */

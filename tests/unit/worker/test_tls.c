@@ -261,10 +261,27 @@ static void test_clients_are_shared_by_bundle(void **state)
     assert_null(tls_client_find(trust, slice_from("not a bundle"), true));
 }
 
+static void test_a_client_identifies_itself_with_a_pair(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_client *client =
+        tls_client_find(fixture->trust, bundle(&fixture->identities[0]), true);
+    struct tls_pair mixed = {.certificate = fixture->identities[0].pair.certificate,
+                             .key = fixture->identities[1].pair.key};
+    struct tls_pair none = {.certificate = -1, .key = -1};
+    char reason[TLS_REASON_MAX];
+
+    assert_int_equal(tls_client_identify(client, &none, reason), -EINVAL);
+    assert_int_equal(tls_client_identify(client, &mixed, reason), -EINVAL);
+    assert_non_null(strstr(reason, "key"));
+    assert_int_equal(tls_client_identify(client, &fixture->identities[0].pair, reason), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_cross_both_ways),
+        cmocka_unit_test(test_a_client_identifies_itself_with_a_pair),
         cmocka_unit_test(test_name_and_issuer_are_verified),
         cmocka_unit_test(test_sni_chooses_the_certificate),
         cmocka_unit_test(test_a_connection_outlives_its_server),
