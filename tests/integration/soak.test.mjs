@@ -40,6 +40,7 @@ class Soak {
     soak.relays = [];
     for (const { port } of [soak.web, soak.streamable, soak.sse]) soak.relays.push(await Relay.start(t, port));
     soak.gate = await Gateway.start(t, soak.options());
+    soak.processes = soak.gate.children().length;
     return soak;
   }
 
@@ -163,7 +164,7 @@ class Soak {
   // Until all is given back that work took; then what is held is what was held before.
   async rest() {
     let vitals;
-    await waitFor('all processes', () => this.gate.children().length === 6, { deadline: 30_000 });
+    await waitFor('all processes', () => this.gate.children().length === this.processes, { deadline: 30_000 });
     await waitFor('the last server to end', () => guardiansOf(this.gate).length === 0 && marked(this.mark).length === 0, { deadline: 15_000 })
       .catch((error) => assert.fail(`${error.message}: ${guardiansOf(this.gate).length} guardians, ${marked(this.mark).length} processes\n${this.gate.log.slice(-4000)}`));
     await waitFor('descriptors to be given back', () => {
