@@ -50,6 +50,7 @@ help:
 	@echo 'make unit       unit tests alone'
 	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
 	@echo 'make clang      the program and its unit tests by clang'
+	@echo 'make soak       all transports at once while everything fails, for SOAK_SECONDS=$(SOAK_SECONDS)'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
 	@echo 'make bench      a request beside nginx, HAProxy and the least a gateway can do: a table'
 	@echo 'make bench-instructions  instructions a request, by callgrind; fails over the budget'
@@ -160,6 +161,14 @@ demo: deps-build+demo
 clang: deps-build+test+check
 	$(MAKE) CC=clang BUILD=build/clang all unit-programs
 
+# All transports at once while everything fails, for half an hour.
+SOAK_SECONDS ?= 1800
+
+soak: deps-build+test tests/node_modules/.package-lock.json
+	$(MAKE) $(JOBS) BUILD=$(BUILD) SANITIZE=$(SANITIZE) $(BUILD)/gatehouse
+	GATEHOUSE_BIN=$(BUILD)/gatehouse SOAK_SECONDS=$(SOAK_SECONDS) node --test --test-reporter=spec \
+		tests/integration/soak.test.mjs
+
 valgrind: deps-build+test+valgrind
 	$(MAKE) BUILD=build/valgrind CFLAGS='-O1 -g' all unit-programs
 	tests/check/valgrind.sh build/valgrind
@@ -214,7 +223,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench bench-memory profile bench-instructions bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-memory profile bench-instructions bench-flat bench-filter bench-message deps test soak demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
