@@ -50,12 +50,15 @@ help:
 	@echo 'make unit       unit tests alone'
 	@echo 'make check      include rules, format, clang-tidy, headers that compile alone'
 	@echo 'make clang      the program and its unit tests by clang'
+	@echo 'make soak       all transports at once while everything fails, for SOAK_SECONDS=$(SOAK_SECONDS)'
 	@echo 'make valgrind   unit tests, and a gateway that served and drained, without a leak'
 	@echo 'make bench      a request beside nginx, HAProxy and the least a gateway can do: a table'
 	@echo 'make bench-instructions  instructions a request, by callgrind; fails over the budget'
 	@echo 'make bench-message  how fast MCP messages are read; fails when too slow'
 	@echo 'make bench-filter  how fast MCP responses are read and filtered; fails when too slow'
-	@echo 'make bench-flat instructions a request by the number of apps and configs; fails over 3 %'
+	@echo 'make bench-flat instructions a request by the number of apps, configs and sessions; fails over 3 %'
+	@echo 'make bench-memory  what idle streams take, and give back'
+	@echo 'make profile    where a worker spends its time, and its system calls; PROFILE="--work fresh" and the like'
 	@echo 'make fuzz       every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make install    under DESTDIR and PREFIX=$(PREFIX)'
 	@echo 'make deps       the Debian packages that all of these need'
@@ -99,6 +102,14 @@ $(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
 bench: deps-build+bench
 	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
 	node tests/bench/bench.mjs $(BUILD)/bench $(BENCH)
+
+bench-memory:
+	$(MAKE) BENCH='--rows memory $(BENCH)' bench
+
+# Functions by perf, system calls by strace; see profile.mjs. PROFILE=... for its options.
+profile: deps-build+bench+profile
+	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
+	node tests/bench/profile.mjs $(BUILD)/bench $(PROFILE)
 
 BENCH_PROGRAMS = $(addprefix $(BUILD)/bench/,upstream floor pace events idle)
 
@@ -150,6 +161,14 @@ demo: deps-build+demo
 clang: deps-build+test+check
 	$(MAKE) CC=clang BUILD=build/clang all unit-programs
 
+# All transports at once while everything fails, for half an hour.
+SOAK_SECONDS ?= 1800
+
+soak: deps-build+test tests/node_modules/.package-lock.json
+	$(MAKE) $(JOBS) BUILD=$(BUILD) SANITIZE=$(SANITIZE) $(BUILD)/gatehouse
+	GATEHOUSE_BIN=$(BUILD)/gatehouse SOAK_SECONDS=$(SOAK_SECONDS) node --test --test-reporter=spec \
+		tests/integration/soak.test.mjs
+
 valgrind: deps-build+test+valgrind
 	$(MAKE) BUILD=build/valgrind CFLAGS='-O1 -g' all unit-programs
 	tests/check/valgrind.sh build/valgrind
@@ -190,10 +209,12 @@ $(BUILD)/tidy/%.stamp: %.c $(HEADERS) .clang-tidy
 	@touch $@
 
 install: $(BUILD)/gatehouse
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man5 \
+		$(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/share/doc/gatehouse/examples
 	install -m 755 $(BUILD)/gatehouse $(DESTDIR)$(PREFIX)/bin/gatehouse
 	install -m 644 master/gatehouse.8 $(DESTDIR)$(PREFIX)/share/man/man8/gatehouse.8
+	install -m 644 master/gatehouse.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/gatehouse.yaml.5
 	sed 's|/usr/local/bin|$(PREFIX)/bin|g' master/gatehouse.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
 	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/gatehouse/README.md
@@ -202,7 +223,7 @@ install: $(BUILD)/gatehouse
 clean:
 	rm -rf build
 
-.PHONY: all help unit unit-programs bench bench-instructions bench-flat bench-filter bench-message deps test demo clang valgrind fuzz fuzz-run check check-includes \
+.PHONY: all help unit unit-programs bench bench-memory profile bench-instructions bench-flat bench-filter bench-message deps test soak demo clang valgrind fuzz fuzz-run check check-includes \
 	check-headers check-format check-tidy check-sizes install clean
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

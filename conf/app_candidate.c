@@ -1,5 +1,6 @@
 #include "conf/app_candidate.h"
 
+#include "shared/clock.h"
 #include "shared/log.h"
 
 #include <errno.h>
@@ -110,6 +111,8 @@ int app_candidate_stage(struct registry_slot *slot, const struct document *docum
     if (app->ca_file.size > 0 && room == NULL)
         return -ENOMEM;
     record.name = document->name;
+    /* No time: only another number than that of an app which bore this name before. */
+    record.birth = slot->good != NULL ? slot->good->app.birth : clock_wall_milliseconds();
     if (ca_fill(slot, app, room, &record) &&
         (slot->good == NULL || !slice_equal(slot->good->origin.good_hash, document->hash) ||
          !slice_equal(slot->good->app.ca_pem, record.ca_pem)))

@@ -1,5 +1,7 @@
 #include "conf/role_check.h"
 
+#include "conf/role_rule.h"
+
 #include <stdlib.h>
 
 struct role_names {
@@ -97,8 +99,9 @@ static void check_role(const struct document_list *list, const struct document *
     for (int deny = 0; deny < 2; deny++)
         if (role->role.has[deny] && role->role.records[deny].selector_count > 0 &&
             !side_chooses(list, &role->role.records[deny]))
-            diagnostics_add(diagnostics, DIAGNOSTIC_WARNING, role->place, keys[deny], NULL,
-                            "no app bears these labels");
+            diagnostics_add(diagnostics, DIAGNOSTIC_WARNING,
+                            role_place_read(role->role.records[deny].place, role->place),
+                            keys[deny], NULL, "no app bears these labels");
     if (!names_hold(given, role->name))
         diagnostics_add(diagnostics, DIAGNOSTIC_WARNING, role->place, "metadata.name",
                         "name it in claims_to_roles of an app_auth_config",

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Bytes of "spec.allow.mcp.resources[255]", of that with ".arguments[7]", and with ".values". */
 enum { RULE_PREFIX_MAX = 64, ARGUMENT_PREFIX_MAX = 112, VALUES_PREFIX_MAX = 128 };
@@ -28,6 +29,19 @@ struct slice role_place_text(struct place place, struct arena *arena)
         copy = arena_copy(arena, buffer_slice(&text));
     buffer_free(&text);
     return copy.data == NULL ? slice_make(NULL, 0) : copy;
+}
+
+struct place role_place_read(struct slice text, struct place document)
+{
+    struct slice numbers = slice_skip(text, document.file.size + 1);
+    const char *colon = numbers.size == 0 ? NULL : memchr(numbers.data, ':', numbers.size);
+    struct place place = {.file = document.file};
+
+    if (colon == NULL)
+        return document;
+    place.line = (unsigned)strtoul(numbers.data, NULL, 10);
+    place.column = (unsigned)strtoul(colon + 1, NULL, 10);
+    return place;
 }
 
 static bool pattern_refuse(struct schema_context *context, const struct yaml_node *node,

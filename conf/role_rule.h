@@ -21,5 +21,7 @@ bool role_rule_read(const struct yaml_node *node, const struct role_rule_place *
 
 /* "file:line:column", the arena's; empty when there is no memory. */
 struct slice role_place_text(struct place place, struct arena *arena);
+/* The place that it was made from, in the document that begins there; without memory, that. */
+struct place role_place_read(struct slice text, struct place document);
 
 #endif

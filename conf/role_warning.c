@@ -1,6 +1,8 @@
 #include "conf/role_warning.h"
 
+#include "conf/role_rule.h"
 #include "shared/pattern.h"
+#include "shared/resource_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,20 +15,6 @@ struct warning {
     struct schema_context *context;
 };
 
-/* A place that was made from one of this document's nodes. */
-static struct place rule_place(const struct warning *warning, const struct policy_rule *rule)
-{
-    struct slice numbers = slice_skip(rule->place, warning->root->place.file.size + 1);
-    const char *colon = numbers.size == 0 ? NULL : memchr(numbers.data, ':', numbers.size);
-    struct place place = {.file = warning->root->place.file};
-
-    if (colon == NULL)
-        return warning->root->place;
-    place.line = (unsigned)strtoul(numbers.data, NULL, 10);
-    place.column = (unsigned)strtoul(colon + 1, NULL, 10);
-    return place;
-}
-
 static void warn_rule(const struct warning *warning, const struct policy_record *record,
                       const struct policy_rule *rule, const char *hint, const char *reason)
 {
@@ -34,8 +22,9 @@ static void warn_rule(const struct warning *warning, const struct policy_record 
 
     snprintf(key, sizeof(key), "spec.%s.mcp.%ss", record->deny ? "deny" : "allow",
              policy_kind_name(rule->kind));
-    diagnostics_add(warning->context->diagnostics, DIAGNOSTIC_WARNING, rule_place(warning, rule),
-                    key, hint, "\"%.*s\" %s", (int)rule->pattern.size, rule->pattern.data, reason);
+    diagnostics_add(warning->context->diagnostics, DIAGNOSTIC_WARNING,
+                    role_place_read(rule->place, warning->root->place), key, hint, "\"%.*s\" %s",
+                    (int)rule->pattern.size, rule->pattern.data, reason);
 }
 
 static void warn_side(const struct warning *warning, const char *key, const char *hint,
@@ -79,21 +68,34 @@ static void warn_duplicates(const struct warning *warning, const struct policy_r
             }
 }
 
+/* NULL: it can be one. */
+static const char *tool_mistake(struct slice name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if ((unsigned char)name.data[i] <= ' ' || name.data[i] == 0x7f)
+            return "is no tool's name: they have no spaces and no control characters";
+    return name.size > TOOL_NAME_MAX ? "is no tool's name: they have at most 128 bytes" : NULL;
+}
+
+static const char *rule_mistake(const struct policy_rule *rule)
+{
+    enum pattern_kind kind = pattern_kind_of(rule->pattern);
+
+    if (rule->kind == POLICY_TOOL && kind != PATTERN_REGEX)
+        return tool_mistake(rule->pattern);
+    if (rule->kind == POLICY_RESOURCE && kind == PATTERN_LITERAL &&
+        !resource_name_is_plain(rule->pattern))
+        return "never matches: a URI with .. or the like is always denied";
+    return NULL;
+}
+
 static void warn_names(const struct warning *warning, const struct policy_record *record)
 {
     for (size_t i = 0; i < record->rule_count; i++) {
-        const struct policy_rule *rule = &record->rules[i];
-        const char *reason = NULL;
+        const char *reason = rule_mistake(&record->rules[i]);
 
-        if (rule->kind != POLICY_TOOL || pattern_kind_of(rule->pattern) == PATTERN_REGEX)
-            continue;
-        if (rule->pattern.size > TOOL_NAME_MAX)
-            reason = "is no tool's name: they have at most 128 bytes";
-        for (size_t j = 0; j < rule->pattern.size; j++)
-            if ((unsigned char)rule->pattern.data[j] <= ' ' || rule->pattern.data[j] == 0x7f)
-                reason = "is no tool's name: they have no spaces and no control characters";
         if (reason != NULL)
-            warn_rule(warning, record, rule, NULL, reason);
+            warn_rule(warning, record, &record->rules[i], NULL, reason);
     }
 }
 

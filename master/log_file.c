@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* O_NONBLOCK belongs to the open file, which others may share: hence another one. Without /proc,
@@ -25,6 +26,15 @@ static int log_file_original(int original)
     return fd < 0 ? -errno : fd;
 }
 
+/* A file, or a device that keeps nothing: /dev/null, and /dev/full, by which a full disk is tried
+ * (Linux, admin-guide/devices.txt). */
+static bool log_file_fits(const struct stat *status)
+{
+    return S_ISREG(status->st_mode) ||
+           (S_ISCHR(status->st_mode) &&
+            (status->st_rdev == makedev(1, 3) || status->st_rdev == makedev(1, 7)));
+}
+
 int log_file_open(struct slice output, int original)
 {
     char path[PATH_MAX];
@@ -42,7 +52,7 @@ int log_file_open(struct slice output, int original)
               0640);
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+    if (fstat(fd, &status) < 0 || !log_file_fits(&status)) {
         close(fd);
         return -EINVAL;
     }

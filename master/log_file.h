@@ -12,8 +12,8 @@
 /* A close-on-exec descriptor of a setting's output: the file, opened to append and made when it is
  * missing, or ("stderr", or empty) `original`, the standard error that master was started with: a
  * pipe or terminal as a file of its own that does not block, so that who does not read it stops
- * nobody, anything else as a duplicate. Owned by the caller; -errno. A link, pipe or directory in
- * the file's place is -EINVAL or -ELOOP. */
+ * nobody, anything else as a duplicate. Owned by the caller; -errno. /dev/null and /dev/full are
+ * files, too; a link, pipe, directory or other device in the file's place is -EINVAL or -ELOOP. */
 int log_file_open(struct slice output, int original);
 
 #endif

@@ -100,6 +100,19 @@ static void pass_key_wanted(struct supervisor *supervisor, struct process *proce
     relay_hint(supervisor->watcher.process, message->type, message->payload);
 }
 
+/* One worker writes it down; the others have nothing to do with it. */
+static void pass_sessions_ended(struct supervisor *supervisor, struct process *process,
+                                const struct message *message)
+{
+    (void)process;
+    for (size_t i = 0; i < SCOREBOARD_BLOCKS; i++)
+        if (supervisor->processes[i].state == PROCESS_READY &&
+            supervisor->processes[i].role == ROLE_WORKER) {
+            relay_hint(&supervisor->processes[i], message->type, message->payload);
+            return;
+        }
+}
+
 /* Without a launcher a start fails at once; what was to be stopped has ended with it. */
 static void pass_to_launcher(struct supervisor *supervisor, struct process *process,
                              const struct message *message)
@@ -144,6 +157,7 @@ static const struct rule {
     {ROLE_LAUNCHER, MESSAGE_SERVER_FAILED, READY | ENDS, pass_to_bridge},
     {ROLE_LAUNCHER, MESSAGE_SERVER_ENDED, READY | ENDS, pass_to_bridge},
     {ROLE_WATCHER, MESSAGE_CHANGED, STARTING | READY | ENDS, pass_changed},
+    {ROLE_JANITOR, MESSAGE_SESSIONS_ENDED, STARTING | READY, pass_sessions_ended},
     {ROLE_WORKER, MESSAGE_KEY_WANTED, READY | ENDS, pass_key_wanted},
 };
 

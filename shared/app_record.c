@@ -34,6 +34,8 @@ int app_record_encode(const struct app_record *app, struct buffer *out)
 
     record_begin(&writer, out, '1');
     record_put(&writer, "name", app->name);
+    if (app->birth != 0)
+        record_put_number(&writer, "birth", app->birth);
     record_put(&writer, "description", app->description);
     record_put(&writer, "public_addr", app->public_addr);
     record_put_number(&writer, "transport", (int64_t)app->transport);
@@ -128,6 +130,8 @@ int app_record_decode(struct slice bytes, struct app_record *out)
     *out = (struct app_record){0};
     record_open(&reader, bytes, '1');
     out->name = record_get(&reader, "name");
+    if (record_next_is(&reader, "birth"))
+        out->birth = record_get_range(&reader, "birth", 1, INT64_MAX);
     out->description = record_get(&reader, "description");
     out->public_addr = record_get(&reader, "public_addr");
     out->transport =

@@ -75,6 +75,7 @@ struct app_header {
 
 struct app_record {
     struct slice name;
+    int64_t birth; /* another number than that of a removed app of this name; 0: unknown */
     struct slice description;
     struct slice public_addr; /* host name, lower case; empty when served under /mcp/apps only */
     enum app_transport transport;

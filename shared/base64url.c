@@ -34,6 +34,19 @@ static bool base64url_group(const char *text, size_t count, uint32_t *bits)
     return true;
 }
 
+/* As base64url_group of four, which most of a token is made of, with one test for all. */
+static inline bool base64url_four(const char *text, uint32_t *bits)
+{
+    /* A foreign character's is UINT32_MAX. */
+    uint32_t a = base64url_values[(unsigned char)text[0]] - 1u;
+    uint32_t b = base64url_values[(unsigned char)text[1]] - 1u;
+    uint32_t c = base64url_values[(unsigned char)text[2]] - 1u;
+    uint32_t d = base64url_values[(unsigned char)text[3]] - 1u;
+
+    *bits = a << 18 | b << 12 | c << 6 | d;
+    return (a | b | c | d) < 64;
+}
+
 /* The last two or three characters: one or two bytes, and bits that must be zero. */
 static bool base64url_tail(const char *text, size_t count, uint8_t *out)
 {
@@ -64,7 +77,7 @@ long base64url_decode(struct slice text, void *out, size_t room)
     for (size_t i = 0; i < whole; i++) {
         uint32_t bits;
 
-        if (!base64url_group(text.data + i * 4, 4, &bits))
+        if (!base64url_four(text.data + i * 4, &bits))
             return -EINVAL;
         bytes[i * 3] = (uint8_t)(bits >> 16);
         bytes[i * 3 + 1] = (uint8_t)(bits >> 8);

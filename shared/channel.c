@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Raised whenever enum message_type or a payload's form changes. */
-enum { CHANNEL_VERSION = 2 };
+enum { CHANNEL_VERSION = 3 };
 
 struct header {
     uint16_t version;
@@ -30,6 +30,7 @@ static const struct form {
     [MESSAGE_CHANGED] = {0, 64, 0},
     [MESSAGE_KEY_WANTED] = {1, 1024, 0},
     [MESSAGE_READER_CHECK] = {0, 0, 0},
+    [MESSAGE_SESSIONS_ENDED] = {1, CHANNEL_PAYLOAD_MAX, 0},
     [MESSAGE_LOG] = {0, 0, 1},
     [MESSAGE_AUDIT] = {0, 0, 1},
     [MESSAGE_DRAIN] = {0, 0, 0},

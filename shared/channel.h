@@ -28,6 +28,7 @@ enum message_type {
     MESSAGE_READER_CHECK,    /* master -> watcher, janitor: a process died */
     MESSAGE_LOG,             /* master -> child: 1 descriptor: the new log */
     MESSAGE_AUDIT,           /* master -> worker: 1 descriptor: the audit trail */
+    MESSAGE_SESSIONS_ENDED,  /* janitor -> master -> a worker: session_end.h, for the audit trail */
     MESSAGE_DRAIN,           /* master -> child: finish what runs, then exit 0 */
     MESSAGE_STDIO_APPS,      /* collector -> master -> launcher, bridge: stdio_apps_encode */
     MESSAGE_BRIDGE_LISTENER, /* master -> bridge: 1 descriptor: where workers connect */

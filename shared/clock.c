@@ -18,11 +18,9 @@ static int64_t clock_read_microseconds(clockid_t id)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* The kernel's last tick, at most 10 ms ago, is near enough for seconds, and a third of the price.
- */
 int64_t clock_wall_seconds(void)
 {
-    return clock_read(CLOCK_REALTIME_COARSE) / 1000;
+    return clock_read(CLOCK_REALTIME) / 1000;
 }
 
 int64_t clock_wall_milliseconds(void)

@@ -1,45 +1,29 @@
 #include "shared/digest.h"
 
+/* The functions that work in place: OpenSSL 3 prefers those that look their algorithm up at each
+ * call, and allocate, which costs as much as the hashing of a token. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 #include <stdlib.h>
 
-enum { DIGEST_GATHER = 8 * 1024 }; /* bytes gathered on the stack: most tokens fit */
-
-/* SHA256 fails only when its few bytes of context cannot be had. An id made of anything else than
- * the digest could name another's session, so there is nothing to go on with. */
 void digest_of(struct slice data, struct digest *out)
 {
-    static const unsigned char nothing;
-    const unsigned char *bytes = data.size == 0 ? &nothing : (const unsigned char *)data.data;
-
-    if (SHA256(bytes, data.size, out->bytes) == NULL)
-        abort();
+    digest_of_parts(&data, 1, out);
 }
 
+/* An id made of anything else than the digest could name another's session: where OpenSSL fails,
+ * there is nothing to go on with. */
 void digest_of_parts(const struct slice *parts, size_t count, struct digest *out)
 {
-    char stack[DIGEST_GATHER];
-    char *bytes = stack;
-    size_t size = 0, at = 0;
+    SHA256_CTX context;
+    bool done = SHA256_Init(&context) == 1;
 
-    for (size_t i = 0; i < count; i++)
-        size += parts[i].size;
-    if (size > sizeof(stack)) {
-        bytes = malloc(size);
-        if (bytes == NULL)
-            abort();
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].size == 0)
-            continue;
-        memcpy(bytes + at, parts[i].data, parts[i].size);
-        at += parts[i].size;
-    }
-    digest_of(slice_make(bytes, size), out);
-    /* The parts are usually a whole token. */
-    explicit_bzero(bytes, size);
-    if (bytes != stack)
-        free(bytes);
+    for (size_t i = 0; i < count && done; i++)
+        done = parts[i].size == 0 || SHA256_Update(&context, parts[i].data, parts[i].size) == 1;
+    if (!done || SHA256_Final(out->bytes, &context) != 1)
+        abort();
+    /* It holds the end of what is usually a whole token. */
+    explicit_bzero(&context, sizeof(context));
 }
 
 void digest_hex(const struct digest *digest, char out[DIGEST_HEX_SIZE + 1])

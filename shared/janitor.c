@@ -5,6 +5,7 @@
 #include "shared/mcp_session_store.h"
 #include "shared/mcp_task_store.h"
 #include "shared/roles.h"
+#include "shared/session_end.h"
 #include "shared/session_sweep.h"
 #include "shared/store_location.h"
 
@@ -32,6 +33,7 @@ struct janitor {
     struct ev_timer heartbeat, round, readers;
     struct store_key mcp_cursor;  /* where the sweep of MCP sessions goes on */
     struct store_key task_cursor; /* and that of their servers' tasks */
+    struct buffer ended;          /* sessions that a sweep removed (session_end.h) */
     uint64_t synced;              /* last transaction that is on the disk */
     bool crowded;
     int status; /* exit status once the loop breaks */
@@ -57,6 +59,40 @@ static void janitor_count(struct janitor *janitor, size_t removed)
         scoreboard_count(janitor->child.block, COUNT_SESSIONS_EXPIRED);
 }
 
+static void janitor_send_ended(struct janitor *janitor, const char *begin, const char *end)
+{
+    struct slice entries = slice_make(begin, (size_t)(end - begin));
+
+    if (entries.size > 0 &&
+        channel_send(janitor->child.channel, MESSAGE_SESSIONS_ENDED, entries, NULL, 0) != 0)
+        log_warning("ends_untold", "the audit trail lacks the ends of some sessions");
+}
+
+/* The audit trail is the workers': one of them is told, in messages of whole entries. */
+static void janitor_tell(struct janitor *janitor)
+{
+    struct slice rest = buffer_slice(&janitor->ended);
+    const char *begin = rest.data;
+    const char *at = begin;
+    struct session_end end;
+
+    while (session_end_next(&rest, &end)) {
+        if (rest.data - begin > CHANNEL_PAYLOAD_MAX) {
+            janitor_send_ended(janitor, begin, at);
+            begin = at;
+        }
+        at = rest.data;
+    }
+    janitor_send_ended(janitor, begin, at);
+    buffer_free(&janitor->ended);
+}
+
+/* Where sweeps put what they removed; NULL: nobody wants to know. */
+static struct buffer *janitor_ended(struct janitor *janitor)
+{
+    return janitor->child.settings.audit.output.size > 0 ? &janitor->ended : NULL;
+}
+
 static int janitor_sync(struct janitor *janitor)
 {
     uint64_t last = store_last_write(janitor->store);
@@ -76,7 +112,9 @@ static int janitor_sweep(struct janitor *janitor)
 
     for (int i = 0; i < JANITOR_BATCHES && swept == SESSION_SWEEP_BATCH; i++) {
         size_t removed;
-        int error = session_sweep(janitor->store, clock_wall_seconds(), &swept, &removed);
+        int error = session_sweep(janitor->store, clock_wall_seconds(), &swept, &removed,
+                                  janitor_ended(janitor));
+        janitor_tell(janitor);
 
         if (error != 0)
             return error;
@@ -90,8 +128,10 @@ static int janitor_sweep_mcp(struct janitor *janitor)
 {
     size_t removed;
     int error = mcp_session_sweep(janitor->store, &janitor->mcp_cursor, clock_wall_seconds(),
-                                  janitor->child.settings.limits.mcp_session_idle, &removed);
+                                  janitor->child.settings.limits.mcp_session_idle, &removed,
+                                  janitor_ended(janitor));
 
+    janitor_tell(janitor);
     if (removed > 0)
         log_debug("mcp_sessions_ended", "%zu by idleness", removed);
     if (error != 0)

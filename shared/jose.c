@@ -547,30 +547,33 @@ static bool jose_prepare(struct jose_key *key, enum jose_algorithm algorithm)
     return true;
 }
 
-/* RSA and ECDSA: hash, then verify with the context that keeps its set-up between calls. */
-static bool jose_verify_digest(struct jose_key *key, enum jose_algorithm algorithm,
-                               struct slice input, struct slice signature)
-{
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
+/* The digest that a signature is of. */
+struct jose_hash {
+    uint8_t bytes[EVP_MAX_MD_SIZE];
+    unsigned size; /* 0: none was made */
+};
 
+/* RSA and ECDSA: hash, then verify with the context that keeps its set-up between calls. */
+static bool jose_verify_hash(struct jose_key *key, enum jose_algorithm algorithm,
+                             struct slice input, struct slice signature, struct jose_hash *hash)
+{
     if (!jose_prepare(key, algorithm))
         return false;
     return EVP_DigestInit_ex2(key->work, key->prepared[algorithm].digest, NULL) == 1 &&
            EVP_DigestUpdate(key->work, input.data, input.size) == 1 &&
-           EVP_DigestFinal_ex(key->work, digest, &size) == 1 &&
+           EVP_DigestFinal_ex(key->work, hash->bytes, &hash->size) == 1 &&
            EVP_PKEY_verify(key->prepared[algorithm].context, (const uint8_t *)signature.data,
-                           signature.size, digest, size) == 1;
+                           signature.size, hash->bytes, hash->size) == 1;
 }
 
 static bool jose_verify_ecdsa(struct jose_key *key, enum jose_algorithm algorithm,
-                              struct slice input, struct slice signature)
+                              struct slice input, struct slice signature, struct jose_hash *hash)
 {
     uint8_t der[ECDSA_DER_MAX];
     int size = ecdsa_signature_to_der(signature, der);
 
     return size > 0 &&
-           jose_verify_digest(key, algorithm, input, slice_make((char *)der, (size_t)size));
+           jose_verify_hash(key, algorithm, input, slice_make((char *)der, (size_t)size), hash);
 }
 
 /* Ed25519 takes the message whole, and its context is used once. */
@@ -582,13 +585,14 @@ static bool jose_verify_ed25519(struct jose_key *key, struct slice input, struct
                             (const uint8_t *)input.data, input.size) == 1;
 }
 
-int jose_verify(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
-                struct slice signature)
+static int jose_verify_input(struct jose_key *key, enum jose_algorithm algorithm,
+                             struct slice input, struct slice signature, struct jose_hash *hash)
 {
     const struct jose_rule *rule;
     size_t size;
     bool right;
 
+    hash->size = 0;
     if ((unsigned)algorithm >= JOSE_ALGORITHMS || (key->allowed & jose_bit(algorithm)) == 0)
         return -EINVAL;
     rule = &jose_rules[algorithm];
@@ -598,10 +602,34 @@ int jose_verify(struct jose_key *key, enum jose_algorithm algorithm, struct slic
     if (rule->family == JOSE_ED25519)
         right = jose_verify_ed25519(key, input, signature);
     else if (rule->family == JOSE_ECDSA)
-        right = jose_verify_ecdsa(key, algorithm, input, signature);
+        right = jose_verify_ecdsa(key, algorithm, input, signature, hash);
     else
-        right = jose_verify_digest(key, algorithm, input, signature);
+        right = jose_verify_hash(key, algorithm, input, signature, hash);
     return right ? 0 : jose_error(-EACCES);
+}
+
+int jose_verify(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
+                struct slice signature)
+{
+    struct jose_hash hash;
+
+    return jose_verify_input(key, algorithm, input, signature, &hash);
+}
+
+int jose_verify_digest(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
+                       struct slice signature, struct digest *digest)
+{
+    struct jose_hash hash;
+    int error = jose_verify_input(key, algorithm, input, signature, &hash);
+
+    if (error != 0)
+        return error;
+    /* Of the digests in jose_rules, only SHA-256 is this long. */
+    if (hash.size == DIGEST_SIZE)
+        memcpy(digest->bytes, hash.bytes, DIGEST_SIZE);
+    else
+        digest_of(input, digest);
+    return 0;
 }
 
 /* OpenSSL's own spelling of the signature. */

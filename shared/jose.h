@@ -8,6 +8,7 @@
 #define GATEHOUSE_SHARED_JOSE_H
 
 #include "shared/buffer.h"
+#include "shared/digest.h"
 #include "shared/jwk.h"
 #include "shared/slice.h"
 
@@ -61,6 +62,9 @@ int jose_jwk_to_der(const struct jwk *jwk, struct buffer *der, uint32_t *algorit
  * -EINVAL when the key may not verify `algorithm`. */
 int jose_verify(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
                 struct slice signature);
+/* As jose_verify, and when it is right gives the SHA-256 of `input`, which most algorithms make. */
+int jose_verify_digest(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
+                       struct slice signature, struct digest *digest);
 /* Appends the raw JWS signature. -EINVAL when the key has no private half, or one that does not
  * fit `algorithm`. */
 int jose_sign(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,

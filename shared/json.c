@@ -164,7 +164,9 @@ int json_members(const struct json_value *object, const char *const *names, size
         if (json_names_add(&seen, name) != 0)
             return -EINVAL;
         for (size_t i = 0; i < count; i++) {
-            if (json_text_is(name, slice_from(names[i])))
+            /* Most names differ in their first byte already. */
+            if ((name.escaped || name.raw.size == 0 || name.raw.data[0] == names[i][0]) &&
+                json_text_is(name, slice_from(names[i])))
                 out[i] = value;
         }
     }

@@ -8,6 +8,9 @@ static const struct slice jws_no_part = {0};
 enum { JWS_ALG, JWS_KID, JWS_TYP, JWS_CRIT, JWS_B64, JWS_ZIP, JWS_NAMES };
 static const char *const jws_names[JWS_NAMES] = {"alg", "kid", "typ", "crit", "b64", "zip"};
 
+/* Who issued it decides how the rest is read. */
+static const char *const jws_claims[] = {"iss"};
+
 /* Cuts the next part off at a dot; at the end, the rest. */
 static struct slice jws_cut(struct slice *rest)
 {
@@ -127,7 +130,7 @@ static enum jws_error jws_read(struct slice token, struct jws *jws)
     jws->signature_size = (size_t)size;
     if (!jws_decode(jws, payload_part, &jws->payload))
         return JWS_MALFORMED;
-    return json_members(&jws->payload, NULL, 0, NULL) == 0 ? JWS_OK : JWS_MALFORMED;
+    return json_members(&jws->payload, jws_claims, 1, &jws->issuer) == 0 ? JWS_OK : JWS_MALFORMED;
 }
 
 enum jws_error jws_parse(struct slice token, struct jws *out)

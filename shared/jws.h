@@ -28,6 +28,7 @@ struct jws {
     size_t kid_size;            /* 0 when absent */
     struct slice signing_input; /* borrowed from the token */
     struct json_value payload;  /* an object; borrowed from `memory` */
+    struct json_value issuer;   /* its `iss`; JSON_INVALID when absent */
     uint8_t signature[JWS_SIGNATURE_MAX];
     size_t signature_size;
     struct buffer memory; /* owned: the decoded payload; free with jws_free */

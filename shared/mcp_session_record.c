@@ -14,6 +14,8 @@ int mcp_session_record_encode(const struct mcp_session_record *record, struct bu
     record_put(&writer, "address", record->address);
     record_put_number(&writer, "port", record->port);
     record_put(&writer, "version", record->version);
+    if (record->birth != 0)
+        record_put_number(&writer, "birth", record->birth);
     record_put_number(&writer, "created", record->created);
     record_put_number(&writer, "used", record->used);
     return record_finish(&writer);
@@ -31,6 +33,8 @@ int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out
     out->address = record_get(&reader, "address");
     out->port = (uint16_t)record_get_range(&reader, "port", 1, UINT16_MAX);
     out->version = record_get(&reader, "version");
+    out->birth =
+        record_next_is(&reader, "birth") ? record_get_range(&reader, "birth", 1, INT64_MAX) : 0;
     out->created = record_get_range(&reader, "created", 0, INT64_MAX);
     out->used = record_get_range(&reader, "used", 0, INT64_MAX);
     return record_end(&reader);

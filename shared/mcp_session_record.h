@@ -20,6 +20,7 @@ struct mcp_session_record {
     struct slice address; /* of the server that made it: numeric, as in the app's record */
     uint16_t port;
     struct slice version; /* of the protocol, as its server named it; empty: it has not yet */
+    int64_t birth;        /* of the app (app_record.h): a session ends with its app */
     int64_t created;      /* wall seconds */
     int64_t used;         /* wall seconds, some time ago at most (mcp_session_store.h) */
 };

@@ -116,9 +116,10 @@ static bool mcp_session_is_over(const void *context, struct slice value)
 }
 
 int mcp_session_sweep(struct store *store, struct store_key *cursor, int64_t now, uint64_t idle,
-                      size_t *removed)
+                      size_t *removed, struct buffer *ended)
 {
     struct mcp_session_clock clock = {.now = now, .idle = idle};
 
-    return store_sweep(store, STORE_MCP_SESSIONS, cursor, mcp_session_is_over, &clock, removed);
+    return store_sweep(store, STORE_MCP_SESSIONS, cursor, mcp_session_is_over, &clock, removed,
+                       ended);
 }

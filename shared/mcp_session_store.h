@@ -36,8 +36,9 @@ int mcp_session_touch(struct store *store, const struct store_key *key, int64_t 
 int mcp_session_delete(struct store *store, const struct store_key *key);
 
 /* The janitor's, outside of a transaction: looks at up to one batch of records from *cursor on
- * (which moves, and begins anew at the end), and removes those that are idle or unreadable. */
+ * (which moves, and begins anew at the end), and removes those that are idle or unreadable: they
+ * are then in `ended` (session_end.h; may be NULL). */
 int mcp_session_sweep(struct store *store, struct store_key *cursor, int64_t now, uint64_t idle,
-                      size_t *removed);
+                      size_t *removed, struct buffer *ended);
 
 #endif

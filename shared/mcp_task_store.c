@@ -98,5 +98,5 @@ static bool mcp_task_value_is_over(const void *context, struct slice value)
 
 int mcp_task_sweep(struct store *store, struct store_key *cursor, int64_t now, size_t *removed)
 {
-    return store_sweep(store, STORE_MCP_TASKS, cursor, mcp_task_value_is_over, &now, removed);
+    return store_sweep(store, STORE_MCP_TASKS, cursor, mcp_task_value_is_over, &now, removed, NULL);
 }

@@ -33,13 +33,25 @@ void record_put(struct record_writer *writer, const char *name, struct slice val
     char digits[RECORD_NUMBER_MAX];
     char *end = digits + sizeof(digits);
     char *first = record_digits(end, value.size);
+    struct slice parts[] = {slice_make(" ", 1), slice_from(name),
+                            slice_make("=", 1), slice_make(first, (size_t)(end - first)),
+                            slice_make(":", 1), value};
+    size_t size = 0, room;
+    char *at;
 
-    record_append(writer, " ", 1);
-    record_append(writer, name, strlen(name));
-    record_append(writer, "=", 1);
-    record_append(writer, first, (size_t)(end - first));
-    record_append(writer, ":", 1);
-    record_append(writer, value.data, value.size);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        size += parts[i].size;
+    if (writer->error == 0)
+        writer->error = buffer_reserve(writer->out, size);
+    if (writer->error != 0)
+        return;
+    at = buffer_space(writer->out, &room);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].size > 0)
+            memcpy(at, parts[i].data, parts[i].size);
+        at += parts[i].size;
+    }
+    buffer_commit(writer->out, size);
 }
 
 void record_put_number(struct record_writer *writer, const char *name, int64_t value)

@@ -1,5 +1,7 @@
 #include "shared/session_store.h"
 
+#include "shared/session_end.h"
+
 #include <errno.h>
 
 static const struct slice session_store_mark = {.data = "1", .size = 1};
@@ -39,6 +41,18 @@ int session_store_find(struct store *store, const struct session_id *id, struct 
     return error != 0 ? error : session_record_decode(value, out);
 }
 
+int session_store_find_again(struct store *store, const struct session_id *id,
+                             struct store_place *place, struct session_record *out)
+{
+    struct store_key key;
+    struct slice value;
+    int error;
+
+    session_store_id_key(&key, id);
+    error = store_get_again(store, STORE_SESSION, &key, place, &value);
+    return error != 0 ? error : session_record_decode(value, out);
+}
+
 /* The sweep of another process may have been there first: what is gone is gone. */
 static int session_store_unindex(struct store *store, enum store_database database,
                                  const struct store_key *key)
@@ -66,23 +80,35 @@ static int session_store_forget(struct store *store, const struct session_id *id
     return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry);
 }
 
-int session_store_put(struct store *store, const struct session_id *id,
-                      const struct session_record *session)
+int session_store_put_record(struct store *store, const struct session_id *id,
+                             const struct session_record *session, struct slice record)
 {
     struct store_key key, by_user, by_expiry;
-    struct buffer bytes = {0};
-    int error = session_record_encode(session, &bytes);
+    int error;
 
     session_store_id_key(&key, id);
     session_store_index_keys(id, session, &by_user, &by_expiry);
-    if (error == 0)
+    error = store_add(store, STORE_SESSION, &key, record);
+    if (error == -EEXIST) {
         error = session_store_forget(store, id);
-    if (error == 0)
-        error = store_put(store, STORE_SESSION, &key, buffer_slice(&bytes));
+        if (error == 0)
+            error = store_put(store, STORE_SESSION, &key, record);
+    }
     if (error == 0)
         error = store_put(store, STORE_SESSIONS_BY_USER, &by_user, session_store_mark);
     if (error == 0)
         error = store_put(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry, session_store_mark);
+    return error;
+}
+
+int session_store_put(struct store *store, const struct session_id *id,
+                      const struct session_record *session)
+{
+    struct buffer bytes = {0};
+    int error = session_record_encode(session, &bytes);
+
+    if (error == 0)
+        error = session_store_put_record(store, id, session, buffer_slice(&bytes));
     buffer_free(&bytes);
     return error;
 }
@@ -118,7 +144,20 @@ static bool session_store_expiry_split(struct slice expiry, uint64_t *seconds,
     return true;
 }
 
-int session_store_expire(struct store *store, struct slice expiry, bool *removed)
+/* What the audit trail is told; without memory it is not. */
+static void session_store_tell(const struct session_id *id, const struct session_record *session,
+                               struct buffer *ended)
+{
+    struct buffer record = {0};
+
+    if (session_record_encode(session, &record) == 0)
+        (void)session_end_put(ended, SESSION_END_GATE, slice_make(id->text, SESSION_ID_SIZE),
+                              buffer_slice(&record));
+    buffer_free(&record);
+}
+
+int session_store_expire(struct store *store, struct slice expiry, bool *removed,
+                         struct buffer *ended)
 {
     struct session_record session;
     struct session_id id;
@@ -135,6 +174,8 @@ int session_store_expire(struct store *store, struct slice expiry, bool *removed
     /* An entry that is no entry of ours leads to no session. */
     if (session_store_expiry_split(expiry, &seconds, &id)) {
         error = session_store_find(store, &id, &session);
+        if (error == 0 && (uint64_t)session.expires == seconds && ended != NULL)
+            session_store_tell(&id, &session, ended);
         if (error == -EBADMSG || (error == 0 && (uint64_t)session.expires == seconds)) {
             error = session_store_delete(store, &id);
             *removed = error == 0;

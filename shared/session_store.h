@@ -19,10 +19,17 @@
 int session_store_find(struct store *store, const struct session_id *id,
                        struct session_record *out);
 
+/* The same for an id that is asked for again and again; see store_get_again. */
+int session_store_find_again(struct store *store, const struct session_id *id,
+                             struct store_place *place, struct session_record *out);
+
 /* Inside store_write_begin: writes the record and both index entries, and removes the index entries
  * of a record that it replaces. -ENOSPC when the environment is full: the caller aborts. */
 int session_store_put(struct store *store, const struct session_id *id,
                       const struct session_record *session);
+/* The same for a session that is encoded already. */
+int session_store_put_record(struct store *store, const struct session_id *id,
+                             const struct session_record *session, struct slice record);
 
 /* Inside store_write_begin: removes the session and its index entries. -ENOENT when there is none.
  * A record that cannot be decoded is removed as well, its index entries are then left over. */
@@ -30,8 +37,9 @@ int session_store_delete(struct store *store, const struct session_id *id);
 
 /* Inside store_write_begin, for the sweep: `expiry` is a key of sessions_by_expiry. Removes that
  * entry, and the session with it unless the session now ends at another time. Sets *removed when a
- * session went. */
-int session_store_expire(struct store *store, struct slice expiry, bool *removed);
+ * session went, and appends it to `ended` (session_end.h; may be NULL). */
+int session_store_expire(struct store *store, struct slice expiry, bool *removed,
+                         struct buffer *ended);
 
 /* How many sessions a user has, counted to `limit` and no further. */
 int session_store_count_user(struct store *store, struct slice issuer, struct slice user,

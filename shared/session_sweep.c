@@ -29,17 +29,19 @@ static int session_sweep_collect(void *context, struct slice key, struct slice v
 }
 
 static int session_sweep_remove(struct store *store, const struct session_batch *batch,
-                                size_t *removed)
+                                size_t *removed, struct buffer *ended)
 {
     int error = store_write_begin(store);
 
     *removed = 0;
+    if (ended != NULL)
+        buffer_clear(ended);
     if (error != 0)
         return error;
     for (size_t i = 0; i < batch->count; i++) {
         bool gone;
 
-        error = session_store_expire(store, store_key_slice(&batch->keys[i]), &gone);
+        error = session_store_expire(store, store_key_slice(&batch->keys[i]), &gone, ended);
         if (error != 0) {
             store_abort(store);
             return error;
@@ -50,7 +52,7 @@ static int session_sweep_remove(struct store *store, const struct session_batch 
 }
 
 static int session_sweep_batch(struct store *store, struct slice end, size_t limit, size_t *swept,
-                               size_t *removed)
+                               size_t *removed, struct buffer *ended)
 {
     struct session_batch batch = {.end = end, .limit = limit};
     struct slice first = {0};
@@ -58,6 +60,8 @@ static int session_sweep_batch(struct store *store, struct slice end, size_t lim
 
     *swept = 0;
     *removed = 0;
+    if (ended != NULL)
+        buffer_clear(ended);
     if (limit == 0)
         return 0;
     store_turn_begin(store);
@@ -66,13 +70,15 @@ static int session_sweep_batch(struct store *store, struct slice end, size_t lim
     store_turn_end(store);
     if (result < 0 || batch.count == 0)
         return result < 0 ? result : 0;
-    result = session_sweep_remove(store, &batch, removed);
+    result = session_sweep_remove(store, &batch, removed, ended);
     /* LMDB copies the pages that it changes. In a full map there may be room for fewer. */
     while (result == -ENOSPC && batch.count > 1) {
         batch.count /= 2;
-        result = session_sweep_remove(store, &batch, removed);
+        result = session_sweep_remove(store, &batch, removed, ended);
     }
     store_turn_end(store);
+    if (result != 0 && ended != NULL)
+        buffer_clear(ended);
     if (result != 0)
         *removed = 0;
     else
@@ -80,14 +86,16 @@ static int session_sweep_batch(struct store *store, struct slice end, size_t lim
     return result;
 }
 
-int session_sweep(struct store *store, int64_t now, size_t *swept, size_t *removed)
+int session_sweep(struct store *store, int64_t now, size_t *swept, size_t *removed,
+                  struct buffer *ended)
 {
     struct store_key end;
 
     store_key_begin(&end);
     /* All that end at `now` or before sort below the next second. */
     store_key_number(&end, (uint64_t)now + 1);
-    return session_sweep_batch(store, store_key_slice(&end), SESSION_SWEEP_BATCH, swept, removed);
+    return session_sweep_batch(store, store_key_slice(&end), SESSION_SWEEP_BATCH, swept, removed,
+                               ended);
 }
 
 int session_sweep_soonest(struct store *store, size_t limit, size_t *removed)
@@ -96,7 +104,7 @@ int session_sweep_soonest(struct store *store, size_t limit, size_t *removed)
 
     if (limit > SESSION_SWEEP_BATCH)
         limit = SESSION_SWEEP_BATCH;
-    return session_sweep_batch(store, slice_make(NULL, 0), limit, &swept, removed);
+    return session_sweep_batch(store, slice_make(NULL, 0), limit, &swept, removed, NULL);
 }
 
 bool session_sweep_crowded(const struct store_usage *usage)

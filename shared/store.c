@@ -373,6 +373,27 @@ int store_get(struct store *store, enum store_database database, const struct st
     return error == 0 || error == -ENOENT ? error : store_fail(store, error);
 }
 
+int store_get_again(struct store *store, enum store_database database, const struct store_key *key,
+                    struct store_place *place, struct slice *value)
+{
+    int error = store->writer == NULL ? store_read_begin(store) : 0;
+
+    /* A write transaction may be given up, and its number be another's. A larger map, which may lie
+     * elsewhere, is only taken up with a newer transaction. */
+    if (error != 0 || store->writer != NULL)
+        return error != 0 ? error : store_get(store, database, key, value);
+    if (place->snapshot != 0 && place->snapshot == mdb_txn_id(store->reader)) {
+        *value = place->value;
+        return 0;
+    }
+    *place = (struct store_place){0};
+    error = store_get(store, database, key, value);
+    /* One of several parts is this turn's alone. */
+    if (error == 0 && value->size < STORE_CHUNK_SIZE)
+        *place = (struct store_place){mdb_txn_id(store->reader), *value};
+    return error;
+}
+
 static bool store_is_continuation(MDB_txn *txn, MDB_dbi handle, struct slice key)
 {
     struct slice parent;
@@ -587,23 +608,57 @@ static int store_replace(struct store *store, MDB_dbi handle, struct slice key)
     return error == -ENOENT ? 0 : error;
 }
 
-int store_put(struct store *store, enum store_database database, const struct store_key *key,
-              struct slice value)
+/* Whether this may be written just now, and where. */
+static int store_put_check(struct store *store, enum store_database database,
+                           const struct store_key *key, struct slice value, MDB_dbi *handle)
 {
-    MDB_dbi handle;
-    int error = store_write_check(store, database, key, &handle);
+    int error = store_write_check(store, database, key, handle);
 
     if (error == 0 && key->impossible)
         error = -EINVAL;
     if (error == 0 && value.size > STORE_RECORD_MAX)
         error = -EMSGSIZE;
+    return error != 0 ? error : store_room(store, database);
+}
+
+/* Writes what has no record yet, in one walk down the tree; -EEXIST when it has. */
+static int store_insert(struct store *store, MDB_dbi handle, struct slice key, struct slice value)
+{
+    MDB_val name = store_val(key), entry = store_val(store_chunk_slice(value, 0));
+    int status = mdb_put(store->writer, handle, &name, &entry, MDB_NOOVERWRITE);
+
+    if (status == MDB_KEYEXIST)
+        return -EEXIST;
+    if (status != 0 || store_chunk_count(value.size) == 1)
+        return store_error(status);
+    return store_write_chunks(store, handle, key, value);
+}
+
+int store_put(struct store *store, enum store_database database, const struct store_key *key,
+              struct slice value)
+{
+    MDB_dbi handle;
+    int error = store_put_check(store, database, key, value, &handle);
+
     if (error == 0)
-        error = store_room(store, database);
-    if (error == 0)
+        error = store_insert(store, handle, store_key_slice(key), value);
+    if (error == -EEXIST) {
         error = store_replace(store, handle, store_key_slice(key));
-    if (error == 0)
-        error = store_write_chunks(store, handle, store_key_slice(key), value);
+        if (error == 0)
+            error = store_write_chunks(store, handle, store_key_slice(key), value);
+    }
     return error == 0 ? 0 : store_fail(store, error);
+}
+
+int store_add(struct store *store, enum store_database database, const struct store_key *key,
+              struct slice value)
+{
+    MDB_dbi handle;
+    int error = store_put_check(store, database, key, value, &handle);
+
+    if (error == 0)
+        error = store_insert(store, handle, store_key_slice(key), value);
+    return error == 0 || error == -EEXIST ? error : store_fail(store, error);
 }
 
 int store_delete(struct store *store, enum store_database database, const struct store_key *key)

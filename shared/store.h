@@ -66,6 +66,17 @@ int store_refresh(struct store *store);
 int store_get(struct store *store, enum store_database database, const struct store_key *key,
               struct slice *value);
 
+/* Where a get found its record. A zeroed one is empty. */
+struct store_place {
+    uint64_t snapshot; /* the transaction that was read; 0: none */
+    struct slice value;
+};
+
+/* As store_get of the same key each time, without a search while the environment's newest
+ * transaction is the one that *place, the caller's, remembers: then its pages are as they were. */
+int store_get_again(struct store *store, enum store_database database, const struct store_key *key,
+                    struct store_place *place, struct slice *value);
+
 /* Calls `visit` for each record whose key begins with `prefix`, from `from` (or the prefix when
  * empty) on, in key order, until it returns non-zero, which is returned. Key and value are borrowed
  * for the call. `visit` must not write. */
@@ -80,6 +91,9 @@ int store_write_begin(struct store *store);
  * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
  * STORE_RECORD_MAX. */
 int store_put(struct store *store, enum store_database database, const struct store_key *key,
+              struct slice value);
+/* As store_put, but -EEXIST, and the transaction goes on, when the key is there already. */
+int store_add(struct store *store, enum store_database database, const struct store_key *key,
               struct slice value);
 /* Deletes the record and its continuations. -ENOENT when there is none. */
 int store_delete(struct store *store, enum store_database database, const struct store_key *key);

@@ -1,5 +1,7 @@
 #include "shared/store_sweep.h"
 
+#include "shared/session_end.h"
+
 #include <errno.h>
 
 enum {
@@ -37,7 +39,8 @@ static int sweep_visit(void *context, struct slice key, struct slice value)
     return 0;
 }
 
-static int sweep_remove(struct store *store, const struct sweep *sweep, size_t *removed)
+static int sweep_remove(struct store *store, const struct sweep *sweep, size_t *removed,
+                        struct buffer *ended)
 {
     int error = store_write_begin(store);
 
@@ -48,6 +51,10 @@ static int sweep_remove(struct store *store, const struct sweep *sweep, size_t *
 
         error = store_get(store, sweep->database, &sweep->keys[i], &value);
         if (error == 0 && sweep->over(sweep->context, value)) {
+            /* Without memory the audit trail is not told. */
+            if (ended != NULL)
+                (void)session_end_put(ended, SESSION_END_MCP, store_key_slice(&sweep->keys[i]),
+                                      value);
             error = store_delete(store, sweep->database, &sweep->keys[i]);
             *removed += error == 0;
         }
@@ -62,13 +69,15 @@ static int sweep_remove(struct store *store, const struct sweep *sweep, size_t *
 }
 
 int store_sweep(struct store *store, enum store_database database, struct store_key *cursor,
-                store_sweep_over over, const void *context, size_t *removed)
+                store_sweep_over over, const void *context, size_t *removed, struct buffer *ended)
 {
     struct sweep sweep = {.database = database, .over = over, .context = context, .cursor = cursor};
     struct store_key from = *cursor;
     int result;
 
     *removed = 0;
+    if (ended != NULL)
+        buffer_clear(ended);
     store_turn_begin(store);
     result = store_scan(store, database, slice_make(NULL, 0), store_key_slice(&from), sweep_visit,
                         &sweep);
@@ -77,9 +86,11 @@ int store_sweep(struct store *store, enum store_database database, struct store_
         store_key_begin(cursor);
     if (result < 0 || sweep.count == 0)
         return result < 0 ? result : 0;
-    result = sweep_remove(store, &sweep, removed);
+    result = sweep_remove(store, &sweep, removed, ended);
     store_turn_end(store);
     if (result != 0)
         *removed = 0;
+    if (result != 0 && ended != NULL)
+        buffer_clear(ended);
     return result;
 }

@@ -13,8 +13,9 @@
 typedef bool (*store_sweep_over)(const void *context, struct slice value);
 
 /* Looks at up to one batch of records from *cursor on, which moves, and begins anew at the end.
- * Errors are the store's. */
+ * What was removed is put into `ended` as MCP sessions (session_end.h; may be NULL). Errors are the
+ * store's. */
 int store_sweep(struct store *store, enum store_database database, struct store_key *cursor,
-                store_sweep_over over, const void *context, size_t *removed);
+                store_sweep_over over, const void *context, size_t *removed, struct buffer *ended);
 
 #endif

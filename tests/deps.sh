@@ -9,7 +9,7 @@ packages_for() {
     build) echo gcc make libc6-dev pkg-config libssl-dev libyaml-dev \
         libcurl4-openssl-dev libc-ares-dev liblmdb-dev libev-dev libpcre2-dev ;;
     demo) echo curl lmdb-utils ca-certificates ;;
-    test) echo libcmocka-dev lmdb-utils strace openssl curl procps ca-certificates ;;
+    test) echo libcmocka-dev lmdb-utils strace openssl curl procps groff-base ca-certificates ;;
     check) echo clang clang-tidy clang-format libclang-rt-dev ;;
     valgrind) echo valgrind libc6-dbg ;;
     bench) echo nginx haproxy wrk openssl util-linux ;;

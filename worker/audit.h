@@ -16,6 +16,9 @@
  * line that was written in part is written anew on a line of its own: readers pass over lines that
  * are no JSON.
  *
+ * Sessions that end by time are told by the janitor, within a second or two of their removal; the
+ * end of one that was shut out before is told then, too.
+ *
  * Members of every line:
  *     time         RFC 3339, UTC, with microseconds
  *     event        session_start, session_end, mcp_session_start, mcp_session_end,
@@ -26,7 +29,7 @@
  *     connection   number of the client's connection in that process
  *     request      number of the request on that connection: with `pid` and `connection`, its name
  *     client       address
- *     agent        User-Agent
+ *     agent        User-Agent, unless it has a token in it
  *     http, path   method; path without query, of apps that are no MCP servers and of no app
  *     app, config, issuer, subject, user, roles, session
  *                  the caller; `session` is the gate's id: kind and SHA-256

@@ -1,6 +1,7 @@
 #include "worker/audit_event.h"
 
 #include "shared/digest.h"
+#include "shared/session_end.h"
 
 #include <stdlib.h>
 
@@ -98,6 +99,55 @@ void audit_session_end(struct audit *audit, const struct session_id *id,
     put_session(&line, id, session);
     audit_line_plain(&line, "reason", reason);
     audit_end(audit, &line);
+}
+
+static void put_session_end(struct audit *audit, const struct session_end *end)
+{
+    struct session_record session;
+    struct session_id id;
+
+    if (end->key.size != SESSION_ID_SIZE || session_record_decode(end->record, &session) != 0)
+        return;
+    memcpy(id.text, end->key.data, SESSION_ID_SIZE);
+    id.text[SESSION_ID_SIZE] = '\0';
+    audit_session_end(audit, &id, &session, "it expired");
+}
+
+static void put_mcp_session_end(struct audit *audit, const struct session_end *end)
+{
+    const char *slash = end->key.size == 0 ? NULL : memchr(end->key.data, '/', end->key.size);
+    struct mcp_session_record session;
+    char text[DIGEST_HEX_SIZE + 1];
+    struct audit_line line;
+
+    if (slash == NULL || mcp_session_record_decode(end->record, &session) != 0)
+        return;
+    mcp_session_text(session.id, text);
+    if (!audit_ends_session(audit, slice_from(text)))
+        return;
+    audit_begin(audit, &line, "mcp_session_end");
+    audit_line_plain(&line, "mcp_session", text);
+    audit_line_text(&line, "app", slice_make(end->key.data, (size_t)(slash - end->key.data)),
+                    AUDIT_VALUE_MAX);
+    audit_line_text(&line, "issuer", session.issuer, AUDIT_VALUE_MAX);
+    audit_line_text(&line, "subject", session.subject, AUDIT_VALUE_MAX);
+    audit_line_text(&line, "user", session.user, AUDIT_VALUE_MAX);
+    audit_line_text(&line, "protocol", session.version, AUDIT_VALUE_MAX);
+    audit_line_endpoint(&line, "endpoint", session.address, session.port);
+    audit_line_plain(&line, "reason", "nobody used it");
+    audit_end(audit, &line);
+}
+
+void audit_sessions_ended(struct audit *audit, struct slice entries)
+{
+    struct session_end end;
+
+    while (audit->on && session_end_next(&entries, &end)) {
+        if (end.kind == SESSION_END_GATE)
+            put_session_end(audit, &end);
+        else
+            put_mcp_session_end(audit, &end);
+    }
 }
 
 void audit_mcp_session(struct audit *audit, enum audit_mcp_change change, struct slice app,

@@ -39,6 +39,9 @@ void audit_session_start(struct audit *audit, const struct session_id *id,
 void audit_session_end(struct audit *audit, const struct session_id *id,
                        const struct session_record *session, const char *reason);
 
+/* Sessions that ended by time, as the janitor tells of them (session_end.h). */
+void audit_sessions_ended(struct audit *audit, struct slice entries);
+
 enum audit_mcp_change { AUDIT_MCP_START, AUDIT_MCP_END, AUDIT_MCP_FOREIGN };
 
 /* An MCP session of an app began or ended, or another than its owner named it: `caller` is who did

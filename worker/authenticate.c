@@ -188,9 +188,11 @@ static enum look session_look(struct authenticator *authenticator, struct auth_a
 {
     struct session_record *session = &attempt->session;
     const struct catalog_binding *binding;
+    struct store_place nowhere = {0};
+    struct store_place *place = attempt->memo != NULL ? &attempt->memo->place : &nowhere;
     bool locked;
 
-    *error = session_store_find(authenticator->sessions, &attempt->id, session);
+    *error = session_store_find_again(authenticator->sessions, &attempt->id, place, session);
     if (*error == -ENOENT || *error == -EBADMSG)
         return LOOK_MISS;
     if (*error != 0)
@@ -314,7 +316,8 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
                                         .app = attempt->app,
                                         .token = attempt->token,
                                         .client_address = attempt->client_address,
-                                        .previous = previous};
+                                        .previous = previous,
+                                        .stands = current};
     enum auth_reason reason = verification_make(&verification);
     enum auth_verdict verdict;
 
@@ -371,6 +374,8 @@ enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_
     else {
         auth_memo_id(attempt->memo, attempt->app, attempt->token, &attempt->id);
         attempt->verdict = attempt_judge(authenticator, attempt);
+        /* While the attempt waits, the connection may remember another token. */
+        attempt->memo = NULL;
     }
     return attempt->verdict;
 }

@@ -26,7 +26,7 @@ struct auth_attempt {
     struct slice app;            /* name; borrowed until the verdict */
     struct slice token;          /* borrowed until the verdict */
     struct slice client_address; /* borrowed until the verdict */
-    struct auth_memo *memo;      /* the connection's */
+    struct auth_memo *memo;      /* the connection's, or NULL; only for the call */
     void (*done)(struct auth_attempt *attempt);
     void *context; /* the caller's */
     /* result, set when the verdict is not AUTH_PENDING */

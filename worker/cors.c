@@ -43,11 +43,16 @@ enum cors_verdict cors_judge(const struct settings *settings, const struct http_
         http_find(request->headers, request->header_count, HTTP_ORIGIN);
 
     *origin = slice_make(NULL, 0);
-    if (header == NULL || cors_is_own(header->value, request->host))
+    if (header == NULL)
+        return CORS_NONE;
+    /* Told like any page that may talk to apps: a preflight is then answered, whoever sends it. */
+    if (slice_equal(header->value, settings->public_addr)) {
+        *origin = header->value;
+        return CORS_ALLOWED;
+    }
+    if (cors_is_own(header->value, request->host))
         return CORS_NONE;
     *origin = header->value;
-    if (slice_equal(header->value, settings->public_addr))
-        return CORS_ALLOWED;
     for (size_t i = 0; i < settings->allowed_origin_count; i++) {
         if (slice_equal(header->value, settings->allowed_origins[i]))
             return CORS_ALLOWED;

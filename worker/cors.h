@@ -13,7 +13,7 @@
 #include "worker/http_head.h"
 
 enum cors_verdict {
-    CORS_NONE,    /* no Origin, or the request's own host: nothing to say */
+    CORS_NONE,    /* no Origin, or the host that was asked: nothing to say */
     CORS_ALLOWED, /* *origin is to be told */
     CORS_REFUSED,
 };

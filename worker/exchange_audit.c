@@ -47,12 +47,19 @@ static struct slice head_part(const struct exchange *exchange, struct exchange_s
     return slice_make(exchange_head(exchange).data + span.at, span.size);
 }
 
+/* Some scripts put their credentials into any header. Every JWT begins so (RFC 7519, 3.1). */
+static bool agent_has_token(struct slice agent)
+{
+    return agent.size > 0 && memmem(agent.data, agent.size, "eyJ", 3) != NULL;
+}
+
 static struct slice head_agent(const struct http_request *request)
 {
     for (size_t i = 0; i < request->header_count; i++)
         if (request->headers[i].field == HTTP_OTHER &&
             slice_equal_nocase(request->headers[i].name, slice_make("user-agent", 10)))
-            return request->headers[i].value;
+            return agent_has_token(request->headers[i].value) ? slice_make(NULL, 0)
+                                                              : request->headers[i].value;
     return slice_make(NULL, 0);
 }
 

@@ -252,12 +252,20 @@ static int exchange_mcp_find(struct exchange *exchange, const struct store_key *
 {
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
     int error = mcp_session_find(sessions->store, key, id, record);
+    const char *over = NULL;
 
-    if (error == 0 && mcp_session_is_idle(record, clock_wall_seconds(), sessions->idle)) {
-        exchange_mcp_tell(exchange, AUDIT_MCP_END, id, record, "nobody used it");
-        error = -ENOENT;
-    }
-    return error;
+    if (error != 0)
+        return error;
+    if (record->birth != exchange->app->record.birth)
+        over = "its app was removed";
+    else if (mcp_session_is_idle(record, clock_wall_seconds(), sessions->idle))
+        over = "nobody used it";
+    if (over == NULL)
+        return 0;
+    exchange_mcp_tell(exchange, AUDIT_MCP_END, id, record, over);
+    /* Told once: the janitor would say it again. Without memory it does. */
+    mcp_sessions_queue(sessions, MCP_SESSION_DELETE, key, NULL);
+    return -ENOENT;
 }
 
 bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port)
@@ -482,6 +490,7 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .user = caller.user,
                                          .address = slice_from(target->address),
                                          .port = target->port,
+                                         .birth = exchange->app->record.birth,
                                          .created = clock_wall_seconds()};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);

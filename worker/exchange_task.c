@@ -59,12 +59,16 @@ static bool task_is_of(struct exchange *exchange, const struct mcp_task_record *
     return false;
 }
 
-/* Alike for a task that never was, that is over, and that is another caller's. Always false. */
+/* Alike for a task that never was, that is over, and that is another caller's; and, up to
+ * 2025-11-25, as servers of the SDK say it, code and all. Always false. */
 static bool task_lost(struct exchange *exchange)
 {
-    struct reply_error error = {.status = 200,
-                                .code = MCP_INVALID_PARAMS,
-                                .message = "Failed to retrieve task: Task not found"};
+    struct reply_error error = {
+        .status = 200,
+        .code = MCP_INVALID_PARAMS,
+        .message = exchange->mcp_modern
+                       ? "Failed to retrieve task: Task not found"
+                       : "MCP error -32602: Failed to retrieve task: Task not found"};
 
     exchange->rpc.refusal = error.message;
     exchange_error(exchange, &error);

@@ -39,9 +39,9 @@ enum {
     JUDGEMENT_SCOPES_MAX = 256,  /* scopes of a token; a session keeps the first AUTH_SCOPES_MAX */
 };
 
-/* The unverified `iss` of a payload, decoded into out (JUDGEMENT_ISSUER_MAX bytes): it only picks
- * who is asked. Its size, or -EINVAL when it is absent, empty, no string or too long. */
-long judgement_issuer(const struct json_value *payload, char *out);
+/* A token's unverified `iss`, decoded into out (JUDGEMENT_ISSUER_MAX bytes): it only picks who is
+ * asked. Its size, or -EINVAL when it is absent, empty, no string or too long. */
+long judgement_issuer(const struct json_value *issuer, char *out);
 
 struct judgement {
     /* Filled when the reason is AUTH_OK: all but the key's thumbprint, signing input, client

@@ -37,6 +37,7 @@ static int session_batch_copy(struct session_batch_entry **out, struct slice rec
     if (entry == NULL)
         return -ENOMEM;
     memcpy(entry->bytes, record.data, record.size);
+    entry->size = record.size;
     error = session_record_decode(slice_make(entry->bytes, record.size), &entry->session);
     if (error != 0) {
         free(entry);
@@ -71,7 +72,8 @@ int session_batch_commit(const struct session_batch *batch, struct store *sessio
         return error;
     for (const struct session_batch_entry *entry = batch->entries; entry != NULL && error == 0;
          entry = entry->next)
-        error = session_store_put(sessions, &entry->id, &entry->session);
+        error = session_store_put_record(sessions, &entry->id, &entry->session,
+                                         slice_make(entry->bytes, entry->size));
     if (error != 0) {
         store_abort(sessions);
         return error;

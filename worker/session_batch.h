@@ -15,6 +15,7 @@ struct session_batch_entry {
     struct session_batch_entry *next;
     struct session_id id;
     struct session_record session; /* borrowed from bytes */
+    size_t size;                   /* of bytes: the record */
     bool renewed;                  /* replaces a session that was judged by an older config */
     struct auth_attempt *attempts; /* who waits for the commit; authenticate's list */
     char bytes[];

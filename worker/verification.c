@@ -30,7 +30,7 @@ static enum auth_reason verification_parse(struct verification *verification)
 static enum auth_reason verification_bind(struct verification *verification)
 {
     char issuer[JUDGEMENT_ISSUER_MAX];
-    long size = judgement_issuer(&verification->jws.payload, issuer);
+    long size = judgement_issuer(&verification->jws.issuer, issuer);
 
     if (size > 0) {
         verification->binding = catalog_binding_find(verification->catalog, verification->app,
@@ -54,6 +54,17 @@ static enum auth_reason verification_judge(struct verification *verification)
     return reason;
 }
 
+static int verification_try(struct verification *verification, struct jose_key *key,
+                            struct slice signature)
+{
+    const struct jws *jws = &verification->jws;
+
+    if (verification->stands)
+        return jose_verify(key, jws->algorithm, jws->signing_input, signature);
+    return jose_verify_digest(key, jws->algorithm, jws->signing_input, signature,
+                              &verification->digest);
+}
+
 /* Tries the keys that the token's kid names, or all of the config's for a token without one. */
 static enum auth_reason verification_prove(struct verification *verification)
 {
@@ -69,7 +80,7 @@ static enum auth_reason verification_prove(struct verification *verification)
     if (count == 0)
         return catalog_error(verification->catalog) != 0 ? AUTH_STORE : AUTH_KID;
     for (size_t i = 0; i < count && tried < VERIFICATION_KEYS_TRIED; i++) {
-        int error = jose_verify(keys[i], jws->algorithm, jws->signing_input, signature);
+        int error = verification_try(verification, keys[i], signature);
 
         if (error == -EINVAL)
             continue;
@@ -97,10 +108,10 @@ static enum auth_reason verification_scopes(struct verification *verification)
 static enum auth_reason verification_record(struct verification *verification)
 {
     struct session_record *session = &verification->judgement.session;
-    struct digest digest;
 
-    digest_of(verification->jws.signing_input, &digest);
-    digest_hex(&digest, verification->signing_input);
+    if (verification->stands)
+        return AUTH_OK;
+    digest_hex(&verification->digest, verification->signing_input);
     session->signing_input = slice_make(verification->signing_input, DIGEST_HEX_SIZE);
     session->app = verification->app;
     session->client_address = verification->client_address;

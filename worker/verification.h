@@ -17,12 +17,15 @@ struct verification {
     struct scoreboard_block *block;
     struct slice app, token, client_address;
     const struct session_record *previous; /* see judgement_make */
+    bool
+        stands; /* `previous` is good as it is: no session is to be made, its token's only proven */
     /* result */
     const struct catalog_binding *binding; /* of the token's issuer; NULL while it is not known */
     struct judgement judgement;            /* its session is whole when the reason is AUTH_OK */
     const char *description;               /* a literal; when the reason is not AUTH_OK */
     /* private */
     struct jws jws;
+    struct digest digest; /* SHA-256 of the signing input, once proven; not when `stands` */
     char signing_input[DIGEST_HEX_SIZE + 1];
 };
 

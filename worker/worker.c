@@ -208,6 +208,9 @@ static bool worker_message(struct worker_process *process, struct message *messa
             audit_take(&process->worker.audit, message->fds[0]);
             message->fds[0] = -1;
             break;
+        case MESSAGE_SESSIONS_ENDED:
+            audit_sessions_ended(&process->worker.audit, message->payload);
+            break;
         case MESSAGE_DRAIN:
             worker_drain(process);
             break;

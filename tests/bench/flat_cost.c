@@ -1,12 +1,14 @@
 /* flat_cost.c: the worker's way to an authenticated request, over stores of a given size, for
  * callgrind to count. Run by flat_cost.sh, which says more.
  *
- *     flat_cost SIZE REQUESTS
+ *     flat_cost make DIRECTORY SIZE SESSIONS
+ *     flat_cost ask DIRECTORY REQUESTS
  *
- * Makes both environments with SIZE app auth configs, SIZE apps and one binding each, has 64 tokens
- * proven once, then asks REQUESTS times, each in a turn of its own, as connections do that were
- * open before. Exits 1 when a request was not accepted from its stored session alone, scanned the
- * store, or matched a label.
+ * The first makes both environments in the empty DIRECTORY, with SIZE app auth configs, SIZE apps
+ * and one binding each, and SESSIONS sessions of other tokens; and a file of 64 tokens. The second
+ * has these proven once, then asks REQUESTS times, each in a turn of its own, as connections do
+ * that were open before. Exits 1 when a request was not accepted from its stored session alone,
+ * scanned the store, or matched a label.
  */
 #include "shared/auth_config_record.h"
 #include "shared/base64url.h"
@@ -15,14 +17,20 @@
 #include "shared/key_record.h"
 #include "shared/label.h"
 #include "shared/revocation_record.h"
+#include "shared/session_store.h"
 #include "worker/authenticate.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-enum { TOKENS = 64, NAME_SIZE = 32, MAP_SIZE = 256 << 20 };
+enum {
+    TOKENS = 64,
+    NAME_SIZE = 32,
+    TOKEN_MAX = 1024,
+    PUTS = 20000, /* sessions a transaction */
+};
+static const size_t config_map = (size_t)256 << 20, sessions_map = (size_t)4 << 30;
 
 struct caller {
     char app[NAME_SIZE];
@@ -32,7 +40,7 @@ struct caller {
 };
 
 struct bench {
-    char directory[64];
+    const char *directory;
     struct store *config, *sessions;
     struct scoreboard_public public;
     struct scoreboard_block block;
@@ -87,27 +95,15 @@ static void path_of(const struct bench *bench, const char *name, char path[128])
 
 static struct store *open_store(const struct bench *bench, enum store_environment environment)
 {
+    bool config = environment == STORE_CONFIG;
     char path[128];
-    struct store_options options = {path, environment, true, MAP_SIZE};
+    struct store_options options = {path, environment, true, config ? config_map : sessions_map};
     struct store *store;
 
-    path_of(bench, environment == STORE_CONFIG ? "config" : "sessions", path);
+    path_of(bench, config ? "config" : "sessions", path);
     must(store_create(&options), "store_create");
     must(store_open(&store, &options), "store_open");
     return store;
-}
-
-static void remove_stores(const struct bench *bench)
-{
-    static const char *const names[] = {"config/data.mdb",   "config/lock.mdb",   "config",
-                                        "sessions/data.mdb", "sessions/lock.mdb", "sessions"};
-    char path[128];
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        path_of(bench, names[i], path);
-        remove(path);
-    }
-    rmdir(bench->directory);
 }
 
 static void put(struct bench *bench, enum store_database database, const struct store_key *key,
@@ -136,6 +132,7 @@ static void put_config(struct bench *bench, const char *name, const char *issuer
     struct auth_config_record config = {.name = slice_from(name),
                                         .revision = 1,
                                         .issuer = slice_from(issuer),
+                                        .audience_count = 1,
                                         .username_claim = slice_from("email"),
                                         .algorithms = JOSE_ALL,
                                         .clock_skew = 60,
@@ -145,6 +142,7 @@ static void put_config(struct bench *bench, const char *name, const char *issuer
     struct buffer record = {0};
     struct store_key key;
 
+    config.audiences[0] = slice_from("gate");
     store_key_of(&key, config.name);
     must(auth_config_record_encode(&config, &record), "auth_config_record_encode");
     put(bench, STORE_APP_AUTH_CONFIGS, &key, &record);
@@ -247,27 +245,112 @@ static void publish(struct bench *bench, size_t size)
     bench->public.revocations = generation;
 }
 
-static void make_token(struct bench *bench, size_t number, size_t size)
+static void write_token(const struct bench *bench, size_t number, size_t size, FILE *file)
 {
-    struct caller *caller = &bench->callers[number];
-    char config[NAME_SIZE], issuer[NAME_SIZE], payload[256];
-    struct buffer signature = {0};
+    char app[NAME_SIZE], config[NAME_SIZE], issuer[NAME_SIZE], payload[256];
+    struct buffer token = {0}, signature = {0};
     long long now = clock_wall_seconds();
 
     /* Spread over all there is. */
-    names_of(number * size / TOKENS, caller->app, config, issuer);
+    names_of(number * size / TOKENS, app, config, issuer);
     snprintf(payload, sizeof(payload),
              "{\"iss\":\"%s\",\"aud\":\"gate\",\"email\":\"user-%02zu@x.test\",\"iat\":%lld,"
              "\"exp\":%lld}",
              issuer, number, now, now + 3600);
-    base64url_encode(slice_from("{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"JWT\"}"),
-                     &caller->token);
-    buffer_append_text(&caller->token, ".");
-    base64url_encode(slice_from(payload), &caller->token);
-    must(jose_sign(bench->key, JOSE_ES256, buffer_slice(&caller->token), &signature), "jose_sign");
-    buffer_append_text(&caller->token, ".");
-    base64url_encode(buffer_slice(&signature), &caller->token);
+    base64url_encode(slice_from("{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"JWT\"}"), &token);
+    buffer_append_text(&token, ".");
+    base64url_encode(slice_from(payload), &token);
+    must(jose_sign(bench->key, JOSE_ES256, buffer_slice(&token), &signature), "jose_sign");
+    buffer_append_text(&token, ".");
+    base64url_encode(buffer_slice(&signature), &token);
+    fprintf(file, "%s %.*s\n", app, (int)buffer_size(&token), buffer_data(&token));
+    buffer_free(&token);
     buffer_free(&signature);
+}
+
+static FILE *open_tokens(const struct bench *bench, const char *mode)
+{
+    char path[128];
+    FILE *file;
+
+    path_of(bench, "tokens", path);
+    file = fopen(path, mode);
+    must(file == NULL, "tokens");
+    return file;
+}
+
+static void write_tokens(const struct bench *bench, size_t size)
+{
+    FILE *file = open_tokens(bench, "w");
+
+    fprintf(file, "%" PRIu64 "\n", bench->public.generation);
+    for (size_t i = 0; i < TOKENS; i++)
+        write_token(bench, i, size, file);
+    must(fclose(file), "tokens");
+}
+
+static void read_tokens(struct bench *bench)
+{
+    FILE *file = open_tokens(bench, "r");
+    char token[TOKEN_MAX];
+
+    must(fscanf(file, "%" SCNu64, &bench->public.generation) != 1, "tokens");
+    bench->public.revocations = bench->public.generation;
+    for (size_t i = 0; i < TOKENS; i++) {
+        must(fscanf(file, "%31s %1023s", bench->callers[i].app, token) != 2, "tokens");
+        buffer_append_text(&bench->callers[i].token, token);
+    }
+    fclose(file);
+}
+
+/* What a token of a provider leaves, as workers write it. */
+static void put_session(struct bench *bench, size_t number, size_t size, size_t sessions)
+{
+    static const char digest[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    char app[NAME_SIZE], config[NAME_SIZE], issuer[NAME_SIZE], user[NAME_SIZE];
+    long long now = clock_wall_seconds();
+    struct session_record session = {.revision = 1,
+                                     .audience_count = 1,
+                                     .kid = slice_from("k1"),
+                                     .key_thumbprint = slice_from(digest),
+                                     .algorithm = slice_from("ES256"),
+                                     .issued_at = now,
+                                     .expires_at = now + 3600,
+                                     .expires = now + 3600 + (long long)(number % 1800),
+                                     .created = now,
+                                     .scope_count = 3,
+                                     .claim_count = 1,
+                                     .jti = slice_from("0d1f9a52-6f0e-4c0e-9b61-6d6a8d0b1f7c"),
+                                     .signing_input = slice_from(digest),
+                                     .client_address = slice_from("192.0.2.17")};
+    struct session_id id;
+
+    names_of(number % size, app, config, issuer);
+    snprintf(user, sizeof(user), "user-%07zu@other.test", number);
+    session.app = slice_from(app);
+    session.config = slice_from(config);
+    session.issuer = slice_from(issuer);
+    session.user = session.subject = slice_from(user);
+    session.audiences[0] = slice_from("gate");
+    session.scopes[0] = slice_from("mcp:tools");
+    session.scopes[1] = slice_from("mcp:resources");
+    session.scopes[2] = slice_from("openid");
+    session.claims[0] = (struct auth_claim){slice_from("email"), slice_from("\"user@other.test\"")};
+    /* Spread as digests are, but in order, so that each page is written once. */
+    snprintf(id.text, sizeof(id.text), "%s%016" PRIx64 "%s", SESSION_KIND_JWT,
+             (uint64_t)number * (UINT64_MAX / sessions), digest + 16);
+    must(session_store_put(bench->sessions, &id, &session), "session_store_put");
+}
+
+static void put_sessions(struct bench *bench, size_t size, size_t sessions)
+{
+    for (size_t i = 0; i < sessions; i++) {
+        if (i % PUTS == 0)
+            must(store_write_begin(bench->sessions), "store_write_begin");
+        put_session(bench, i, size, sessions);
+        if (i % PUTS == PUTS - 1 || i == sessions - 1)
+            must(store_commit(bench->sessions), "store_commit");
+    }
 }
 
 static void on_done(struct auth_attempt *attempt)
@@ -303,15 +386,22 @@ static void request(struct bench *bench, struct caller *caller)
     must(error, "authenticator_commit");
 }
 
-static void open_bench(struct bench *bench, size_t size)
+static void open_stores(struct bench *bench, const char *directory)
 {
-    snprintf(bench->directory, sizeof(bench->directory), "/tmp/gatehouse-bench-XXXXXX");
-    if (mkdtemp(bench->directory) == NULL)
-        must(-1, "mkdtemp");
+    bench->directory = directory;
     bench->config = open_store(bench, STORE_CONFIG);
     bench->sessions = open_store(bench, STORE_SESSIONS);
-    make_key_record(bench);
-    publish(bench, size);
+}
+
+static void close_stores(struct bench *bench)
+{
+    store_close(bench->config);
+    store_close(bench->sessions);
+}
+
+static void open_bench(struct bench *bench)
+{
+    read_tokens(bench);
     bench->child.channel = -1;
     bench->child.settings.session_cache = true;
     bench->child.public = &bench->public;
@@ -320,8 +410,6 @@ static void open_bench(struct bench *bench, size_t size)
     must(authenticator_open(&bench->authenticator, bench->sessions, bench->catalog, &bench->child,
                             &bench->audit),
          "authenticator_open");
-    for (size_t i = 0; i < TOKENS; i++)
-        make_token(bench, i, size);
 }
 
 static void close_bench(struct bench *bench)
@@ -332,11 +420,6 @@ static void close_bench(struct bench *bench)
     }
     authenticator_close(bench->authenticator);
     catalog_close(bench->catalog);
-    jose_key_free(bench->key);
-    buffer_free(&bench->key_record);
-    store_close(bench->config);
-    store_close(bench->sessions);
-    remove_stores(bench);
 }
 
 /* What callgrind counts: not inlined, so that it has a name there. How many were accepted. */
@@ -372,22 +455,45 @@ static bool run(struct bench *bench, size_t requests)
            counters[COUNT_LABEL_MATCHES] == 0 && counters[COUNT_CONFIG_LISTS] == 0;
 }
 
+static int make(struct bench *bench, size_t size, size_t sessions)
+{
+    make_key_record(bench);
+    publish(bench, size);
+    put_sessions(bench, size, sessions);
+    write_tokens(bench, size);
+    jose_key_free(bench->key);
+    buffer_free(&bench->key_record);
+    return 0;
+}
+
+static int ask(struct bench *bench, size_t requests)
+{
+    bool good;
+
+    open_bench(bench);
+    /* Each token is proven once, and found once: then all is decoded that a request needs. */
+    for (size_t i = 0; i < 2 * TOKENS; i++)
+        request(bench, &bench->callers[i % TOKENS]);
+    good = run(bench, requests);
+    close_bench(bench);
+    return good ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     static struct bench bench;
-    size_t size = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
-    size_t requests = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
-    bool good;
+    bool making = argc == 5 && strcmp(argv[1], "make") == 0;
+    bool asking = argc == 4 && strcmp(argv[1], "ask") == 0;
+    size_t number = making || asking ? strtoul(argv[3], NULL, 10) : 0;
+    int status;
 
-    if (size == 0 || requests == 0) {
-        fprintf(stderr, "usage: flat_cost SIZE REQUESTS\n");
+    if (number == 0) {
+        fprintf(stderr, "usage: flat_cost make DIRECTORY SIZE SESSIONS\n"
+                        "       flat_cost ask DIRECTORY REQUESTS\n");
         return 64;
     }
-    open_bench(&bench, size);
-    /* Each token is proven once, and found once: then all is decoded that a request needs. */
-    for (size_t i = 0; i < 2 * TOKENS; i++)
-        request(&bench, &bench.callers[i % TOKENS]);
-    good = run(&bench, requests);
-    close_bench(&bench);
-    return good ? 0 : 1;
+    open_stores(&bench, argv[2]);
+    status = making ? make(&bench, number, strtoul(argv[4], NULL, 10)) : ask(&bench, number);
+    close_stores(&bench);
+    return status;
 }

@@ -93,7 +93,10 @@ test('a request has a line that says who did what', async (t) => {
     assert.ok(Date.parse(start.expires) > Date.now());
     assert.ok(start.line < line.line);
   });
-  await t.test('and never a token, or a part of one', () => {
+  await t.test('and never a token, or a part of one', async () => {
+    const before = trail.of('request').length;
+    await post(url, token, { headers: { 'user-agent': `Bearer ${token}` } });
+    await waitFor('its line', () => trail.of('request').length > before);
     for (const part of [token, ...token.split('.')]) assert.ok(!trail.text.includes(part));
     assert.ok(!trail.text.includes('Bearer') && !gate.log.includes(token));
   });
@@ -226,6 +229,35 @@ test('a foreign MCP session: 404 and lines; the owner notices nothing', async (t
   assert.equal(end.mcp_session, shortHash(session));
   assert.match(end.reason, /deleted/);
   assert.ok(!trail.text.includes(session));
+});
+
+test('sessions that nobody comes back to have a line at their end', async (t) => {
+  const upstream = await Upstream.start(async (incoming, response) => {
+    await body(incoming);
+    response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'one' });
+    response.end('{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"a","version":"1"}}}');
+  });
+  t.after(() => upstream.stop());
+  const issuer = await Issuer.make('https://issuer.example.com');
+  const gate = await Gateway.start(t, {
+    apps: [{ name: 'app', uri: upstream.uri }],
+    resources: { 'issuer.yaml': [authConfig('config', issuer, { jwt: { max_session_ttl: '5s' } })] },
+    gate: { audit: { output: 'audit.jsonl' } },
+    limits: { mcp_session_idle: '1s' },
+  });
+  const url = gate.url('app');
+  const trail = new Trail(gate);
+  const token = await issuer.token(url);
+  const initialize = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}';
+  assert.equal((await post(url, token, { body: initialize })).status, 200);
+  const start = await trail.has('its begin', ({ event }) => event === 'mcp_session_start');
+  const idle = await trail.has('the MCP session to end', ({ event }) => event === 'mcp_session_end');
+  assert.deepEqual([idle.mcp_session, idle.app, idle.subject, idle.reason], [start.mcp_session, 'app', start.subject, 'nobody used it']);
+  assert.equal((await post(url, token, { headers: { 'mcp-session-id': 'one' } })).status, 404);
+  const over = await trail.has('the session to end', ({ event }) => event === 'session_end');
+  const [begun] = trail.of('session_start');
+  assert.deepEqual([over.session, over.app, over.user, over.reason], [begun.session, 'app', begun.user, 'it expired']);
+  assert.equal(trail.of('mcp_session_end').length, 1);
 });
 
 test('a stream has a line at its begin and one at its end', async (t) => {
@@ -397,6 +429,13 @@ for (const refuse of [false, true]) {
     assert.ok(trail.text.endsWith('\n'));
   });
 }
+
+test('/dev/full is a disk that is full from the beginning', async (t) => {
+  const { gate, url, token } = await setUp(t, { workers: 1, audit: { output: '/dev/full', on_failure: 'refuse' } });
+  await waitFor('requests to be refused', async () => (await post(url, token)).status === 503);
+  assert.equal(await gate.metric('audit_failing'), 1);
+  await waitFor('the log', () => /audit_failed.*No space left on device/.test(gate.log));
+});
 
 test('a pipe that nobody reads stops nobody, and is a failure', async (t) => {
   const { gate, url, token } = await setUp(t, {

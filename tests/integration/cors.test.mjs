@@ -61,8 +61,17 @@ test('origins', async (t) => {
     assert.equal(answer.headers['access-control-allow-origin'], PAGE);
     assert.match(answer.headers['access-control-expose-headers'], /WWW-Authenticate/);
   });
-  await t.test('a page of the gate itself needs nothing', async () => {
+  await t.test('a page of the public address is told so, like others', async () => {
     const answer = await ask({ origin: gate.origin });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['access-control-allow-origin'], gate.origin);
+    const asked = await ask({ origin: gate.origin, 'access-control-request-method': 'POST' }, { method: 'OPTIONS', authorized: false });
+    assert.equal(asked.status, 204);
+    assert.equal(asked.headers['access-control-allow-origin'], gate.origin);
+    assert.match(asked.headers['access-control-allow-headers'], /Authorization.*Mcp-Session-Id/);
+  });
+  await t.test('a page of the host that was asked needs nothing', async () => {
+    const answer = await ask({ host: 'gate.internal', origin: 'http://gate.internal' });
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['access-control-allow-origin'], undefined);
   });

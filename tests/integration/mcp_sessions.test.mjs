@@ -180,6 +180,22 @@ test('a session goes to no other server than the one that made it', async (t) =>
   assert.equal((await ask('POST', await begin())).status, 200);
 });
 
+test('a session ends with its app, and an app of the same name later does not have it', async (t) => {
+  const { gate, begin, ask } = await setUp(t);
+  const session = await begin();
+  const { apps } = gate.settings.app_service;
+  const offer = async (offered, status) => {
+    gate.settings.app_service.apps = offered;
+    gate.writeSettings();
+    gate.signal('SIGHUP');
+    await waitFor(`the app to answer ${status}`, async () => (await ask('POST', session)).status === status);
+  };
+  await offer(apps.slice(1), 401);
+  await offer(apps, 404);
+  assertLost(await ask('GET', session));
+  assert.equal((await ask('POST', await begin())).status, 200);
+});
+
 test('sessions outlive workers and the gate', async (t) => {
   const { gate, begin, ask, issuers, url } = await setUp(t);
   const session = await begin();

@@ -17,6 +17,7 @@ test('make install', async (t) => {
   const file = (path) => statSync(join(destination, 'usr', path));
   assert.equal(file('bin/gatehouse').mode & 0o777, 0o755);
   assert.ok(file('share/man/man8/gatehouse.8').size > 0);
+  assert.ok(file('share/man/man5/gatehouse.yaml.5').size > 0);
   assert.ok(file('share/doc/gatehouse/examples').isDirectory());
   const unit = readFileSync(join(destination, 'usr/lib/systemd/system/gatehouse.service'), 'utf8');
   assert.match(unit, /^ExecStart=\/usr\/bin\/gatehouse run -c /m);

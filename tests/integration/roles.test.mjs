@@ -266,6 +266,7 @@ spec:
     app_labels: {env: nowhere}
     mcp:
       tools: [a, a, "two words", get_env]
+      resources: ["file:///a/../b"]
   deny:
     mcp: {tools: ["get_*"]}
 ---
@@ -280,7 +281,7 @@ spec:
   const shown = JSON.parse((await gatehouse('status', '-c', gate.settingsPath, '--json')).stdout).documents
     .find(({ name }) => name === 'odd');
   assert.equal(shown.state, 'accepted');
-  assert.match(shown.warning, /^spec\.allow\.mcp\.tools: "a" stands there twice \(and 2 more/);
+  assert.match(shown.warning, /^spec\.allow\.mcp\.tools: "a" stands there twice \(and 3 more/);
   assert.match((await gatehouse('status', '-c', gate.settingsPath)).stdout, /role\/odd.*warning: spec\.allow/);
   const { status, output } = await gate.check();
   assert.equal(status, 0);
@@ -288,9 +289,10 @@ spec:
     'odd.yaml:8:18: warning: spec.allow.mcp.tools: "a" stands there twice',
     'odd.yaml:8:21: warning: spec.allow.mcp.tools: "two words" is no tool\'s name',
     'odd.yaml:8:34: warning: spec.allow.mcp.tools: "get_env" allows nothing: spec.deny forbids all of it',
-    'odd.yaml:1:1: warning: spec.allow.app_labels: no app bears these labels',
+    'odd.yaml:5:3: warning: spec.allow.app_labels: no app bears these labels',
+    'odd.yaml:9:19: warning: spec.allow.mcp.resources: "file:///a/../b" never matches',
     'odd.yaml:1:1: warning: metadata.name: no user has the role "odd"',
-    'odd.yaml:16:3: warning: spec.allow: without app_labels it allows no app',
+    'odd.yaml:17:3: warning: spec.allow: without app_labels it allows no app',
     'warning: spec.jwt.claims_to_roles: there is no role "role-0"; it grants nothing',
   ]) assert.ok(output.includes(text), `${text} in\n${output}`);
   assert.match(output, /2 apps, 1 app auth config, 4 roles/);

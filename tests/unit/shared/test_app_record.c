@@ -13,6 +13,7 @@ static struct app_record example(void)
 {
     return (struct app_record){
         .name = slice_from("weather"),
+        .birth = 1795410065582,
         .description = slice_from("Says = what: 3 the weather is"),
         .public_addr = slice_from("weather.example.com"),
         .transport = APP_MCP_HTTP,
@@ -44,6 +45,7 @@ static void test_round_trip(void **state)
     assert_int_equal(app_record_encode(&app, &out), 0);
     assert_int_equal(app_record_decode(buffer_slice(&out), &decoded), 0);
     assert_true(slice_is(decoded.name, "weather"));
+    assert_int_equal(decoded.birth, app.birth);
     assert_true(slice_equal(decoded.description, app.description));
     assert_true(slice_equal(decoded.public_addr, app.public_addr));
     assert_int_equal(decoded.transport, APP_MCP_HTTP);

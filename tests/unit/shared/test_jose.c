@@ -180,6 +180,19 @@ static struct jose_key *public_half(const struct jose_key *key, enum jose_algori
     return public;
 }
 
+/* Whatever the algorithm hashes with. */
+static void check_digest(struct jose_key *key, enum jose_algorithm algorithm, struct slice input,
+                         struct slice signature)
+{
+    struct digest digest = {{0}}, expected;
+
+    assert_int_equal(jose_verify_digest(key, algorithm, slice_skip(input, 1), signature, &digest),
+                     -EACCES);
+    digest_of(input, &expected);
+    assert_int_equal(jose_verify_digest(key, algorithm, input, signature, &digest), 0);
+    assert_memory_equal(digest.bytes, expected.bytes, DIGEST_SIZE);
+}
+
 static void check_round_trip(struct jose_key *private, enum jose_algorithm algorithm)
 {
     struct slice input = slice_from("header.payload");
@@ -188,6 +201,7 @@ static void check_round_trip(struct jose_key *private, enum jose_algorithm algor
 
     assert_int_equal(jose_sign(private, algorithm, input, &signature), 0);
     assert_int_equal(jose_verify(private, algorithm, input, buffer_slice(&signature)), 0);
+    check_digest(public, algorithm, input, buffer_slice(&signature));
     check_flips(public, algorithm, input, buffer_slice(&signature));
     for (int other = 0; other < JOSE_ALGORITHMS; other++) {
         if (other != (int)algorithm)

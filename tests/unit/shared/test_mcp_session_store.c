@@ -207,7 +207,7 @@ static void test_sweeps(void **state)
     assert_int_equal(store_commit(store), 0);
     store_key_begin(&cursor);
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(mcp_session_sweep(store, &cursor, NOW, IDLE, &removed), 0);
+        assert_int_equal(mcp_session_sweep(store, &cursor, NOW, IDLE, &removed, NULL), 0);
         sum += removed;
     }
     assert_int_equal(sum, MANY / 2);

@@ -188,7 +188,7 @@ static void expire(struct store *store, const char *key, bool expected)
     bool removed = !expected;
 
     assert_int_equal(store_write_begin(store), 0);
-    assert_int_equal(session_store_expire(store, slice_from(key), &removed), 0);
+    assert_int_equal(session_store_expire(store, slice_from(key), &removed, NULL), 0);
     assert_int_equal(store_commit(store), 0);
     assert_int_equal(removed, expected);
 }

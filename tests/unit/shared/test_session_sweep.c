@@ -79,7 +79,7 @@ static void sweep(struct store *store, size_t expected_swept, size_t expected_re
 {
     size_t swept = 999, removed = 999;
 
-    assert_int_equal(session_sweep(store, NOW, &swept, &removed), 0);
+    assert_int_equal(session_sweep(store, NOW, &swept, &removed, NULL), 0);
     assert_int_equal(swept, expected_swept);
     assert_int_equal(removed, expected_removed);
 }
@@ -197,7 +197,7 @@ static void test_a_failure_is_told(void **state)
     store_close(fixture->store);
     fixture->options.writable = false;
     assert_int_equal(store_open(&fixture->store, &fixture->options), 0);
-    assert_int_equal(session_sweep(fixture->store, NOW, &swept, &removed), -EBADF);
+    assert_int_equal(session_sweep(fixture->store, NOW, &swept, &removed, NULL), -EBADF);
     assert_int_equal(swept, 0);
     assert_int_equal(removed, 0);
 }

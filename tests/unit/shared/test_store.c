@@ -120,6 +120,81 @@ static void test_a_write_transaction_sees_itself(void **state)
     store_turn_end(store);
 }
 
+/* What is there stays as it is, and the transaction goes on. */
+static void test_add_takes_only_a_new_key(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct slice value = pattern(5000);
+    struct store_key key;
+
+    store_turn_begin(store);
+    store_key_of(&key, slice_from("a"));
+    assert_int_equal(store_add(store, STORE_APPS, &key, value), -EINVAL);
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(store_add(store, STORE_APPS, &key, value), 0);
+    assert_int_equal(store_add(store, STORE_APPS, &key, slice_from("two")), -EEXIST);
+    store_key_of(&key, slice_from("b"));
+    assert_int_equal(store_add(store, STORE_APPS, &key, slice_from("three")), 0);
+    assert_int_equal(store_commit(store), 0);
+    expect_record(store, "a", value);
+    expect_record(store, "b", slice_from("three"));
+    /* A put over it leaves none of its parts. */
+    assert_int_equal(store_fixture_put(store, STORE_APPS, "a", slice_from("four")), 0);
+    expect_record(store, "a", slice_from("four"));
+    assert_int_equal(store_fixture_get(store, STORE_APPS, "a/1", &value), -ENOENT);
+    store_turn_end(store);
+}
+
+static void expect_again(struct store *store, struct store_place *place, const char *expected)
+{
+    struct store_key key;
+    struct slice value;
+
+    store_key_of(&key, slice_from("a"));
+    assert_int_equal(store_get_again(store, STORE_APPS, &key, place, &value), 0);
+    assert_true(slice_equal(value, slice_from(expected)));
+}
+
+/* A place is good for as long as nothing was written, wherever. */
+static void test_get_again_sees_every_change(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct store_place place = {0};
+    struct store_key key;
+    struct slice value;
+
+    store_key_of(&key, slice_from("a"));
+    assert_int_equal(store_get_again(store, STORE_APPS, &key, &place, &value), -ENOENT);
+    assert_true(place.snapshot == 0);
+    assert_int_equal(store_fixture_put(store, STORE_APPS, "a", slice_from("one")), 0);
+    for (int turn = 0; turn < 3; turn++) {
+        store_turn_begin(store);
+        expect_again(store, &place, "one");
+        assert_true(place.snapshot != 0);
+        store_turn_end(store);
+    }
+    assert_int_equal(store_fixture_put(store, STORE_APPS, "a", slice_from("two")), 0);
+    expect_again(store, &place, "two");
+    /* What is given up was never there. */
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(store_put(store, STORE_APPS, &key, slice_from("three")), 0);
+    expect_again(store, &place, "three");
+    store_abort(store);
+    expect_again(store, &place, "two");
+    assert_int_equal(store_fixture_put(store, STORE_APPS, "a", slice_from("four")), 0);
+    expect_again(store, &place, "four");
+    /* A record of parts lies together for a turn only. */
+    assert_int_equal(store_fixture_put(store, STORE_APPS, "a", pattern(5000)), 0);
+    assert_int_equal(store_get_again(store, STORE_APPS, &key, &place, &value), 0);
+    assert_true(slice_equal(value, pattern(5000)));
+    assert_true(place.snapshot == 0);
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(store_delete(store, STORE_APPS, &key), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(store_get_again(store, STORE_APPS, &key, &place, &value), -ENOENT);
+    store_turn_end(store);
+}
+
 static void test_only_one_write_transaction(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
@@ -591,6 +666,8 @@ int main(void)
         ON_CONFIG(test_put_get_delete),
         ON_CONFIG(test_an_impossible_key_is_not_found),
         ON_CONFIG(test_a_write_transaction_sees_itself),
+        ON_CONFIG(test_add_takes_only_a_new_key),
+        ON_CONFIG(test_get_again_sees_every_change),
         ON_CONFIG(test_only_one_write_transaction),
         ON_CONFIG(test_writes_need_a_transaction),
         ON_CONFIG(test_a_failed_transaction_cannot_be_committed),

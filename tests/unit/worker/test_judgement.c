@@ -504,29 +504,34 @@ static void ambiguous_claims_are_malformed(void **state)
     close_court(&court);
 }
 
+static long issuer_of(const char *payload, char *out)
+{
+    static const char *const names[] = {"iss"};
+    struct json_value object, issuer;
+    const char *reason;
+
+    assert_int_equal(0, json_parse(slice_from(payload), &object, &reason));
+    assert_int_equal(0, json_members(&object, names, 1, &issuer));
+    return judgement_issuer(&issuer, out);
+}
+
 static void issuer_is_a_string_of_bounded_size(void **state)
 {
     static const char *const refused[] = {"{}", "{\"iss\":\"\"}", "{\"iss\":1}",
-                                          "{\"iss\":[\"a\"]}", "{\"iss\":\"a\",\"iss\":\"b\"}"};
+                                          "{\"iss\":[\"a\"]}"};
     char out[JUDGEMENT_ISSUER_MAX];
     char text[JUDGEMENT_ISSUER_MAX + 32];
     char name[JUDGEMENT_ISSUER_MAX + 1];
-    struct json_value value;
-    const char *reason;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        if (json_parse(slice_from(refused[i]), &value, &reason) == 0)
-            assert_true(judgement_issuer(&value, out) < 0);
-    }
-    assert_int_equal(0, json_parse(slice_from("{\"iss\":\"https:\\/\\/i\"}"), &value, &reason));
-    assert_int_equal(9, judgement_issuer(&value, out));
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_true(issuer_of(refused[i], out) < 0);
+    assert_int_equal(9, issuer_of("{\"iss\":\"https:\\/\\/i\"}", out));
     assert_memory_equal("https://i", out, 9);
     memset(name, 'x', sizeof(name));
     for (int size = JUDGEMENT_ISSUER_MAX; size <= JUDGEMENT_ISSUER_MAX + 1; size++) {
         snprintf(text, sizeof(text), "{\"iss\":\"%.*s\"}", size, name);
-        assert_int_equal(0, json_parse(slice_from(text), &value, &reason));
-        assert_int_equal(size == JUDGEMENT_ISSUER_MAX, judgement_issuer(&value, out) == size);
+        assert_int_equal(size == JUDGEMENT_ISSUER_MAX, issuer_of(text, out) == size);
     }
 }
 
