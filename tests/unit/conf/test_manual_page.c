@@ -35,6 +35,7 @@ static const struct table {
     TABLE(certificate_schema, "SETTINGS", "gate.listen[].tls.certificates[]."),
     TABLE(app_entry_schema, NULL, ""),
     TABLE(app_document_schema, "APPS", ""),
+    TABLE(app_endpoint_schema, "APPS", "spec.endpoints[]."),
     TABLE(app_header_schema, "APPS", "spec.rewrite.headers[]."),
     TABLE(auth_config_schema, "APP AUTH CONFIGS", ""),
     TABLE(role_mapping_schema, "APP AUTH CONFIGS", "spec.jwt.claims_to_roles[]."),
