@@ -99,11 +99,11 @@ test('a full disk: old sessions go on, new ones and changes wait, nothing dies',
   assert.equal((await post(url, old)).status, 200);
 
   // Larger than what LMDB may still have free in its file.
-  const many = Array.from({ length: 200 }, (_, i) => appDocument(`late-${i}`, upstream.uri));
+  const many = Array.from({ length: 2000 }, (_, i) => appDocument(`late-${i}`, upstream.uri));
   gate.writeResource('late.yaml', ...many);
   await waitFor('the watcher to say so', () => /config_store_full/.test(gate.log));
-  const late = await issuer.token(gate.url('late-199'));
-  assert.equal((await post(gate.url('late-199'), late)).status, 401);
+  const late = await issuer.token(gate.url('late-1999'));
+  assert.equal((await post(gate.url('late-1999'), late)).status, 401);
   assert.equal((await post(url, old)).status, 200);
   assert.deepEqual(gate.children().map(({ pid }) => pid).sort(), pids);
 
@@ -116,7 +116,7 @@ test('a full disk: old sessions go on, new ones and changes wait, nothing dies',
 
   empty(disk);
   await waitFor('room for sessions', async () => (await status(url, await issuer.token(url, { sub: 'newer' }))) === 200);
-  await waitFor('the change', async () => (await status(gate.url('late-199'), late)) === 200);
+  await waitFor('the change', async () => (await status(gate.url('late-1999'), late)) === 200);
 });
 
 test('a full map: old sessions go on, and room is made for new ones', async (t) => {
