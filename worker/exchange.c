@@ -43,6 +43,7 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    write_queue_remove(&worker->writes, &exchange->sending);
     exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
     exchange_reading_stop(exchange);

@@ -24,6 +24,7 @@
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
+#include "worker/write_queue.h"
 
 enum { EXCHANGE_RETRY_AFTER = 2 }; /* seconds that a client should wait for what we lack just now */
 
@@ -111,6 +112,7 @@ struct exchange {
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
     struct buffer upstream_head;
+    struct write_entry sending;    /* waits for the turn's end, in EXCHANGE_SEND */
     size_t sent;                   /* bytes of head and body that were written */
     unsigned endpoint;             /* of the app's; pinned: the only one */
     unsigned address;              /* pinned: of that endpoint */

@@ -174,7 +174,7 @@ static void exchange_complete(struct exchange *exchange, size_t rest)
         upstream_give_back(upstream, exchange->upstream_idle);
     else
         upstream_close(upstream);
-    client_flush(client);
+    client_flush_later(client);
     if (exchange->state != EXCHANGE_OVER)
         exchange_end(exchange, close);
 }
