@@ -178,7 +178,11 @@ static void client_write_on(struct client *client)
 
 static void client_write_queued(struct write_entry *entry)
 {
-    client_write_on(entry->owner);
+    struct client *client = entry->owner;
+
+    client_write_on(client);
+    if (client->state != CLIENT_CLOSED && buffer_size(&client->out) > 0 && client->exchange != NULL)
+        exchange_blocked(client->exchange);
 }
 
 void client_flush_later(struct client *client)

@@ -59,7 +59,7 @@ void client_close(struct client *client);
 void client_lend_input(struct client *client);
 /* Sends what is in `out`, as far as it goes. Call after appending. */
 void client_flush(struct client *client);
-/* The same at the turn's end, unless much of it waits already. For what nobody adds to. */
+/* The same at the turn's end, unless much of it waits already. */
 void client_flush_later(struct client *client);
 /* The present exchange is over. `close`: no further request is read. */
 void client_finished(struct client *client, bool close);

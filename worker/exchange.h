@@ -143,6 +143,8 @@ void exchange_start(struct client *client, size_t head_size);
 void exchange_input(struct exchange *exchange);
 /* How many bytes of input the client may hold: 0 while they are borrowed, and must not move. */
 size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline);
+/* The client takes no more just now. */
+void exchange_blocked(struct exchange *exchange);
 /* All output was taken by the client. */
 void exchange_written(struct exchange *exchange);
 /* The body's next byte did not come in time. */
