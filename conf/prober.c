@@ -1,6 +1,7 @@
 #include "conf/prober.h"
 
 #include "conf/health.h"
+#include "conf/http_fetch.h"
 #include "conf/probe_http.h"
 #include "conf/probe_tcp.h"
 #include "shared/log.h"
@@ -35,7 +36,7 @@ struct prober {
     struct ev_loop *loop;
     struct health_board *board;
     struct scoreboard_block *block;
-    struct probe_http_runner *runner;
+    struct http_fetcher *fetcher;
     struct probed_app **apps; /* sorted by name */
     size_t count;
     struct target *waiting, **waiting_end;
@@ -112,8 +113,8 @@ static void target_start(struct target *target)
         target->tcp = probe_tcp_start(prober->loop, target_endpoint(target), app->health.timeout,
                                       on_done, target);
     else
-        target->http = probe_http_start(prober->runner, app, target->endpoint, &target->legacy,
-                                        on_done, target);
+        target->http = probe_http_start(prober->loop, prober->fetcher, app, target->endpoint,
+                                        &target->legacy, on_done, target);
     if (target->tcp == NULL && target->http == NULL) {
         target_schedule(target, 0); /* without memory nothing was found out */
         return;
@@ -345,7 +346,7 @@ int prober_open(struct prober **out, struct ev_loop *loop, struct health_board *
     prober->board = board;
     prober->block = block;
     prober->waiting_end = &prober->waiting;
-    status = probe_http_open(&prober->runner, loop);
+    status = http_fetcher_open(&prober->fetcher, loop);
     if (status < 0) {
         free(prober);
         return status;
@@ -361,6 +362,6 @@ void prober_close(struct prober *prober)
     for (size_t i = 0; i < prober->count; i++)
         probed_app_close(prober->apps[i]);
     free(prober->apps);
-    probe_http_close(prober->runner);
+    http_fetcher_close(prober->fetcher);
     free(prober);
 }
