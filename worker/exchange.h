@@ -212,7 +212,10 @@ void exchange_mcp_orphaned(struct exchange *exchange);
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
 /* Pins the exchange to that server of the app; false: the app has it no longer. */
-bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port);
+bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin);
+/* Of what the server, whose response is read, just made for the caller; borrowed from both. */
+struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
+                                      const struct session_record *caller);
 /* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
 enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
                                       struct buffer *out);
