@@ -40,9 +40,9 @@ struct bridge_server {
     struct bridge_lines lines, error_lines;
     struct buffer queue; /* lines that wait for the server to read them */
     bool paused;
-    bool spoke;               /* it sent a message: it works */
+    bool spoke;               /* it sent a message: it has started */
     bool ended;               /* nothing of it is left: the launcher said so */
-    bool failed;              /* by itself: it was not we who ended it */
+    bool lost;                /* with the launcher: it did nothing */
     struct deadline deadline; /* to start; to give the rest */
     unsigned error_room;      /* lines that may be logged */
     ev_tstamp error_filled;
@@ -129,8 +129,8 @@ static void server_over(struct bridge_server *server, const char *how)
          n < server->last_count; n++)
         log_error("server_last_words", "error id %08" PRIx32 ": %s", id,
                   server->last[n % SERVER_ERROR_LAST]);
-    if (!server->spoke && server->number != 0)
-        bridge_app_failed(server->app);
+    if (!server->lost && (server->number != 0 || server->ended))
+        bridge_app_died(server->link);
     bridge_link_end(server->link, reason);
 }
 
@@ -393,6 +393,7 @@ static void server_run(struct bridge_server *server)
     server->reader.data = server;
     server->error_reader.data = server;
     server->state = SERVER_RUNNING;
+    server->link->began = ev_now(loop);
     if (!server->paused)
         ev_io_start(loop, &server->reader);
     ev_io_start(loop, &server->error_reader);
@@ -454,8 +455,7 @@ void bridge_server_failed(struct bridge *bridge, const struct message *message)
     if (server == NULL)
         return;
     /* Without room the next one may be luckier; what cannot be executed stays so for a while. */
-    if (failed.error != -EAGAIN)
-        bridge_app_failed(server->app);
+    server->lost = failed.error == -EAGAIN;
     snprintf(why, sizeof(why), "it could not be started: %s", strerror(-failed.error));
     server_refused(server, why);
 }
@@ -492,6 +492,7 @@ void bridge_server_all_lost(struct bridge *bridge)
     (void)bridge;
     for (struct bridge_server *server = servers; server != NULL; server = next) {
         next = server->next;
+        server->lost = true;
         server_refused(server, "the launcher has ended");
     }
 }

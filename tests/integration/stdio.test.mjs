@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GATEHOUSE, Gateway, authConfig } from './harness/gateway.mjs';
+import { GATEHOUSE, Gateway, authConfig, temporaryDirectory } from './harness/gateway.mjs';
 import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { connectClient, startEverything } from './harness/mcp.mjs';
@@ -393,14 +394,49 @@ test('caps are told in a sentence', async (t) => {
 test('a server that cannot start is tried again later and later', async (t) => {
   const gate = await gateBefore(t, [stdioApp('broken', {}, ['-e', 'console.error("no way"); process.exit(1)'])]);
   const token = await gate.issuer.token(gate.url('broken'));
-  const first = await post(gate.url('broken'), token, { body: INITIALIZE });
-  assert.match(first.text, /error id/);
-  assert.equal(first.status, 200);
+  // Once is an accident.
+  for (let i = 0; i < 2; i++) {
+    const early = await post(gate.url('broken'), token, { body: INITIALIZE });
+    assert.match(early.text, /error id/);
+    assert.equal(early.status, 200);
+  }
   await waitFor('its last words', () => /server_last_words.*no way/.test(gate.log));
-  const second = await post(gate.url('broken'), token, { body: INITIALIZE });
-  assert.equal(second.status, 503);
-  assert.match(second.text, /keeps failing/);
-  assert.ok(Number(second.headers['retry-after']) > 0);
+  const third = await post(gate.url('broken'), token, { body: INITIALIZE });
+  assert.equal(third.status, 503);
+  assert.match(third.text, /keeps failing/);
+  assert.ok(Number(third.headers['retry-after']) > 0);
+  assert.match(gate.log, /server_keeps_failing: app broken: 2 servers in a row/);
+});
+
+// As an operator does it, or the kernel that is out of memory.
+function killServers(gate) {
+  for (const { pid } of gate.children('launcher').flatMap((launcher) => childrenOf(launcher.pid)).flatMap((guardian) => childrenOf(guardian.pid))) {
+    process.kill(pid, 'SIGKILL');
+  }
+}
+
+test('servers killed from outside are started again at once', async (t) => {
+  const directory = temporaryDirectory();
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  const ready = join(directory, 'ready');
+  const gate = await gateBefore(t, [
+    stdioApp('one'), stdioApp('slow', {}, ['-e', `if (require('node:fs').existsSync(${JSON.stringify(ready)})) import(${JSON.stringify(own)}); else setInterval(() => {}, 1000);`]),
+  ]);
+  for (let i = 0; i < 4; i++) {
+    const session = await Session.open(gate, 'one', await gate.issuer.token(gate.url('one')));
+    assert.equal((await session.call('who')).status, 200);
+    killServers(gate);
+    await waitFor('its session to end', async () => (await session.call('who')).status === 404);
+  }
+  // And one that has answered nothing yet.
+  const token = await gate.issuer.token(gate.url('slow'));
+  const first = post(gate.url('slow'), token, { body: INITIALIZE });
+  await waitFor('the server', () => /server_started: app slow/.test(gate.log));
+  killServers(gate);
+  assert.match((await first).text, /error id/);
+  writeFileSync(ready, '');
+  await Session.open(gate, 'slow', token);
 });
 
 test("a worker's death costs a session nothing", async (t) => {
