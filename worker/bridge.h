@@ -45,9 +45,11 @@ struct bridge {
     size_t server_count;
     struct bridge_session *sessions[BRIDGE_BUCKETS];
     size_t session_count;
-    uint64_t last_id;    /* of a request to a server */
-    uint32_t last_start; /* of a server that the launcher was asked for; begins at random */
-    uint64_t buffered;   /* bytes of all streams' messages */
+    uint64_t last_id;           /* of a request to a server */
+    uint32_t last_start;        /* of a server that the launcher was asked for; begins at random */
+    uint64_t buffered;          /* bytes of all streams' messages */
+    uint64_t queued;            /* lines that wait for servers to read them */
+    struct server_board *board; /* of the work scoreboard; NULL: nobody looks */
     bool draining;
     struct bridge_remains *remains;
     char scratch[BRIDGE_SCRATCH]; /* lent for one callback */

@@ -28,9 +28,10 @@ struct bridge_app {
     char revision[80]; /* that `era` was found by; cut when it is longer */
     enum bridge_era era;
     uint64_t servers;
-    unsigned early;   /* deaths in a row */
-    int64_t retry;    /* monotonic milliseconds: not before */
-    uint64_t garbage; /* lines that nobody was told of */
+    struct server_board_entry *entry; /* for /metrics; NULL: nobody looks, or there is no room */
+    unsigned early;                   /* deaths in a row */
+    int64_t retry;                    /* monotonic milliseconds: not before */
+    uint64_t garbage;                 /* lines that nobody was told of */
     int64_t garbage_told;
 };
 
@@ -48,6 +49,8 @@ static struct bridge_app *app_find(struct bridge *bridge, const struct stdio_app
         snprintf(app->name, sizeof(app->name), "%.*s", (int)stdio->name.size, stdio->name.data);
         app->next = bridge->apps;
         bridge->apps = app;
+        if (bridge->board != NULL)
+            app->entry = server_board_take(bridge->board, stdio->name);
     }
     return app;
 }
@@ -80,6 +83,7 @@ void bridge_app_reload(struct bridge *bridge)
 
         if (stdio == NULL && app->servers == 0) {
             *at = app->next;
+            server_board_drop(app->entry);
             free(app);
             continue;
         }
@@ -87,6 +91,9 @@ void bridge_app_reload(struct bridge *bridge)
             app_revise(app, stdio);
         at = &app->next;
     }
+    /* So that /metrics shows those, too, that nobody has used. */
+    for (size_t i = 0; i < bridge->child.stdio_apps.count; i++)
+        app_find(bridge, &bridge->child.stdio_apps.apps[i]);
 }
 
 void bridge_app_free_all(struct bridge *bridge)
@@ -205,16 +212,26 @@ void bridge_app_judged(struct bridge_app *app, bool modern)
         app->era = modern ? BRIDGE_ERA_MODERN : BRIDGE_ERA_LEGACY;
 }
 
+static void app_tell_servers(const struct bridge_app *app)
+{
+    if (app->entry != NULL)
+        atomic_store_explicit(&app->entry->servers, app->servers, memory_order_relaxed);
+}
+
 void bridge_app_server_begins(struct bridge_app *app)
 {
     app->servers++;
     app->bridge->server_count++;
+    app_tell_servers(app);
+    if (app->entry != NULL)
+        server_board_count(&app->entry->starts);
 }
 
 void bridge_app_server_ends(struct bridge_app *app)
 {
     app->servers--;
     app->bridge->server_count--;
+    app_tell_servers(app);
 }
 
 /* Milliseconds to wait after so many early deaths in a row. */
@@ -239,8 +256,12 @@ void bridge_app_died(const struct bridge_link *link)
     struct bridge_app *app = link->app;
     int64_t backoff;
 
+    if (app->entry != NULL && link->began > 0)
+        server_board_count(&app->entry->deaths);
     if (link->retired || (link->answered && !(link->shared && app_is_young(link))))
         return;
+    if (app->entry != NULL)
+        server_board_count(&app->entry->failures);
     if (app->early < UINT_MAX)
         app->early++;
     backoff = app_backoff(app->early);

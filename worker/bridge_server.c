@@ -73,6 +73,17 @@ static void server_stop(const struct bridge_server *server)
                   bridge_app_name(server->app), server->number);
 }
 
+/* Bytes leave the queue. */
+static void server_unqueue(const struct bridge_server *server, struct slice gone)
+{
+    const char *end;
+
+    while (gone.size > 0 && (end = memchr(gone.data, '\n', gone.size)) != NULL) {
+        server->bridge->queued--;
+        gone = slice_skip(gone, (size_t)(end - gone.data) + 1);
+    }
+}
+
 /* Nothing of it is left. */
 static void server_forget(struct bridge_server *server)
 {
@@ -99,6 +110,7 @@ static void server_close(struct bridge_link *link)
     deadline_close(&server->deadline);
     bridge_line_free(&server->lines);
     bridge_line_free(&server->error_lines);
+    server_unqueue(server, buffer_slice(&server->queue));
     buffer_free(&server->queue);
     if (server->ended)
         server_forget(server);
@@ -243,6 +255,7 @@ static void server_flush(struct bridge_server *server)
             write(server->input, buffer_data(&server->queue), buffer_size(&server->queue));
 
         if (put >= 0) {
+            server_unqueue(server, slice_make(buffer_data(&server->queue), (size_t)put));
             buffer_consume(&server->queue, (size_t)put);
         } else if (errno == EAGAIN) {
             ev_io_start(server->bridge->loop, &server->writer);
@@ -254,6 +267,7 @@ static void server_flush(struct bridge_server *server)
     }
     if (server->input >= 0)
         ev_io_stop(server->bridge->loop, &server->writer);
+    server_unqueue(server, buffer_slice(&server->queue));
     buffer_free(&server->queue);
 }
 
@@ -279,6 +293,7 @@ static int server_send(struct bridge_link *link, struct slice line, uint64_t id)
         return -ENOMEM;
     buffer_append_slice(&server->queue, line);
     buffer_append(&server->queue, "\n", 1);
+    server->bridge->queued++;
     if (server->state == SERVER_RUNNING)
         server_flush(server);
     return 0;

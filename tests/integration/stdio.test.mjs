@@ -439,6 +439,33 @@ test('servers killed from outside are started again at once', async (t) => {
   await Session.open(gate, 'slow', token);
 });
 
+test('what the bridge does is in the metrics, by app', async (t) => {
+  const gate = await gateBefore(t, [stdioApp('one'), stdioApp('unused'), stdioApp('broken', {}, ['-e', 'process.exit(1)'])]);
+  const of = async (name, app) => {
+    const { text } = await request(`${gate.admin}/metrics`);
+    return Number(new RegExp(`^gatehouse_${name}${app ? `\\{app="${app}"\\}` : ''} (\\d+)$`, 'm').exec(text)?.[1] ?? NaN);
+  };
+  const token = await gate.issuer.token(gate.url('one'));
+  await Session.open(gate, 'one', token);
+  const second = await Session.open(gate, 'one', token);
+  await post(gate.url('broken'), await gate.issuer.token(gate.url('broken')), { body: INITIALIZE });
+  await second.call('crash');
+  await waitFor('its end', async () => await of('stdio_servers', 'one') === 1);
+  assert.equal(await of('stdio_starts_total', 'one'), 2);
+  assert.equal(await of('stdio_deaths_total', 'one'), 1);
+  assert.equal(await of('stdio_failures_total', 'one'), 0);
+  assert.equal(await of('stdio_failures_total', 'broken'), 1);
+  assert.equal(await of('stdio_servers', 'unused'), 0);
+  await waitFor('the sessions to be told', async () => await of('bridge_sessions') === 1);
+  assert.equal(await of('bridge_queued_lines'), 0);
+
+  process.kill(gate.children('bridge')[0].pid, 'SIGKILL');
+  await waitFor('none to run', async () => await of('stdio_servers', 'one') === 0);
+  await waitFor('another bridge', () => gate.children('bridge').length === 1);
+  await waitFor('it to serve', async () => (await post(gate.url('one'), token, { body: INITIALIZE })).status === 200);
+  assert.ok(await of('stdio_starts_total', 'one') >= 3, 'the counters go on');
+});
+
 test("a worker's death costs a session nothing", async (t) => {
   const gate = await gateBefore(t, [stdioApp('one')], { workers: 2 });
   const session = await Session.open(gate, 'one', await gate.issuer.token(gate.url('one')));

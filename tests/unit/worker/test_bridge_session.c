@@ -263,6 +263,11 @@ static bool is_refused(struct worked *worker, const char *app)
     return true;
 }
 
+static const struct server_board_entry *told(const char *app)
+{
+    return server_board_take(&fixture_board, slice_from(app));
+}
+
 static void test_one_early_death_costs_nothing_several_do(void **state)
 {
     struct worked worker;
@@ -273,6 +278,10 @@ static void test_one_early_death_costs_nothing_several_do(void **state)
     dies_early(&worker, "own");
     assert_true(is_refused(&worker, "own"));
     assert_int_equal(bridge->session_count, 0);
+    assert_int_equal(told("own")->servers, 0);
+    assert_int_equal(told("own")->starts, 2);
+    assert_int_equal(told("own")->deaths, 2);
+    assert_int_equal(told("own")->failures, 2);
     assert_false(is_refused(&worker, "user")); /* other apps have nothing to do with it */
 }
 
@@ -302,6 +311,8 @@ static void test_a_death_after_an_answer_is_its_callers_own(void **state)
         assert_true(server_stopped(&server));
         worker_closes(&worker);
     }
+    assert_int_equal(told("own")->deaths, 4);
+    assert_int_equal(told("own")->failures, 0);
     worker_opens(&worker);
     assert_false(is_refused(&worker, "own"));
 }
@@ -579,6 +590,7 @@ static void test_a_server_that_does_not_read(void **state)
     }
     assert_true(full);
     expect_text(worker.read, "the server does not read");
+    assert_true(bridge->queued > 0);
 }
 
 static void test_long_line(void **state)
