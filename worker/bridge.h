@@ -4,7 +4,7 @@
  * legacy HTTP+SSE, and the sessions of old clients. To workers it is one more Streamable HTTP
  * endpoint, over STATE/bridge/socket; they have authenticated and judged every request before it
  * comes here, and say for whom it is: Gatehouse-App, Gatehouse-Owner, Gatehouse-Endpoint,
- * Gatehouse-Trust. It opens no store, sees no token and resolves no name.
+ * Gatehouse-Trust, Gatehouse-Place. It opens no store, sees no token and resolves no name.
  *
  *     bridge_client   a worker's connection     bridge_exchange  one request
  *     bridge_session  an MCP session            bridge_stream    an event stream, and its replay

@@ -156,6 +156,8 @@ int exchange_bridge_forward(const struct exchange *exchange, struct forward_requ
         error = bridge_line(lines, "Gatehouse-App", app->name);
     if (error == 0)
         error = bridge_line(lines, "Gatehouse-Owner", slice_from(exchange->bridge->owner));
+    if (error == 0 && exchange->old == ROUTE_OLD_STREAM && exchange->route == ROUTE_HOST)
+        error = bridge_line(lines, "Gatehouse-Place", slice_from("host"));
     if (app->transport == APP_MCP_STDIO) {
         forward->endpoint = &itself;
         if (error == 0)

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -26,13 +27,12 @@ const INITIALIZE = JSON.stringify({
   params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
 });
 
-async function gateBefore(t, apps, options = {}) {
+async function gateBefore(t, apps, resources = (issuer) => ({ 'issuer.yaml': [authConfig('issuer', issuer)] })) {
   const issuer = await Issuer.make();
   const gate = await Gateway.start(t, {
     apps,
     gate: { stdio: { users: ['nobody'] } },
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    ...options,
+    resources: resources(issuer),
   });
   gate.issuer = issuer;
   return gate;
@@ -125,6 +125,56 @@ test('old SDK clients', async (t) => {
       assert.deepEqual(progress.slice(0, 2), [1, 2]);
       assert.match(words(await client.callTool({ name: 'trigger-sampling-request', arguments: { prompt: 'p', maxTokens: 5 } })), /sampled/);
       await client.close();
+    });
+  }
+});
+
+// fetch(), of a name that only the gate knows.
+const named = (port) => async (url, { method, headers, body, signal } = {}) => {
+  const { host, pathname, search } = new URL(url);
+  const answer = await open(`http://127.0.0.1:${port}${pathname}${search}`, { method, body, headers: { ...Object.fromEntries(new Headers(headers)), host } });
+  signal?.addEventListener('abort', () => answer.request.destroy());
+  return new Response(Readable.toWeb(answer.stream), { status: answer.status, headers: Object.entries(answer.headers) });
+};
+
+test("old SDK clients at a name of the app's own", async (t) => {
+  const streamable = await startEverything(t);
+  const gate = await gateBefore(t, [
+    { name: 'streamable', uri: streamable.uri, public_addr: 'streamable.example.com' },
+    { name: 'stdio', public_addr: 'stdio.example.com', mcp: { command: process.execPath, args: [own], ...user } },
+    { name: 'elsewhere', public_addr: 'elsewhere.example.com', uri: streamable.uri.replace(/mcp$/, 'sse') },
+    { name: 'web', public_addr: 'web.example.com', uri: streamable.uri.replace('mcp+', '') },
+  ], (issuer) => ({ 'issuer.yaml': [authConfig('issuer', issuer, { labels: [{ name: '*', values: ['*'] }] })] }));
+  const token = (app) => gate.issuer.token(gate.url(app));
+  const at = (app, path, more = {}) => request(`${gate.origin}${path}`, { ...more, headers: { host: `${app}.example.com`, accept: 'text/event-stream', ...more.headers } });
+  for (const app of ['streamable', 'stdio']) {
+    await t.test(`of a server ${app}`, async (t) => {
+      const client = new Client({ name: 'old', version: '1' });
+      t.after(() => client.close().catch(() => {}));
+      await client.connect(new SSEClientTransport(new URL(`http://${app}.example.com:${gate.port}/sse`),
+        { requestInit: { headers: { authorization: `Bearer ${await token(app)}` } }, fetch: named(gate.port) }));
+      assert.match(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), /hi/);
+      assert.equal((await at(app, '/sse')).status, 401);
+      assert.equal((await at(app, '/sse', { method: 'POST', headers: { authorization: `Bearer ${await token(app)}` } })).status, 405);
+      await client.close();
+    });
+  }
+
+  await t.test('its messages go beside its stream', async () => {
+    const stream = await open(`${gate.origin}/sse`, { headers: { host: 'stdio.example.com', accept: 'text/event-stream', authorization: `Bearer ${await token('stdio')}` } });
+    let text = '';
+    stream.stream.on('data', (data) => (text += data));
+    await waitFor('the endpoint', () => /\n\n/.test(text));
+    assert.match(text, /^event: endpoint\ndata: \/sse\/message\?sessionId=[0-9a-f]{32}\n\n/);
+    stream.request.destroy();
+  });
+
+  // Of these the paths are the server's own: it has none there.
+  for (const app of ['elsewhere', 'web']) {
+    await t.test(`not of ${app}`, async () => {
+      const answer = await at(app, '/sse', { headers: { authorization: `Bearer ${await token(app)}` } });
+      assert.equal(answer.status, 404);
+      assert.notEqual(answer.headers['gatehouse-error-origin'], 'gateway');
     });
   }
 });
