@@ -221,6 +221,79 @@ test('a session that the server forgot is opened anew', async (t) => {
   assert.equal(words.match(/opened anew/g).length, 1);
 });
 
+test('a new session is told what the last one was: subscriptions, and the log level', async (t) => {
+  let known = true;
+  const lost = () => (known ? undefined : [404, {}]);
+  const server = await scripted(t, {
+    ping: lost,
+    initialize: () => {
+      known = true;
+      return undefined;
+    },
+  });
+  const connect = Connect.start(t, [server.url]);
+  await connect.initialize();
+  await connect.request('logging/setLevel', { level: 'info' });
+  await connect.request('logging/setLevel', { level: 'debug' });
+  const uris = Array.from({ length: 20 }, (_, i) => `file:///${i}/"ü"`);
+  for (const uri of [...uris, 'file:///given-up', uris[3]]) await connect.request('resources/subscribe', { uri });
+  await connect.request('resources/unsubscribe', { uri: 'file:///given-up' });
+  await connect.request('resources/unsubscribe', { uri: 'file:///never' });
+  const before = server.requests.length;
+  const said = connect.messages.length;
+  known = false;
+  assert.ok((await connect.request('ping')).result);
+
+  const after = server.requests.slice(before).map(({ message, headers }) => ({ ...message, session: headers['mcp-session-id'] }));
+  const session = after.find(({ method }) => method === 'notifications/initialized').session;
+  const told = after.filter(({ method }) => method === 'logging/setLevel' || method === 'resources/subscribe');
+  assert.deepEqual(told.filter(({ method }) => method === 'logging/setLevel').map(({ params }) => params.level), ['debug']);
+  assert.deepEqual(told.flatMap(({ params }) => params.uri ?? []).sort(), [...uris].sort());
+  assert.ok(told.every((message) => message.session === session));
+  // The request that waited comes behind all of them, and the client hears of none.
+  assert.equal(after.at(-1).method, 'ping');
+  assert.equal(after.at(-1).session, session);
+  assert.equal(connect.messages.length, said + 1);
+
+  // Each time; and not what a client told before it began anew itself.
+  known = false;
+  const second = server.requests.length;
+  assert.ok((await connect.request('ping')).result);
+  assert.equal(server.requests.slice(second).filter(({ message }) => message.method === 'resources/subscribe').length, uris.length);
+  await connect.initialize();
+  known = false;
+  const third = server.requests.length;
+  assert.ok((await connect.request('ping')).result);
+  assert.equal(server.requests.slice(third).filter(({ message }) => /subscribe|setLevel/.test(message.method)).length, 0);
+});
+
+test('a new session that refuses what it is told serves all the same', async (t) => {
+  let known = true;
+  let refuses = false;
+  const server = await scripted(t, {
+    ping: () => (known ? undefined : [404, {}]),
+    'logging/setLevel': () => (refuses ? [400, { jsonrpc: '2.0', id: null, error: { code: -32602, message: 'no such level' } }] : undefined),
+    'resources/subscribe': ({ message: { id } }, response) => {
+      if (!refuses) return;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32002, message: 'that resource is gone' } }));
+    },
+    initialize: () => {
+      known = true;
+      return undefined;
+    },
+  });
+  const connect = Connect.start(t, [server.url]);
+  await connect.initialize();
+  await connect.request('logging/setLevel', { level: 'debug' });
+  await connect.request('resources/subscribe', { uri: 'file:///a' });
+  refuses = true;
+  known = false;
+  assert.ok((await connect.request('ping')).result);
+  assert.match(connect.stderr, /no such level/);
+  assert.match(connect.stderr, /that resource is gone/);
+});
+
 // A server in the test's hands. `answers`: by method; each gives [status, result or body, headers].
 async function scripted(t, answers = {}) {
   const server = await Upstream.start(async (request, response, seen) => {
