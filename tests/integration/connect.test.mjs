@@ -16,7 +16,7 @@ import { ModernServer } from './harness/modern_server.mjs';
 import { freePort } from './harness/ports.mjs';
 import { Program, run } from './harness/process.mjs';
 import { Relay } from './harness/relay.mjs';
-import { assertSame, recordScenario } from './harness/scenario.mjs';
+import { assertSame, recordScenario, withoutSession } from './harness/scenario.mjs';
 import { Upstream, body } from './harness/upstream.mjs';
 import { waitFor } from './harness/wait.mjs';
 
@@ -26,10 +26,11 @@ function scratch(t) {
   return directory;
 }
 
-async function gateBefore(t, uri, { jwt, ...options } = {}) {
+// `server`: its URI, or what an app says of it.
+async function gateBefore(t, server, { jwt, ...options } = {}) {
   const issuer = await Issuer.make();
   const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri }],
+    apps: [{ name: 'app', ...(typeof server === 'string' ? { uri: server } : server) }],
     resources: { 'issuer.yaml': [authConfig('issuer', issuer, { jwt })] },
     ...options,
   });
@@ -69,6 +70,54 @@ test('the comparison of clients, server-everything', async (t) => {
     });
   }
 });
+
+const bareEverything = [join(import.meta.dirname, '../node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'stdio'];
+const user = process.getuid() === 0 ? { run_as_host_user: 'nobody' } : {};
+
+// The same server twice: at the client's own pipes, and behind `connect`, the gate, and its bridge.
+test('the comparison of clients, with the bare server over stdio', async (t) => {
+  const app = { mcp: { command: process.execPath, args: bareEverything, ...user } };
+  const { url, file } = await gateBefore(t, app, { gate: { stdio: { users: ['nobody'] } } });
+  for (const kind of ['v1', 'legacy', 'auto']) {
+    await t.test(`SDK client ${kind}`, async (t) => {
+      const bare = await recordScenario(t, overStdio(kind, process.execPath, bareEverything), everything);
+      const through = await recordScenario(t, connected(kind, url, '--token-file', file), everything);
+      assert.ok(bare.length > 40);
+      assertSame(withoutSession(through), withoutSession(bare));
+    });
+  }
+});
+
+// What dies with the gate is the server of its session: another is started, and told what the first
+// one was.
+for (const kind of ['v1', 'legacy']) {
+  test(`an SDK client ${kind} lives on when the gate restarts, and when its token changes`, async (t) => {
+    const app = { mcp: { command: process.execPath, args: bareEverything, ...user } };
+    const { gate, issuer, url, file } = await gateBefore(t, app, { gate: { stdio: { users: ['nobody'] } }, jwt: { clock_skew: '0s' } });
+    const old = await issuer.token(url, { exp: Math.floor(Date.now() / 1000) + 5 });
+    writeFileSync(file, old);
+    const client = makeClient(kind);
+    t.after(() => client.close().catch(() => {}));
+    let updated = 0;
+    client.fallbackNotificationHandler = async ({ method }) => {
+      if (method === 'notifications/resources/updated') updated++;
+    };
+    await client.connect(connected(kind, url, '--token-file', file).transport());
+    await client.subscribeResource({ uri: 'demo://resource/dynamic/text/1' });
+    const call = async (name, args = {}) => (await client.callTool({ name, arguments: args })).content[0].text;
+    assert.equal(await call('echo', { message: 'before' }), 'Echo: before');
+
+    await waitFor('the token to expire', async () => (await post(url, old)).status === 401);
+    writeFileSync(file, await issuer.token(url));
+    assert.equal(await call('echo', { message: 'another token' }), 'Echo: another token');
+
+    await gate.stop();
+    await gate.run();
+    assert.equal(await call('echo', { message: 'restarted' }), 'Echo: restarted');
+    await call('toggle-subscriber-updates');
+    await waitFor('an update of what was subscribed to before', () => updated > 0);
+  });
+}
 
 test('the comparison of clients, mcp-proxy', async (t) => {
   const server = await startMcpProxy(t);
