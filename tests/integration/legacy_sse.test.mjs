@@ -237,6 +237,118 @@ test('what no server of the old transport may say', async (t) => {
   }
 });
 
+// A server of Streamable HTTP whose streams break off. Each test says what a call's stream brings, and
+// what comes when the rest of it is asked for.
+async function breakingServer(t) {
+  const seen = { posts: [], gets: [], standing: [], calls: {}, resumed: {} };
+  const events = (outgoing) => outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
+  const server = createServer(async (incoming, outgoing) => {
+    if (incoming.method === 'GET') {
+      const last = incoming.headers['last-event-id'];
+      seen.gets.push(incoming.headers);
+      const resume = seen.resumed[last];
+      if (resume) {
+        resume(outgoing, events);
+      } else {
+        events(outgoing).flushHeaders();
+        seen.standing.push(outgoing);
+      }
+      return;
+    }
+    let text = '';
+    for await (const data of incoming) text += data;
+    const message = text === '' ? {} : JSON.parse(text);
+    seen.posts.push(message);
+    if (message.method === 'initialize') {
+      outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'the-session' });
+      outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'breaking', version: '1' } } }));
+    } else if (message.id === undefined) {
+      outgoing.writeHead(202).end();
+    } else {
+      seen.calls[message.params.name](message.id, events(outgoing), message.params);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { uri: `mcp+http://127.0.0.1:${server.address().port}/mcp`, ...seen };
+}
+
+test("a stream of the server's that breaks is resumed for an old client", async (t) => {
+  const server = await breakingServer(t);
+  const gate = await gateBefore(t, [{ name: 'app', uri: server.uri }]);
+  const url = gate.url('app');
+  const client = await connectOld(t, url, await gate.issuer.token(url));
+  const said = [];
+  client.fallbackNotificationHandler = async ({ params }) => said.push(params.data);
+  const answer = (id, text) => `id: ${text}\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }] } })}\n\n`;
+  const log = (id, data) => `id: ${id}\ndata: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } })}\n\n`;
+  const call = (name) => client.callTool({ name, arguments: {} });
+  const cut = (outgoing, text) => outgoing.write(text, () => outgoing.destroy());
+  const asked = (last) => server.gets.filter((headers) => headers['last-event-id'] === last);
+  await waitFor("the server's own stream", () => server.standing.length === 1);
+
+  await t.test('twice, from where it stood', async () => {
+    server.calls.twice = (id, outgoing) => {
+      server.resumed['a-2'] = (again, events) => cut(events(again), log('a-3', 'third'));
+      server.resumed['a-3'] = (again, events) => events(again).end(answer(id, 'done'));
+      cut(outgoing, `id: a-1\nretry: 10\ndata: \n\n${log('a-2', 'second')}`);
+    };
+    assert.equal(words(await call('twice')), 'done');
+    assert.deepEqual(said, ['second', 'third']);
+    assert.equal(asked('a-2').length, 1);
+    assert.equal(asked('a-2')[0]['mcp-session-id'], 'the-session');
+    assert.equal(asked('a-2')[0]['mcp-protocol-version'], '2025-11-25');
+    assert.equal(server.posts.filter(({ params }) => params?.name === 'twice').length, 1, 'and is posted once');
+  });
+
+  await t.test('when the server closes it in good order, and is away for a while', async () => {
+    let away = 2;
+    server.calls.polled = (id, outgoing) => {
+      server.resumed['b-1'] = (again, events) => {
+        if (away-- > 0) again.writeHead(503).end();
+        else events(again).end(answer(id, 'polled'));
+      };
+      outgoing.end('id: b-1\nretry: 10\ndata: \n\n');
+    };
+    assert.equal(words(await call('polled')), 'polled');
+  });
+
+  await t.test('not without ids: the caller is told', async () => {
+    server.calls.nameless = (id, outgoing) => cut(outgoing, 'data: {"jsonrpc":"2.0","method":"notifications/x"}\n\n');
+    await assert.rejects(call('nameless'), /cannot be asked|answer is none/);
+  });
+
+  await t.test('nor where it refuses', async () => {
+    server.calls.refused = (id, outgoing) => {
+      server.resumed['c-1'] = (again) => again.writeHead(400).end();
+      outgoing.end('id: c-1\nretry: 10\ndata: \n\n');
+    };
+    await assert.rejects(call('refused'), /cannot resume/);
+    assert.equal(asked('c-1').length, 1);
+  });
+
+  await t.test('nor for ever', async () => {
+    server.calls.never = (id, outgoing) => {
+      server.resumed['d-1'] = (again) => again.destroy();
+      outgoing.end('id: d-1\nretry: 1\ndata: \n\n');
+    };
+    await assert.rejects(call('never'), /cannot be resumed/);
+    assert.ok(asked('d-1').length > 2 && asked('d-1').length < 12, `${asked('d-1').length} times`);
+  });
+
+  await t.test("and so is the server's own", async () => {
+    said.length = 0;
+    server.resumed['s-1'] = (again, events) => events(again).write(log('s-2', 'own, later'));
+    cut(server.standing[0], `retry: 10\n${log('s-1', 'own')}`);
+    await waitFor('both', () => said.length === 2);
+    assert.deepEqual(said, ['own', 'own, later']);
+  });
+  await client.close();
+});
+
 test('by TLS, with a certificate of its own', async (t) => {
   const directory = temporaryDirectory();
   const { certificate, key } = await makeCertificate(directory, 'localhost');
