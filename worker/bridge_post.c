@@ -11,7 +11,7 @@
 
 enum {
     POST_REASON_MAX = 128,
-    POST_ID_MAX = 1024,       /* bytes of an event's id: it stands in a header */
+    POST_ID_MAX = 1024,   /* bytes of an event's id: it stands in a header */
     POST_BREAKS_MAX = 8,  /* connections in a row that brought nothing, before we give up */
     POST_PAUSE = 1000,    /* milliseconds before a stream is asked for again; doubled by breaks */
     POST_PAUSE_MIN = 100, /* whatever the server says */
