@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Connect } from './harness/connect.mjs';
 import { GATEHOUSE, Gateway, authConfig, temporaryDirectory } from './harness/gateway.mjs';
 import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
@@ -374,6 +375,37 @@ test('both eras', async (t) => {
       await client.close();
     });
   }
+});
+
+// Neither SDK's client says goodbye when it closes.
+test('of clients that leave without a word nothing is left, ten seconds later', async (t) => {
+  const gate = await gateBefore(t, [stdioApp('one', { env: { ERA: 'legacy' } }), { name: 'old', uri: (await startEverything(t, 'sse')).uri.replace('mcp+http', 'mcp+sse+http').replace(/mcp$/, 'sse') }]);
+  const url = gate.url('one');
+  const token = await gate.issuer.token(url);
+  const clients = await Promise.all(['v1', 'legacy', 'auto'].map((kind) => connectClient(t, kind, url, token)));
+  const old = await connectClient(t, 'v1', gate.url('old'), await gate.issuer.token(gate.url('old')));
+  const killed = Connect.start(t, [url, '--token-env', 'TOKEN'], { env: { TOKEN: token } });
+  await killed.initialize();
+  for (const client of clients) assert.equal(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), 'hi');
+  assert.ok((await killed.request('tools/list')).result);
+  await waitFor('all sessions', async () => await gate.metric('bridge_sessions') === 5);
+  assert.equal(servers(gate), 4);
+  await Promise.all([...clients, old].map((client) => client.close()));
+  killed.child.kill('SIGKILL');
+  await waitFor('the servers to end', () => servers(gate) === 0, { deadline: 10_000 });
+  await waitFor('the sessions to end', async () => await gate.metric('bridge_sessions') === 0, { deadline: 10_000 });
+
+  // Whose worker dies has not left, and has its session when one who did has none.
+  const session = await Session.open(gate, 'one', token);
+  const standing = await session.stream({ method: 'GET' });
+  for (const worker of gate.children('worker')) process.kill(worker.pid, 'SIGKILL');
+  await waitFor('the stream breaks', () => standing.over);
+  await gate.ready();
+  const another = await connectClient(t, 'v1', url, token);
+  assert.equal(servers(gate), 2);
+  await another.close();
+  await waitFor('the other server to end', () => servers(gate) === 1);
+  assert.equal((await session.call('who')).status, 200);
 });
 
 test('caps are told in a sentence', async (t) => {

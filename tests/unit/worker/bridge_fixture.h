@@ -80,6 +80,7 @@ static int fixture_set_up(void **state)
         .max_servers = 8,
         .max_servers_per_app = 3,
         .idle_timeout = 60 * 1000,
+        .leave_timeout = 60 * 1000,
         .start_timeout = 10 * 1000,
         .line_size = 256 * 1024,
         .queue_size = 64 * 1024,

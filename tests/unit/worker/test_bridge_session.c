@@ -799,6 +799,58 @@ static void test_idle(void **state)
     assert_true(server_stopped(&server));
 }
 
+/* The connections of a client that leaves, whose token ends, and whose worker dies end alike. */
+static void test_a_client_that_leaves(void **state)
+{
+    struct worked worker, standing;
+    struct played server;
+
+    (void)state;
+    session_opens(&worker, &server, "own", OWNER_A, true);
+    bridge->child.settings.stdio.leave_timeout = 20;
+    for (int i = 0; i < 3; i++) {
+        worker_opens(&standing);
+        worker_sends(&standing, "GET", "/mcp", "own", OWNER_A, session_line, "");
+        expect_text(worker_read(&standing), "HTTP/1.1 200");
+        /* The first two times it is not the client that leaves, or it comes back. */
+        if (i > 0)
+            assert_int_equal(write(standing.fd, "LEFT\r\n", 6), 6);
+        worker_closes(&standing);
+        if (i == 1) {
+            worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("5"));
+            server_read(&server);
+            server_answers(&server, "{}");
+            expect_text(worker_read(&worker), "HTTP/1.1 200");
+        }
+        pass(0.05);
+        bridge_session_sweep(bridge);
+        assert_int_equal(bridge->session_count, i < 2 ? 1 : 0);
+    }
+    assert_true(server_stopped(&server));
+}
+
+/* It left its own stream, but waits for an answer. */
+static void test_a_client_that_waits_has_not_left(void **state)
+{
+    struct worked worker, standing;
+    struct played server;
+
+    (void)state;
+    session_opens(&worker, &server, "own", OWNER_A, true);
+    bridge->child.settings.stdio.leave_timeout = 20;
+    worker_opens(&standing);
+    worker_sends(&standing, "GET", "/mcp", "own", OWNER_A, session_line, "");
+    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("5"));
+    assert_int_equal(write(standing.fd, "LEFT\r\n", 6), 6);
+    worker_closes(&standing);
+    pass(0.05);
+    bridge_session_sweep(bridge);
+    assert_int_equal(bridge->session_count, 1);
+    server_read(&server);
+    server_answers(&server, "{\"late\":1}");
+    expect_text(worker_read(&worker), "{\"late\":1}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -832,6 +884,8 @@ int main(void)
         TEST(test_old_client),
         TEST(test_start_fails),
         TEST(test_idle),
+        TEST(test_a_client_that_leaves),
+        TEST(test_a_client_that_waits_has_not_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
