@@ -48,6 +48,14 @@ void client_close(struct client *client)
     worker_client_gone(worker);
 }
 
+/* It was not we who ended it. */
+static void client_left(struct client *client)
+{
+    if (client->exchange != NULL)
+        exchange_bridge_left(client->exchange);
+    client_close(client);
+}
+
 /* The input is empty: its memory goes to who reads next, who finds it in the processor's cache. */
 void client_lend_input(struct client *client)
 {
@@ -139,7 +147,7 @@ static bool client_write(struct client *client)
         if (count == -EAGAIN)
             return true;
         if (count < 0) {
-            client_close(client);
+            client_left(client);
             return false;
         }
         client->sent += (uint64_t)count;
@@ -300,7 +308,7 @@ static void client_readable(struct client *client)
         return;
     }
     if (count <= 0) {
-        client_close(client);
+        client_left(client);
         return;
     }
     buffer_commit(&client->in, (size_t)count);

@@ -249,6 +249,8 @@ int exchange_bridge_forward(const struct exchange *exchange, struct forward_requ
 bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error);
 /* What is sent as the request's body. */
 struct slice exchange_bridge_body(const struct exchange *exchange);
+/* Its client closed the connection: what the bridge holds for it need not wait for it long. */
+void exchange_bridge_left(struct exchange *exchange);
 void exchange_bridge_dispose(struct exchange *exchange);
 void exchange_bridge_target(struct upstream_target *target);
 /* Whether an MCP session's record names the bridge. */
