@@ -60,16 +60,13 @@ int session_store_find(struct store *store, const struct session_id *id, struct 
     return error != 0 ? error : session_record_decode(value, out);
 }
 
-int session_store_find_again(struct store *store, const struct session_id *id,
-                             struct store_place *place, struct session_record *out)
+int session_store_read(struct store *store, const struct session_id *id, struct store_place *place,
+                       struct slice *record)
 {
     struct store_key key;
-    struct slice value;
-    int error;
 
     session_store_id_key(&key, id);
-    error = store_get_again(store, STORE_SESSION, &key, place, &value);
-    return error != 0 ? error : session_record_decode(value, out);
+    return store_get_again(store, STORE_SESSION, &key, place, record);
 }
 
 /* The sweep of another process may have been there first: what is gone is gone. */

@@ -23,9 +23,9 @@
 int session_store_find(struct store *store, const struct session_id *id,
                        struct session_record *out);
 
-/* The same for an id that is asked for again and again; see store_get_again. */
-int session_store_find_again(struct store *store, const struct session_id *id,
-                             struct store_place *place, struct session_record *out);
+/* The record's bytes, for an id that is asked for again and again; see store_get_again. */
+int session_store_read(struct store *store, const struct session_id *id, struct store_place *place,
+                       struct slice *record);
 
 /* Inside store_write_begin: writes the record and both index entries, and removes the index entries
  * of a record that it replaces. -ENOSPC when the environment is full: the caller aborts. */

@@ -645,8 +645,9 @@ int store_put(struct store *store, enum store_database database, const struct st
     MDB_dbi handle;
     int error = store_put_check(store, database, key, value, &handle);
 
-    if (error == 0)
-        error = store_insert(store, handle, store_key_slice(key), value);
+    if (error != 0)
+        return store_fail(store, error);
+    error = store_insert(store, handle, store_key_slice(key), value);
     if (error == -EEXIST) {
         error = store_replace(store, handle, store_key_slice(key));
         if (error == 0)
