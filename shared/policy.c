@@ -11,7 +11,7 @@ struct judge {
     struct slice name, folded; /* folded: of resources */
     struct slice bare;         /* folded, without query and fragment */
     unsigned given_up;
-    size_t walked; /* bytes of arguments that were looked through */
+    size_t walked;  /* bytes of arguments that were looked through */
     uint32_t known; /* a bit for each of found */
     struct {
         enum json_pointer_answer answer;
