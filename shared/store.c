@@ -490,6 +490,11 @@ int store_write_begin(struct store *store)
     return 0;
 }
 
+uint64_t store_write_number(const struct store *store)
+{
+    return store->writer == NULL ? 0 : mdb_txn_id(store->writer);
+}
+
 /* By the snapshot, which may be this turn's: LMDB lets only readers see the list. */
 static int store_free_pages(struct store *store, uint64_t *pages)
 {

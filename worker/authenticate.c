@@ -285,7 +285,7 @@ static enum auth_verdict attempt_await_key(struct authenticator *authenticator,
 
 /* Whether one more session of this user is allowed; counted to the limit and no further. */
 static bool authenticator_has_room(const struct authenticator *authenticator,
-                                   const struct session_record *session, int *error)
+                                   const struct store_key *user, int *error)
 {
     uint64_t limit = authenticator->child->settings.limits.sessions_per_user;
     size_t count = 0;
@@ -293,9 +293,8 @@ static bool authenticator_has_room(const struct authenticator *authenticator,
     *error = 0;
     if (limit == 0)
         return true;
-    *error = session_store_count_user(authenticator->sessions, session->issuer, session->user,
-                                      limit, &count);
-    count += session_batch_count_user(&authenticator->batch, session->issuer, session->user);
+    *error = session_store_count_user(authenticator->sessions, user, limit, &count);
+    count += session_batch_count_user(&authenticator->batch, user);
     return *error == 0 && count < limit;
 }
 
@@ -305,6 +304,7 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
                                        const struct session_record *session, bool renewed)
 {
     struct session_batch_entry *entry;
+    struct store_key user;
     bool locked;
     int error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
 
@@ -312,13 +312,14 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
         return attempt_shut_out(authenticator, attempt, locked);
     if (error < 0)
         return attempt_store_failed(authenticator, attempt, error);
-    if (!renewed && !authenticator_has_room(authenticator, session, &error)) {
+    session_store_user_key(&user, session->issuer, session->user);
+    if (!renewed && !authenticator_has_room(authenticator, &user, &error)) {
         if (error != 0)
             return attempt_store_failed(authenticator, attempt, error);
         return attempt_finish(authenticator, attempt, AUTH_STORE,
                               "this user has too many sessions");
     }
-    error = session_batch_add(&authenticator->batch, &attempt->id, session, &entry);
+    error = session_batch_add(&authenticator->batch, &attempt->id, session, &user, &entry);
     if (error != 0)
         return attempt_store_failed(authenticator, attempt, error);
     entry->renewed = renewed;

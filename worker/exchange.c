@@ -43,6 +43,7 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    write_queue_remove(&worker->writes, &exchange->sending);
     exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
     exchange_reading_stop(exchange);
@@ -255,6 +256,18 @@ static void exchange_route_mcp(struct exchange *exchange, struct slice app)
         exchange_authenticate(exchange, app);
 }
 
+/* Under an app's own name: a web app has its paths to itself, and so has a server of Streamable
+ * HTTP whose own path that is. */
+static bool exchange_is_old(const struct exchange *exchange)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    if (!app_transport_is_mcp(app->transport))
+        return false;
+    return app->transport != APP_MCP_HTTP || app->endpoint_count == 0 ||
+           !slice_equal(app->endpoints[0].path, exchange->worker->request.path);
+}
+
 static void exchange_route_host(struct exchange *exchange, struct slice host)
 {
     struct worker *worker = exchange->worker;
@@ -268,6 +281,8 @@ static void exchange_route_host(struct exchange *exchange, struct slice host)
         exchange_refuse(exchange, 403, "this host is not served here", 0, NULL);
         return;
     }
+    if (!exchange_is_old(exchange))
+        exchange->old = ROUTE_OLD_NONE;
     if (app_transport_is_mcp(exchange->app->record.transport))
         exchange_route_mcp(exchange, exchange->app->record.name);
     else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)
