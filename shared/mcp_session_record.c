@@ -1,18 +1,12 @@
 #include "shared/mcp_session_record.h"
 
-#include "shared/record.h"
-
 int mcp_session_record_encode(const struct mcp_session_record *record, struct buffer *out)
 {
     struct record_writer writer;
 
     record_begin(&writer, out, '1');
     record_put(&writer, "id", record->id);
-    record_put(&writer, "issuer", record->issuer);
-    record_put(&writer, "subject", record->subject);
-    record_put(&writer, "user", record->user);
-    record_put(&writer, "address", record->address);
-    record_put_number(&writer, "port", record->port);
+    mcp_origin_put(&writer, &record->origin);
     record_put(&writer, "version", record->version);
     if (record->birth != 0)
         record_put_number(&writer, "birth", record->birth);
@@ -27,25 +21,13 @@ int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out
 
     record_open(&reader, bytes, '1');
     out->id = record_get(&reader, "id");
-    out->issuer = record_get(&reader, "issuer");
-    out->subject = record_get(&reader, "subject");
-    out->user = record_get(&reader, "user");
-    out->address = record_get(&reader, "address");
-    out->port = (uint16_t)record_get_range(&reader, "port", 1, UINT16_MAX);
+    mcp_origin_get(&reader, &out->origin);
     out->version = record_get(&reader, "version");
     out->birth =
         record_next_is(&reader, "birth") ? record_get_range(&reader, "birth", 1, INT64_MAX) : 0;
     out->created = record_get_range(&reader, "created", 0, INT64_MAX);
     out->used = record_get_range(&reader, "used", 0, INT64_MAX);
     return record_end(&reader);
-}
-
-bool mcp_session_record_is_of(const struct mcp_session_record *record,
-                              const struct session_record *caller)
-{
-    return slice_equal(record->issuer, caller->issuer) &&
-           slice_equal(record->subject, caller->subject) &&
-           (record->subject.size > 0 || slice_equal(record->user, caller->user));
 }
 
 bool mcp_session_id_is_valid(struct slice id)

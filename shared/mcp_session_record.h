@@ -7,7 +7,7 @@
 #define GATEHOUSE_SHARED_MCP_SESSION_RECORD_H
 
 #include "shared/buffer.h"
-#include "shared/session_record.h"
+#include "shared/mcp_origin.h"
 #include "shared/slice.h"
 
 #include <stdint.h>
@@ -15,10 +15,8 @@
 enum { MCP_SESSION_ID_MAX = 1024 }; /* bytes; visible ASCII */
 
 struct mcp_session_record {
-    struct slice id;                    /* the server's own, as clients send it */
-    struct slice issuer, subject, user; /* the owner */
-    struct slice address; /* of the server that made it: numeric, as in the app's record */
-    uint16_t port;
+    struct slice id; /* the server's own, as clients send it */
+    struct mcp_origin origin;
     struct slice version; /* of the protocol, as its server named it; empty: it has not yet */
     int64_t birth;        /* of the app (app_record.h): a session ends with its app */
     int64_t created;      /* wall seconds */
@@ -28,11 +26,6 @@ struct mcp_session_record {
 int mcp_session_record_encode(const struct mcp_session_record *record, struct buffer *out);
 /* 0 or -EBADMSG; slices are borrowed from the bytes. */
 int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out);
-
-/* Whether the caller of a session (of the gate's) owns it: the same subject of the same issuer, or
- * the same user where tokens name no subject. */
-bool mcp_session_record_is_of(const struct mcp_session_record *record,
-                              const struct session_record *caller);
 
 /* What a server may use for an id: 0x21 to 0x7e (2025-03-26 and later, transports). */
 bool mcp_session_id_is_valid(struct slice id);

@@ -202,10 +202,14 @@ static const struct bridge_link_ops remote_ops = {
 static struct slice remote_word(struct slice *rest)
 {
     const char *end = rest->size == 0 ? NULL : memchr(rest->data, ' ', rest->size);
-    size_t size = end == NULL ? rest->size : (size_t)(end - rest->data);
-    struct slice word = slice_make(rest->data, size);
+    struct slice word = *rest;
 
-    *rest = slice_skip(*rest, size + 1);
+    if (end == NULL) {
+        *rest = slice_make(NULL, 0);
+        return word;
+    }
+    word.size = (size_t)(end - word.data);
+    *rest = slice_skip(*rest, word.size + 1);
     return word;
 }
 

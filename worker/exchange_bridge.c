@@ -22,7 +22,7 @@ struct exchange_bridge {
     struct buffer answer; /* of ours, for an old client's stream; empty: the request goes on */
 };
 
-/* Whom sessions belong to, as mcp_session_record_is_of tells users apart. */
+/* Whom sessions belong to, as mcp_origin_same_owner tells users apart. */
 static void bridge_owner(const struct session_record *caller, char owner[DIGEST_HEX_SIZE + 1])
 {
     static const char user_follows[2] = {0};
