@@ -541,7 +541,7 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
     if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
         return MCP_PASSES;
     error = mcp_sessions_set_version(sessions, &exchange->begun->key,
-                                     slice_make(version, (size_t)size));
+                                     slice_make(version, (size_t)size), slice_make(NULL, 0));
     if (error != 0)
         log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
                   strerror(-error));
