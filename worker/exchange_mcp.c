@@ -7,9 +7,10 @@
 #include "shared/log.h"
 #include "shared/session_store.h"
 #include "worker/exchange_reading.h"
+#include "worker/exchange_reopen.h"
 #include "worker/exchange_task.h"
 #include "worker/exchange_tool.h"
-#include "worker/mcp_result.h"
+#include "worker/mcp_identity.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -228,8 +229,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
     return exchange_tool_admits(exchange, &gate) && exchange_task_admits(exchange, &gate);
 }
 
-/* Alike for a session that never was, that is over, and that is another caller's. */
-static bool exchange_mcp_lost(struct exchange *exchange)
+bool exchange_mcp_lost(struct exchange *exchange)
 {
     struct reply_error error = {
         .status = 404, .code = MCP_SESSION_NOT_FOUND, .message = "Session not found"};
@@ -289,12 +289,15 @@ bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t 
     return false;
 }
 
-static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key *key,
+/* 0; -ENOENT when the session is not theirs, or over; -ENOMEM. */
+static int exchange_mcp_enter(struct exchange *exchange, const struct store_key *key,
                               const struct mcp_session_record *record,
                               const struct session_record *caller)
 {
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
     struct slice app = exchange->app->record.name;
+    bool pinned;
+    int error;
 
     if (!mcp_session_record_is_of(record, caller)) {
         log_warning("mcp_session_foreign", "app %.*s, client %s: user %.*s named a session of %.*s",
@@ -302,18 +305,23 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
                     caller->user.data, (int)record->user.size, record->user.data);
         exchange->audit.reason = "the MCP session is another caller's";
         exchange_mcp_tell(exchange, AUDIT_MCP_FOREIGN, record->id, record, exchange->audit.reason);
-        return false;
+        return -ENOENT;
     }
-    if (!exchange_mcp_pin(exchange, record->address, record->port)) {
+    pinned = exchange_mcp_pin(exchange, record->address, record->port);
+    error = pinned ? 0 : -ENOENT;
+    if (record->opening.size > 0 || record->upstream.size > 0)
+        error = exchange_reopen_begin(exchange, record, pinned);
+    if (error == -ENOENT) {
         exchange->audit.reason = "the app has the MCP session's server no longer";
         exchange_mcp_tell(exchange, AUDIT_MCP_END, record->id, record, exchange->audit.reason);
-        return false;
     }
+    if (error != 0)
+        return error;
     exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
         mcp_sessions_queue(sessions, MCP_SESSION_TOUCH, key, NULL);
-    return true;
+    return 0;
 }
 
 bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller)
@@ -342,14 +350,14 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
             error = session_store_find(worker->sessions, &exchange->session, &again);
         caller = &again;
     }
-    if (error != 0 && error != -ENOENT) {
+    if (error == 0)
+        error = exchange_mcp_enter(exchange, &key, &record, caller);
+    if (error == -ENOENT)
+        return exchange_mcp_lost(exchange);
+    if (error != 0)
         exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
                         NULL);
-        return false;
-    }
-    if (error == -ENOENT || !exchange_mcp_owns(exchange, &key, &record, caller))
-        return exchange_mcp_lost(exchange);
-    return true;
+    return error == 0;
 }
 
 struct slice exchange_mcp_id(const struct exchange *exchange)
@@ -491,7 +499,8 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
                                          .address = slice_from(target->address),
                                          .port = target->port,
                                          .birth = exchange->app->record.birth,
-                                         .created = clock_wall_seconds()};
+                                         .created = clock_wall_seconds(),
+                                         .opening = exchange_reopen_opening(exchange)};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
     if (!exchange_mcp_begin(exchange, &key, id)) {
@@ -507,6 +516,8 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
     const struct http_header *header;
     struct slice id;
 
+    if (exchange->reopen != NULL && exchange_reopen_answers(exchange, data))
+        return false;
     if (!exchange->mcp || exchange->mcp_modern || exchange->recorded || response->status >= 300)
         return true;
     id = exchange_mcp_id(exchange);
@@ -517,7 +528,8 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
         return exchange_mcp_hold(exchange, data, MCP_SESSION_DELETE, &key, NULL);
     }
     header = http_find(response->headers, response->header_count, HTTP_MCP_SESSION_ID);
-    if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id))
+    if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id) ||
+        slice_equal(header->value, exchange_reopen_upstream(exchange)))
         return true;
     return exchange_mcp_record(exchange, data, header->value);
 }
@@ -528,7 +540,7 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
     struct mcp_result result;
     struct json_value value;
-    char version[EXCHANGE_VERSION_MAX];
+    char version[EXCHANGE_VERSION_MAX], identity[DIGEST_HEX_SIZE + 1] = "";
     long size;
     int error;
 
@@ -540,8 +552,10 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
     /* Of a session without a version, nothing is allowed that one would have to allow. */
     if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
         return MCP_PASSES;
+    if (exchange->app->record.reinitialize)
+        (void)mcp_identity_of(&result, identity);
     error = mcp_sessions_set_version(sessions, &exchange->begun->key,
-                                     slice_make(version, (size_t)size), slice_make(NULL, 0));
+                                     slice_make(version, (size_t)size), slice_from(identity));
     if (error != 0)
         log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
                   strerror(-error));
@@ -593,6 +607,7 @@ void exchange_mcp_dispose(struct exchange *exchange)
     exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
+    exchange_reopen_dispose(exchange);
     exchange_mcp_tell_begun(exchange, slice_make(NULL, 0));
     exchange_task_dispose(exchange);
 }

@@ -3,6 +3,7 @@
 
 #include "shared/log.h"
 #include "worker/exchange_reading.h"
+#include "worker/exchange_reopen.h"
 #include "worker/forward.h"
 
 #include <errno.h>
@@ -121,6 +122,8 @@ static bool exchange_begin(struct exchange *exchange, size_t room)
         .body_room = room,
         .close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE};
 
+    if (exchange->reopen != NULL)
+        exchange_reopen_response(exchange);
     if (forward_response_head(&exchange->client->out, &forward) != 0) {
         client_close(exchange->client);
         return false;

@@ -19,10 +19,14 @@
 #include <ev.h>
 #include <sys/un.h>
 
-enum { WORKER_SCRATCH = 64 * 1024 }; /* bytes read from a socket at once */
+enum {
+    WORKER_SCRATCH = 64 * 1024, /* bytes read from a socket at once */
+    WORKER_REOPENINGS = 256,    /* buckets: a lost server may have had thousands of sessions */
+};
 
 struct client;
 struct endpoint_memory;
+struct reopening;
 struct upstream_pool;
 
 /* First member of objects that callbacks may still hold when they end: their memory is freed at the
@@ -44,15 +48,16 @@ struct worker {
     struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
-    struct endpoint_memory *endpoints;   /* what was seen of them */
-    struct sockaddr_un bridge;           /* where the bridge listens */
-    struct client *clients;              /* all, newest first */
-    uint64_t connection_count;           /* since the process began */
-    size_t client_count;                 /* of `clients` */
-    size_t client_peak;                  /* most of them since memory was given back */
-    size_t admin_count;                  /* of them, on the admin listener */
-    size_t exchange_count, stream_count; /* of the others */
-    uint64_t body_bytes;                 /* of all request bodies that are held */
+    struct endpoint_memory *endpoints;               /* what was seen of them */
+    struct reopening *reopenings[WORKER_REOPENINGS]; /* by session; reopening.c's */
+    struct sockaddr_un bridge;                       /* where the bridge listens */
+    struct client *clients;                          /* all, newest first */
+    uint64_t connection_count;                       /* since the process began */
+    size_t client_count;                             /* of `clients` */
+    size_t client_peak;                              /* most of them since memory was given back */
+    size_t admin_count;                              /* of them, on the admin listener */
+    size_t exchange_count, stream_count;             /* of the others */
+    uint64_t body_bytes;                             /* of all request bodies that are held */
     bool draining;
     struct remains *remains;   /* freed at the turn's end */
     struct buffer spare_input; /* empty; the memory that the next client reads into: client.c */
