@@ -221,6 +221,9 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
                                       struct buffer *out);
 /* The request's head goes away, and an event stream begins: remembers its session. */
 void exchange_mcp_stream(struct exchange *exchange);
+/* Whether the session of an event stream, of a GET, goes on at another server: no events come here
+ * any more. */
+bool exchange_mcp_moved(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */
 void exchange_mcp_touch(struct exchange *exchange);
 /* The request's body goes away. */

@@ -576,6 +576,18 @@ void exchange_mcp_stream(struct exchange *exchange)
     mcp_session_key(&exchange->use->key, exchange->app->record.name, id);
 }
 
+bool exchange_mcp_moved(struct exchange *exchange)
+{
+    struct mcp_session_record record;
+    struct slice value;
+
+    return exchange->reopen != NULL && exchange->use != NULL && exchange->method == HTTP_GET &&
+           store_get(exchange->worker->sessions, STORE_MCP_SESSIONS, &exchange->use->key, &value) ==
+               0 &&
+           mcp_session_record_decode(value, &record) == 0 &&
+           !exchange_reopen_is_home(exchange, &record);
+}
+
 void exchange_mcp_touch(struct exchange *exchange)
 {
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;

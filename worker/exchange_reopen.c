@@ -50,6 +50,15 @@ static int reopen_take(struct exchange_reopen *reopen, const struct mcp_session_
     return 0;
 }
 
+bool exchange_reopen_is_home(const struct exchange *exchange,
+                             const struct mcp_session_record *record)
+{
+    const struct exchange_reopen *reopen = exchange->reopen;
+
+    return record->port == reopen->port && slice_is(record->address, reopen->address) &&
+           slice_equal(record->upstream, slice_from(reopen->upstream));
+}
+
 int exchange_reopen_begin(struct exchange *exchange, const struct mcp_session_record *record,
                           bool pinned)
 {
@@ -156,12 +165,30 @@ static int reopen_find(struct exchange *exchange, const struct store_key *key,
     return error;
 }
 
+/* The app as it is now: its servers may be others than when the request came. false: it is not
+ * there, or another of that name. */
+static bool reopen_renew_app(struct exchange *exchange, const struct mcp_session_record *record)
+{
+    struct catalog_app *app =
+        catalog_app_find(exchange->worker->catalog, exchange->app->record.name);
+
+    if (app == NULL)
+        return false;
+    catalog_app_release(exchange->app);
+    exchange->app = app;
+    return app->record.birth == record->birth;
+}
+
 /* The record names a home: the request goes there. */
 static void reopen_follow(struct exchange *exchange, const struct mcp_session_record *record)
 {
     struct worker *worker = exchange->worker;
     const char *reason;
 
+    if (!reopen_renew_app(exchange, record)) {
+        reopen_unavailable(exchange);
+        return;
+    }
     if (reopen_take(exchange->reopen, record) != 0) {
         client_close(exchange->client);
         return;
@@ -178,17 +205,6 @@ static void reopen_follow(struct exchange *exchange, const struct mcp_session_re
         client_close(exchange->client);
     else
         exchange_dispatch(exchange);
-}
-
-static bool reopen_is_home(const struct exchange *exchange, const struct mcp_session_record *record)
-{
-    const struct exchange_reopen *reopen = exchange->reopen;
-    struct mcp_session_home now = mcp_session_record_home(record);
-    struct mcp_session_home known = {reopen->upstream != NULL ? slice_from(reopen->upstream)
-                                                              : exchange_mcp_id(exchange),
-                                     slice_from(reopen->address), reopen->port};
-
-    return mcp_session_home_equal(&now, &known);
 }
 
 static void reopen_done(struct reopening_waiter *waiter, enum reopening_end end)
@@ -258,7 +274,7 @@ static bool reopen_begin(struct exchange *exchange, bool forgotten)
     error = reopen_find(exchange, &key, &record);
     if (error != 0)
         reopen_refuse(exchange, error);
-    else if (!reopen_is_home(exchange, &record))
+    else if (!exchange_reopen_is_home(exchange, &record))
         reopen_follow(exchange, &record);
     else
         reopen_wait(exchange, &key, &record, forgotten);
@@ -290,18 +306,21 @@ static bool reopen_mentions_session(struct slice text)
     return false;
 }
 
-/* Servers made after the SDK's examples say of a session that they do not know 400 and "No valid
- * session ID provided", in JSON-RPC or in plain text; the specification wants 404. 1: it does; 0:
- * it says something else; -EAGAIN: not all of it is here. */
-static int reopen_refusal(const struct http_response *response, struct slice data)
+/* What says that a session is not known: 404, which the specification wants. But servers that offer
+ * no stream or no DELETE may have no such path, and those made after the SDK's examples answer 400:
+ * these are believed when they speak of a session, in JSON-RPC or in plain text ("No valid session
+ * ID provided"). 1: it does; 0: it says something else; -EAGAIN: not all of it is here. */
+static int reopen_refusal(const struct http_response *response, enum http_method method,
+                          struct slice data)
 {
     const char *end = memmem(data.data, data.size, "\r\n\r\n", 4);
     struct slice body;
 
-    if (response->status == 404)
+    if (response->status == 404 && method == HTTP_POST)
         return 1;
-    if (response->status != 400 || response->body != HTTP_BODY_LENGTH ||
-        response->content_length > REOPEN_REFUSAL_MAX || end == NULL)
+    if ((response->status != 400 && response->status != 404) ||
+        response->body != HTTP_BODY_LENGTH || response->content_length > REOPEN_REFUSAL_MAX ||
+        end == NULL)
         return 0;
     body = slice_skip(data, (size_t)(end - data.data) + 4);
     if (body.size < response->content_length)
@@ -319,7 +338,7 @@ bool exchange_reopen_answers(struct exchange *exchange, struct slice data)
     if (!exchange->reopen->able || exchange->reopen->anew ||
         exchange->reopen->tries == REOPEN_TRIES || (method != NULL && method->initialize))
         return false;
-    refusal = reopen_refusal(&exchange->worker->response, data);
+    refusal = reopen_refusal(&exchange->worker->response, exchange->method, data);
     if (refusal == 1)
         return reopen_begin(exchange, true);
     if (refusal != -EAGAIN)

@@ -20,6 +20,9 @@
  * 0; -ENOENT when it is over for the want of that server; -ENOMEM. */
 int exchange_reopen_begin(struct exchange *exchange, const struct mcp_session_record *record,
                           bool pinned);
+/* Whether the record names the server that the exchange knows. */
+bool exchange_reopen_is_home(const struct exchange *exchange,
+                             const struct mcp_session_record *record);
 /* The request is about to be sent. true: that is of no use, and the exchange waits, went on, or has
  * ended. */
 bool exchange_reopen_first(struct exchange *exchange);

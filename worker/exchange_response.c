@@ -474,6 +474,11 @@ void exchange_stream_late(struct exchange *exchange)
             client_close(exchange->client);
         return;
     }
+    if (exchange_mcp_moved(exchange)) {
+        exchange->end_reason = "its session goes on at another server";
+        exchange_stream_end(exchange);
+        return;
+    }
     if (exchange->ends > 0 && ev_now(exchange->worker->loop) >= exchange->ends) {
         exchange_stream_end(exchange);
         return;

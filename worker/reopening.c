@@ -506,7 +506,7 @@ static bool reopening_ask(struct reopening *reopening)
 static void reopening_try(struct reopening *reopening)
 {
     if (!reopening_ask(reopening))
-        reopening_give_up(reopening, "no other server can be had");
+        reopening_give_up(reopening, "no other server can be had in time");
 }
 
 /* What outlives the request that waits. */
@@ -536,8 +536,8 @@ bool reopening_start(struct worker *worker, const struct reopening_order *order,
     reopening->until =
         ev_now(worker->loop) + (ev_tstamp)worker_limits(worker)->reinitialize_timeout / 1000.;
     reopening->app = catalog_app_find(worker->catalog, order->app);
-    if (reopening->app == NULL || !reopening_copy(reopening, order, waiter->client) ||
-        !reopening_ask(reopening)) {
+    if (reopening->app == NULL || reopening->app->record.birth != order->record->birth ||
+        !reopening_copy(reopening, order, waiter->client) || !reopening_ask(reopening)) {
         worker_count(worker, COUNT_MCP_SESSIONS_REINITIALIZE_FAILED);
         reopening_free(reopening);
         return false;

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
-import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
+import { MCP_HEADERS, Raw, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { connectClient, startEverything } from './harness/mcp.mjs';
 import { SessionServer } from './harness/session_server.mjs';
@@ -229,8 +229,11 @@ for (const [what, options] of Object.entries({
     gate.writeSettings();
     await first.kill();
     gate.signal('SIGHUP');
-    await waitFor('the other server to be asked', async () => second.requests.length > 0 || !(await made.ask(call(), session)));
-    const answer = await made.ask(call(), session);
+    // Before the app names the other server there is none: the session waits.
+    const answer = await waitFor('the other server to be asked', async () => {
+      const each = await made.ask(call(), session);
+      return each.status !== 503 && each;
+    });
     assertLost(answer);
     assert.equal(answer.json.id, 7);
     assert.deepEqual(await made.records(), []);
@@ -355,6 +358,31 @@ test('the stream of a lost session ends, and comes back at the other server', as
   again.stream.destroy();
 });
 
+test('a stream that a living server still holds ends when the session has moved', async (t) => {
+  const heir = await SessionServer.start(t, 'c');
+  const { gate, url, token, begin, served } = await setUp(t, 1, { limits: { stream_keepalive: '100ms' }, workers: 2 });
+  const { session, home } = await begin();
+  const stream = await open(url, { headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, 'mcp-session-id': session } });
+  const ended = stream.text();
+  await waitFor('the stream', () => home.streams.size === 1);
+  gate.settings.app_service.apps[0].endpoints = [heir.uri];
+  gate.writeSettings();
+  gate.signal('SIGHUP');
+  await waitFor('the app to move', async () => (await served(session)) === 'c');
+  assert.match(await ended, /Stream ended: its session goes on at another server/);
+  assert.equal(home.listening, true);
+});
+
+test('a 404 to a GET or a DELETE is believed when it speaks of a session', async (t) => {
+  const { begin, other, servers: [server], served } = await setUp(t, 1, {
+    servers: { before: (message, response, self, incoming) => incoming.method !== 'POST' && (response.writeHead(404, { 'content-type': 'text/plain', 'content-length': 9 }).end('not found'), true) },
+  });
+  const { session } = await begin();
+  for (const method of ['GET', 'DELETE']) assert.equal((await other(method, session)).text, 'not found');
+  assert.equal(server.began, 1);
+  await served(session);
+});
+
 test('an SDK client hears notifications again after the loss', { timeout: 60_000 }, async (t) => {
   const { gate, url, token, servers } = await setUp(t, 2);
   const client = await connectClient(t, 'v1', url, token);
@@ -432,23 +460,26 @@ test('without a server the session waits, and a request waits no longer than the
 test('a client that leaves does not stop what others wait for', async (t) => {
   let release;
   const held = new Promise((resolve) => (release = resolve));
-  const { url, token, begin, ask } = await setUp(t, 2, {
+  const { gate, token, begin, ask } = await setUp(t, 2, {
     workers: 1,
     servers: { before: async (message, response, server) => { if (message.method === 'initialize' && server.late) await held; return false; } },
   });
   const { session, home, others: [heir] } = await begin();
   heir.late = true;
   await home.kill();
-  const leaving = open(url, { method: 'POST', body: call(1), headers: { ...MCP_HEADERS, authorization: `Bearer ${token}`, 'mcp-session-id': session } });
-  leaving.catch(() => {});
+  const leaving = await Raw.open(gate.port);
+  leaving.write(`POST /mcp/apps/app HTTP/1.1\r\nHost: 127.0.0.1:${gate.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
+    + `Accept: application/json, text/event-stream\r\nMcp-Session-Id: ${session}\r\nContent-Length: ${call(1).length}\r\n\r\n${call(1)}`);
   await waitFor('the initialize', () => heir.requests.length === 1);
   const staying = ask(call(2), session);
-  await new Promise((resolve) => setImmediate(resolve));
-  // Its own connection: the other waits on another.
+  await waitFor('both to wait', async () => await gate.metric('exchanges') === 2);
+  leaving.socket.destroy();
+  await waitFor('one to leave', async () => await gate.metric('exchanges') === 1);
   release();
-  const [, second] = await Promise.all([leaving, staying]);
-  assert.equal(second.status, 200);
+  const answer = await staying;
+  assert.equal(answer.status, 200, answer.text);
   assert.equal(heir.began, 1);
+  assert.deepEqual(heir.calls, [2]);
 });
 
 test('by default a session still ends with its server', async (t) => {
