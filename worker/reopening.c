@@ -2,8 +2,8 @@
 
 #include "shared/log.h"
 #include "worker/endpoint.h"
-#include "worker/forward.h"
 #include "worker/mcp_identity.h"
+#include "worker/mcp_replay.h"
 #include "worker/upstream_call.h"
 
 #include <errno.h>
@@ -170,98 +170,25 @@ static uint64_t reopening_left(const struct reopening *reopening)
     return left <= 0 ? 0 : (uint64_t)(left * 1000.) + 1;
 }
 
-/* What is said anew of the message that goes: the rest is the request's that waits. */
-static void reopening_strip(struct http_request *request)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < request->header_count; i++) {
-        switch (request->headers[i].field) {
-        case HTTP_ACCEPT:
-        case HTTP_CONTENT_ENCODING:
-        case HTTP_CONTENT_TYPE:
-        case HTTP_LAST_EVENT_ID:
-        case HTTP_MCP_METHOD:
-        case HTTP_MCP_NAME:
-        case HTTP_MCP_PROTOCOL_VERSION:
-        case HTTP_MCP_SESSION_ID:
-            break;
-        default:
-            request->headers[kept++] = request->headers[i];
-        }
-    }
-    request->header_count = kept;
-}
-
-/* A header line, unless a rule of the app sets that field. */
-static int reopening_line(const struct app_record *app, struct buffer *lines, const char *name,
-                          struct slice value)
-{
-    int error;
-
-    for (size_t i = 0; i < app->header_count; i++)
-        if (slice_equal_nocase(app->headers[i].name, slice_from(name)))
-            return 0;
-    if (!http_is_field_value(value))
-        return -EBADMSG;
-    error = buffer_append_format(lines, "%s: ", name);
-    if (error == 0)
-        error = buffer_append_slice(lines, value);
-    return error == 0 ? buffer_append_text(lines, "\r\n") : error;
-}
-
-static int reopening_lines(const struct reopening *reopening, struct slice body,
-                           struct buffer *lines)
-{
-    const struct app_record *app = &reopening->app->record;
-    int error =
-        reopening_line(app, lines, "Accept", slice_from("application/json, text/event-stream"));
-
-    if (error == 0 && body.size > 0)
-        error = reopening_line(app, lines, "Content-Type", slice_from("application/json"));
-    if (error != 0 || reopening->session_size == 0)
-        return error;
-    error = reopening_line(app, lines, "Mcp-Session-Id",
-                           slice_make(reopening->session, reopening->session_size));
-    return error != 0
-               ? error
-               : reopening_line(app, lines, "MCP-Protocol-Version", reopening->record.version);
-}
-
 /* A message to the present target: of the session that it began, once it has. */
 static int reopening_request(const struct reopening *reopening, const char *method,
                              struct slice body, struct buffer *out)
 {
-    struct worker *worker = reopening->worker;
-    struct http_request *request = &worker->request;
-    struct buffer lines = {0};
-    struct forward_request forward = {
-        .request = request,
-        .app = &reopening->app->record,
-        .endpoint = &reopening->app->record.endpoints[reopening->endpoint],
-        .mcp = reopening->path,
-        .identity = true,
+    const struct app_record *app = &reopening->app->record;
+    struct mcp_replay replay = {
+        .head = buffer_slice(&reopening->head),
+        .app = app,
+        .endpoint = &app->endpoints[reopening->endpoint],
+        .path = reopening->path,
         .client_address = slice_from(reopening->client_address),
         .client_tls = reopening->client_tls,
-        .body_size = body.size,
-        .has_body = body.size > 0,
+        .method = method,
+        .session = slice_make(reopening->session, reopening->session_size),
+        .version = reopening->record.version,
+        .body = body,
     };
-    const char *reason;
-    int error = 0;
 
-    if (http_request_parse(buffer_slice(&reopening->head), buffer_size(&reopening->head) + 1,
-                           request, &reason) <= 0)
-        return -EBADMSG;
-    reopening_strip(request);
-    request->method_text = slice_from(method);
-    error = reopening_lines(reopening, body, &lines);
-    forward.own = buffer_slice(&lines);
-    if (error == 0)
-        error = forward_request_head(out, &forward);
-    if (error == 0)
-        error = buffer_append_slice(out, body);
-    buffer_free(&lines);
-    return error;
+    return mcp_replay_append(out, &replay, &reopening->worker->request);
 }
 
 /* false: it cannot be. */
