@@ -13,4 +13,13 @@
 const char *app_merge(const struct document *first, const struct document *later,
                       struct arena *arena, struct document *out);
 
+/* How many documents in that file a document was put together from. */
+size_t app_merge_parts(const struct document *document, struct slice file);
+
+/* The same with a part of the version in force instead of a document, which cannot be read: its
+ * endpoints, from `first` on, join those of `seen` that it does not name itself. */
+const char *app_merge_kept(const struct document *seen, const struct app_record *good,
+                           const struct app_part *part, size_t first, struct arena *arena,
+                           struct document *out);
+
 #endif

@@ -1,19 +1,17 @@
 #include "conf/auth_config_schema.h"
 
+#include "conf/metadata_schema.h"
 #include "conf/role_schema.h"
 #include "shared/auth_config_record.h"
 #include "shared/jose.h"
 #include "shared/jwk.h"
 #include "shared/pattern.h"
 
-#include <stddef.h>
-
 enum {
-    DESCRIPTION_MAX = 1024, /* bytes */
-    CLAIM_NAME_MAX = 256,   /* bytes; namespaced claims are URLs */
-    AUDIENCE_MAX = 1024,    /* bytes */
-    ISSUER_MAX = 1024,      /* bytes */
-    NAME_SIZE_MAX = 128,    /* bytes */
+    CLAIM_NAME_MAX = 256, /* bytes; namespaced claims are URLs */
+    AUDIENCE_MAX = 1024,  /* bytes */
+    ISSUER_MAX = 1024,    /* bytes */
+    NAME_SIZE_MAX = 128,  /* bytes */
 };
 
 static const char *const versions[] = {"v1", NULL};
@@ -22,15 +20,9 @@ static const char *const sub_kinds[] = {"jwt", NULL};
 
 static const char *config_name_check(struct slice name)
 {
-    for (size_t i = 0; i < name.size; i++) {
-        char byte = name.data[i];
-        bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-
-        if (!letter && !(byte >= '0' && byte <= '9') && byte != '.' && byte != '_' && byte != '-')
-            return "must be letters, digits, '.', '_' and '-', at most 128";
-    }
-    return name.size <= NAME_SIZE_MAX ? NULL
-                                      : "must be letters, digits, '.', '_' and '-', at most 128";
+    return metadata_name_is_plain(name, NAME_SIZE_MAX)
+               ? NULL
+               : "must be letters, digits, '.', '_' and '-', at most 128";
 }
 
 static bool text_has_space(struct slice text)
@@ -84,29 +76,9 @@ static const char *claim_value_check(struct slice value)
 #define JWT(field) .path = "spec.jwt." #field, CONFIG(field)
 
 static const struct schema_row auth_config_rows[] = {
-    {.path = "version",
-     .type = SCHEMA_CHOICE,
-     .required = true,
-     CONFIG(version),
-     .choices = versions,
-     .hint = "app auth config only supports version \"v1\""},
-    {.path = "kind", .type = SCHEMA_CHOICE, .required = true, CONFIG(kind), .choices = kinds},
+    METADATA_ROWS(struct auth_config_form, versions, "app auth config only supports version \"v1\"",
+                  kinds, config_name_check, "delete the document when its time has come"),
     {.path = "sub_kind", .type = SCHEMA_CHOICE, CONFIG(sub_kind), .choices = sub_kinds},
-    {.path = "metadata", .type = SCHEMA_MAPPING, .required = true},
-    {.path = "metadata.name",
-     .type = SCHEMA_STRING,
-     .required = true,
-     CONFIG(name),
-     .check = config_name_check},
-    {.path = "metadata.description",
-     .type = SCHEMA_STRING,
-     CONFIG(description),
-     .low = 1,
-     .high = DESCRIPTION_MAX},
-    {.path = "metadata.labels", .type = SCHEMA_MAP, CONFIG(labels)},
-    {.path = "metadata.expires",
-     .type = SCHEMA_REFUSED,
-     .hint = "delete the document when its time has come"},
     {.path = "spec", .type = SCHEMA_MAPPING, .required = true},
     {.path = "spec.app_labels",
      .type = SCHEMA_ANY,

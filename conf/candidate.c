@@ -17,6 +17,10 @@ int candidate_set(struct registry_slot *slot, const void *record, struct documen
     origin->good_place = document->place;
     origin->good_hash = document->hash;
     origin->warning = slice_from(slot->warning);
+    if (slot->kind == DOCUMENT_APP) {
+        memcpy(origin->parts, document->app.parts, sizeof(origin->parts));
+        origin->part_count = document->app.part_count;
+    }
     status = registry_entry_make(slot->kind, record, origin, &slot->next);
     if (status == -EMSGSIZE) {
         registry_refuse(slot, "too large to be published");

@@ -47,12 +47,20 @@ struct auth_config_document {
     struct slice static_jwks; /* empty: fetched */
 };
 
+/* One of the documents that an app is put together from. */
+struct app_part {
+    struct slice file;
+    size_t endpoints; /* how many it names; those of the next part follow them */
+};
+
 struct app_document {
     struct app_record record;     /* endpoints without addresses */
     struct slice ca_file;         /* absolute; empty: none. record.ca_pem is read by the watcher */
     struct app_health health;     /* as it is once the app has more than one endpoint */
     bool health_said;             /* then record.health is the same, else off for one endpoint */
     struct stdio_document *stdio; /* the list's arena's; NULL: no stdio server */
+    struct app_part parts[APP_ENDPOINTS_MAX];
+    size_t part_count; /* 0: it is this document alone */
 };
 
 struct lock_document {

@@ -46,6 +46,11 @@ static int hash_encode_app(const struct app_document *app, struct buffer *out)
         return error;
     record_begin(&writer, out, '1');
     record_put(&writer, "ca_file", app->ca_file);
+    /* Where they stand decides what is kept when a file cannot be read. */
+    for (size_t i = 0; i < app->part_count; i++) {
+        record_put(&writer, "part", app->parts[i].file);
+        record_put_number(&writer, "endpoints", (int64_t)app->parts[i].endpoints);
+    }
     return record_finish(&writer);
 }
 

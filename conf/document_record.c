@@ -53,6 +53,24 @@ static void selectors_put(struct record_writer *writer, const struct document_re
     }
 }
 
+static void parts_put(struct record_writer *writer, const struct document_record *record)
+{
+    for (size_t i = 0; i < record->part_count; i++) {
+        record_put(writer, "part", record->parts[i].file);
+        record_put_number(writer, "endpoints", (int64_t)record->parts[i].endpoints);
+    }
+}
+
+static void parts_get(struct record_reader *reader, struct document_record *out)
+{
+    while (out->part_count < APP_ENDPOINTS_MAX && record_next_is(reader, "part")) {
+        struct app_part *part = &out->parts[out->part_count++];
+
+        part->file = record_get(reader, "part");
+        part->endpoints = (size_t)record_get_range(reader, "endpoints", 0, APP_ENDPOINTS_MAX);
+    }
+}
+
 int document_record_encode(const struct document_record *record, struct buffer *out)
 {
     struct record_writer writer;
@@ -65,6 +83,7 @@ int document_record_encode(const struct document_record *record, struct buffer *
     record_put_number(&writer, "time", record->time);
     record_put(&writer, "good", record->good_hash);
     place_put(&writer, &record->good_place);
+    parts_put(&writer, record);
     if (record->warning.size > 0)
         record_put(&writer, "warning", record->warning);
     if (record->revocation.size > 0)
@@ -127,6 +146,7 @@ int document_record_decode(struct slice bytes, struct document_record *out, void
     out->time = record_get_number(&reader, "time");
     out->good_hash = record_get(&reader, "good");
     out->good_place = place_get(&reader);
+    parts_get(&reader, out);
     if (record_next_is(&reader, "warning"))
         out->warning = record_get(&reader, "warning");
     if (record_next_is(&reader, "revocation"))

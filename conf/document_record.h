@@ -21,6 +21,8 @@ struct document_record {
 
     struct slice good_hash; /* empty: there is no good version, and nothing below counts */
     struct place good_place;
+    struct app_part parts[APP_ENDPOINTS_MAX]; /* of an app of several documents; or none */
+    size_t part_count;
     struct slice warning;    /* the first of it, and how many more; empty: none */
     struct slice revocation; /* of a lock: its record's key */
     uint64_t key_epoch;      /* differs after a key left the set */

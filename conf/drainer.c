@@ -17,7 +17,7 @@ static bool endpoint_is(const struct app_endpoint *endpoint, struct slice text)
 
     snprintf(pair, sizeof(pair), "%s%.*s%s:%u", v6 ? "[" : "", (int)endpoint->host.size,
              endpoint->host.data, v6 ? "]" : "", endpoint->port);
-    if (slice_is(text, pair))
+    if (slice_equal_nocase(text, slice_from(pair)))
         return true;
     if (uri_parse(text, &uri, &reason) != 0)
         return false;

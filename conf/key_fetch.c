@@ -1,25 +1,25 @@
 #include "conf/key_fetch.h"
 
+#include "conf/http_fetch.h"
 #include "conf/key_address.h"
 #include "shared/buffer.h"
 #include "shared/clock.h"
 #include "shared/uri.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <ev.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { FAILURE_MAX = 256 };
 
 struct key_fetch {
     struct key_fetcher *fetcher;
     struct key_fetch *next;
-    CURL *easy;                    /* NULL: waits for its turn */
-    char *url;                     /* owned; of the present hop */
-    struct curl_slist *conditions; /* owned: If-None-Match, If-Modified-Since */
+    struct http_fetch *http;         /* NULL: waits for its turn */
+    const struct http_fetch *answer; /* while its end is told */
+    char *url;                       /* owned; of the present hop */
+    char etag[KEY_FETCH_VALIDATOR_MAX + 1], modified[KEY_FETCH_VALIDATOR_MAX + 1];
     bool insecure;
     enum key_address_scope scope;
     uint64_t timeout;
@@ -29,7 +29,6 @@ struct key_fetch {
     struct buffer body;
     bool oversize;
     bool address_refused;
-    char error[CURL_ERROR_SIZE];
     char failure[FAILURE_MAX];
     key_fetch_done done;
     void *context;
@@ -37,105 +36,76 @@ struct key_fetch {
 
 struct key_fetcher {
     struct ev_loop *loop; /* borrowed */
-    CURLM *multi;
-    ev_timer timer;
-    ev_timer settle;           /* looks for what ended without a socket's event */
-    struct key_fetch *fetches; /* all, oldest first: those without `easy` wait */
+    struct http_fetcher *http;
+    ev_timer settle;           /* looks for what could not be started */
+    struct key_fetch *fetches; /* all, oldest first: those without `http` wait */
     size_t running;
 };
 
-struct fetch_socket {
-    ev_io io;
-    struct key_fetcher *fetcher;
-};
-
-static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+static bool on_address(void *context, const struct sockaddr *address, socklen_t size)
 {
     struct key_fetch *fetch = context;
+    bool refused = key_address_refused(address, size, fetch->scope);
 
-    if (purpose != CURLSOCKTYPE_IPCXN ||
-        key_address_refused(&address->addr, address->addrlen, fetch->scope)) {
-        fetch->address_refused = true;
-        return CURL_SOCKET_BAD;
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                  address->protocol);
+    fetch->address_refused = fetch->address_refused || refused;
+    return !refused;
 }
 
-static size_t on_body(char *data, size_t one, size_t size, void *context)
+static bool on_body(void *context, struct slice part)
 {
     struct key_fetch *fetch = context;
 
-    (void)one;
-    if (size > fetch->size_max - buffer_size(&fetch->body)) {
+    if (part.size > fetch->size_max - buffer_size(&fetch->body)) {
         fetch->oversize = true;
-        return 0;
+        return false;
     }
-    return buffer_append(&fetch->body, data, size) == 0 ? size : 0;
+    return buffer_append_slice(&fetch->body, part) == 0;
 }
 
-static bool fetch_options(struct key_fetch *fetch, long timeout)
-{
-    CURL *easy = fetch->easy;
-    const char *protocols =
-        fetch->insecure || fetch->scope == KEY_ADDRESS_LOOPBACK ? "http,https" : "https";
-    int failed = 0;
+static void on_end(void *context, const struct http_fetch *http,
+                   const struct http_fetch_result *result);
 
-    failed |= curl_easy_setopt(easy, CURLOPT_URL, fetch->url) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "gatehouse") != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->conditions) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->error) != CURLE_OK;
-    /* Else the end of a fetch whose name is being resolved would block until it was. */
-    failed |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK;
-    /* A connection of before may lead where the name no longer does. */
-    failed |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK;
-    return !failed;
+static bool fetch_condition(struct http_fetch *http, const char *name, const char *value)
+{
+    return value[0] == '\0' || http_fetch_header(http, name, slice_from(value));
 }
 
 /* Begins the present hop. */
 static bool fetch_begin(struct key_fetch *fetch)
 {
     int64_t now = clock_monotonic_milliseconds();
+    struct http_fetch *http = http_fetch_make(fetch->fetcher->http, on_end);
+    struct http_fetch_request request = {
+        .url = fetch->url,
+        .user_agent = "gatehouse",
+        .plain = fetch->insecure || fetch->scope == KEY_ADDRESS_LOOPBACK,
+        .admits = on_address,
+        .take = on_body,
+        .context = fetch,
+    };
 
     if (fetch->deadline == 0)
         fetch->deadline = now + (int64_t)fetch->timeout;
-    if (fetch->deadline <= now)
-        return false;
+    request.timeout = fetch->deadline - now;
     buffer_clear(&fetch->body);
-    fetch->easy = curl_easy_init();
-    if (fetch->easy == NULL)
-        return false;
-    if (!fetch_options(fetch, (long)(fetch->deadline - now)) ||
-        curl_multi_add_handle(fetch->fetcher->multi, fetch->easy) != CURLM_OK) {
-        curl_easy_cleanup(fetch->easy);
-        fetch->easy = NULL;
+    if (http == NULL || request.timeout <= 0 ||
+        !fetch_condition(http, "If-None-Match", fetch->etag) ||
+        !fetch_condition(http, "If-Modified-Since", fetch->modified) ||
+        !http_fetch_start(http, &request)) {
+        http_fetch_cancel(http);
         return false;
     }
+    fetch->http = http;
     fetch->fetcher->running++;
     return true;
 }
 
-static void fetch_stop(struct key_fetch *fetch)
+/* Its turn is over; the handle is gone, or about to go. */
+static void fetch_release(struct key_fetch *fetch)
 {
-    if (fetch->easy == NULL)
+    if (fetch->http == NULL)
         return;
-    curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
-    curl_easy_cleanup(fetch->easy);
-    fetch->easy = NULL;
+    fetch->http = NULL;
     fetch->fetcher->running--;
 }
 
@@ -146,20 +116,11 @@ static void fetch_free(struct key_fetch *fetch)
     while (*link != fetch)
         link = &(*link)->next;
     *link = fetch->next;
-    fetch_stop(fetch);
+    http_fetch_cancel(fetch->http);
+    fetch_release(fetch);
     buffer_free(&fetch->body);
-    curl_slist_free_all(fetch->conditions);
     free(fetch->url);
     free(fetch);
-}
-
-static const char *fetch_header(CURL *easy, const char *name)
-{
-    struct curl_header *header;
-
-    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return NULL;
-    return header->value;
 }
 
 static int64_t seconds_read(const char *at)
@@ -172,9 +133,9 @@ static int64_t seconds_read(const char *at)
 }
 
 /* How long the response is fresh (RFC 9111, 4.2): max-age less Age; no-store and no-cache are 0. */
-static int64_t fetch_max_age(CURL *easy)
+static int64_t fetch_max_age(const struct http_fetch *answer)
 {
-    const char *control = fetch_header(easy, "Cache-Control");
+    const char *control = http_fetch_answered(answer, "Cache-Control");
     const char *at;
     int64_t fresh;
 
@@ -186,16 +147,16 @@ static int64_t fetch_max_age(CURL *easy)
     if (at == NULL)
         return -1;
     fresh = seconds_read(at + strlen("max-age="));
-    at = fetch_header(easy, "Age");
+    at = http_fetch_answered(answer, "Age");
     if (at != NULL)
         fresh -= seconds_read(at);
     return fresh < 0 ? 0 : fresh;
 }
 
 /* A validator that can be sent back as it is, or nothing. Copied into `room`. */
-static struct slice fetch_validator(CURL *easy, const char *name, char *room)
+static struct slice fetch_validator(const struct http_fetch *answer, const char *name, char *room)
 {
-    const char *value = fetch_header(easy, name);
+    const char *value = http_fetch_answered(answer, name);
     size_t size = value == NULL ? 0 : strlen(value);
 
     if (size == 0 || size > KEY_FETCH_VALIDATOR_MAX)
@@ -219,12 +180,12 @@ static void fetch_end(struct key_fetch *fetch, const char *failed, long status)
     void *context = fetch->context;
 
     if (failed == NULL) {
-        result.max_age = fetch_max_age(fetch->easy);
+        result.max_age = fetch_max_age(fetch->answer);
         result.unchanged = status == 304;
         if (!result.unchanged)
             result.body = buffer_slice(&body);
-        result.validators.etag = fetch_validator(fetch->easy, "ETag", etag);
-        result.validators.modified = fetch_validator(fetch->easy, "Last-Modified", modified);
+        result.validators.etag = fetch_validator(fetch->answer, "ETag", etag);
+        result.validators.modified = fetch_validator(fetch->answer, "Last-Modified", modified);
     } else {
         snprintf(reason, sizeof(reason), "%s", failed);
         result.failed = reason;
@@ -243,7 +204,7 @@ static void fetcher_admit(struct key_fetcher *fetcher)
         struct key_fetch *next = fetch->next;
 
         /* An end is told from the loop only: here the deadline is left to expire at once. */
-        if (fetch->easy == NULL && !fetch_begin(fetch)) {
+        if (fetch->http == NULL && !fetch_begin(fetch)) {
             fetch->deadline = -1;
             ev_timer_again(fetcher->loop, &fetcher->settle);
         }
@@ -263,12 +224,10 @@ static bool same_origin(const char *from, const char *to)
 }
 
 /* NULL when the redirect was followed, else why not. */
-static const char *fetch_redirect(struct key_fetch *fetch)
+static const char *fetch_redirect(struct key_fetch *fetch, const char *target)
 {
-    char *target = NULL;
     char *copy;
 
-    curl_easy_getinfo(fetch->easy, CURLINFO_REDIRECT_URL, &target);
     if (target == NULL)
         return "a redirect without a place to go";
     if (fetch->redirects == KEY_FETCH_REDIRECTS_MAX)
@@ -278,58 +237,61 @@ static const char *fetch_redirect(struct key_fetch *fetch)
     copy = strdup(target);
     if (copy == NULL)
         return "no memory";
-    fetch_stop(fetch);
     free(fetch->url);
     fetch->url = copy;
     fetch->redirects++;
     return fetch_begin(fetch) ? NULL : "no time is left after a redirect";
 }
 
-static const char *fetch_failure(struct key_fetch *fetch, CURLcode code)
+static const char *fetch_failure(const struct key_fetch *fetch,
+                                 const struct http_fetch_result *result)
 {
     if (fetch->oversize)
         return "larger than the limit key_set_size";
-    if (fetch->address_refused && code == CURLE_COULDNT_CONNECT)
+    if (fetch->address_refused && result->outcome == HTTP_FETCH_UNCONNECTED)
         return "its address may not be connected to";
-    if (code == CURLE_OPERATION_TIMEDOUT)
+    if (result->outcome == HTTP_FETCH_LATE)
         return "no complete answer within the limit key_fetch_timeout";
-    return fetch->error[0] != '\0' ? fetch->error : curl_easy_strerror(code);
+    return result->failure;
 }
 
-static void fetch_ended(struct key_fetch *fetch, CURLcode code)
+static bool status_redirects(long status)
 {
-    long status = 0;
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+static bool fetch_is_conditional(const struct key_fetch *fetch)
+{
+    return fetch->etag[0] != '\0' || fetch->modified[0] != '\0';
+}
+
+static void on_end(void *context, const struct http_fetch *http,
+                   const struct http_fetch_result *result)
+{
+    struct key_fetch *fetch = context;
+    struct key_fetcher *fetcher = fetch->fetcher;
     const char *failed = NULL;
 
-    curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (code != CURLE_OK) {
-        failed = fetch_failure(fetch, code);
-    } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
-        failed = fetch_redirect(fetch);
+    fetch_release(fetch);
+    if (result->outcome != HTTP_FETCH_WHOLE) {
+        failed = fetch_failure(fetch, result);
+    } else if (status_redirects(result->status)) {
+        failed = fetch_redirect(fetch, result->redirect);
         if (failed == NULL)
             return;
-    } else if (status != 200 && !(status == 304 && fetch->conditions != NULL)) {
-        snprintf(fetch->failure, sizeof(fetch->failure), "status %ld, not 200", status);
+    } else if (result->status != 200 && !(result->status == 304 && fetch_is_conditional(fetch))) {
+        snprintf(fetch->failure, sizeof(fetch->failure), "status %ld, not 200", result->status);
         failed = fetch->failure;
     }
-    fetch_end(fetch, failed, status);
+    fetch->answer = http;
+    fetch_end(fetch, failed, result->status);
+    fetcher_admit(fetcher);
 }
 
 static void fetcher_settle(struct key_fetcher *fetcher)
 {
     struct key_fetch *fetch;
-    CURLMsg *message;
-    int left;
 
-    while ((message = curl_multi_info_read(fetcher->multi, &left)) != NULL) {
-        struct key_fetch *ended = NULL;
-        CURLcode code = message->data.result;
-
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&ended);
-        fetch_ended(ended, code);
-    }
     for (fetch = fetcher->fetches; fetch != NULL; fetch = fetch->next) {
         if (fetch->deadline == -1) {
             fetch_end(fetch, "it could not be started", 0);
@@ -347,90 +309,21 @@ static void on_settle(struct ev_loop *loop, ev_timer *timer, int events)
     fetcher_settle(timer->data);
 }
 
-static void on_event(struct ev_loop *loop, ev_io *io, int events)
-{
-    struct key_fetcher *fetcher = ((struct fetch_socket *)io->data)->fetcher;
-    int action = ((events & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                 ((events & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
-    int running;
-
-    (void)loop;
-    curl_multi_socket_action(fetcher->multi, io->fd, action, &running);
-    fetcher_settle(fetcher);
-}
-
-static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    struct key_fetcher *fetcher = timer->data;
-    int running;
-
-    (void)events;
-    ev_timer_stop(loop, timer);
-    curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    fetcher_settle(fetcher);
-}
-
-static int on_wait(CURLM *multi, long milliseconds, void *context)
-{
-    struct key_fetcher *fetcher = context;
-
-    (void)multi;
-    ev_timer_stop(fetcher->loop, &fetcher->timer);
-    if (milliseconds < 0)
-        return 0;
-    ev_timer_set(&fetcher->timer, (double)milliseconds / 1000, 0);
-    ev_timer_start(fetcher->loop, &fetcher->timer);
-    return 0;
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
-{
-    struct key_fetcher *fetcher = context;
-    struct fetch_socket *watched = known;
-
-    (void)easy;
-    if (watched != NULL)
-        ev_io_stop(fetcher->loop, &watched->io);
-    if (what == CURL_POLL_REMOVE) {
-        free(watched);
-        return 0;
-    }
-    if (watched == NULL) {
-        watched = calloc(1, sizeof(*watched));
-        if (watched == NULL)
-            return -1;
-        watched->fetcher = fetcher;
-        ev_init(&watched->io, on_event);
-        watched->io.data = watched;
-        curl_multi_assign(fetcher->multi, fd, watched);
-    }
-    ev_io_set(&watched->io, fd,
-              ((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
-                  ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0));
-    ev_io_start(fetcher->loop, &watched->io);
-    return 0;
-}
-
 int key_fetcher_open(struct key_fetcher **out, struct ev_loop *loop)
 {
     struct key_fetcher *fetcher = calloc(1, sizeof(*fetcher));
+    int error;
 
     if (fetcher == NULL)
         return -ENOMEM;
     fetcher->loop = loop;
-    ev_timer_init(&fetcher->timer, on_timer, 0, 0);
     ev_timer_init(&fetcher->settle, on_settle, 0, 0.001);
-    fetcher->timer.data = fetcher->settle.data = fetcher;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        fetcher->multi = curl_multi_init();
-    if (fetcher->multi == NULL) {
+    fetcher->settle.data = fetcher;
+    error = http_fetcher_open(&fetcher->http, loop);
+    if (error != 0) {
         free(fetcher);
-        return -ENOMEM;
+        return error;
     }
-    curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(fetcher->multi, CURLMOPT_SOCKETDATA, fetcher);
-    curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERFUNCTION, on_wait);
-    curl_multi_setopt(fetcher->multi, CURLMOPT_TIMERDATA, fetcher);
     *out = fetcher;
     return 0;
 }
@@ -441,11 +334,9 @@ void key_fetcher_close(struct key_fetcher *fetcher)
         return;
     while (fetcher->fetches != NULL)
         fetch_free(fetcher->fetches);
-    curl_multi_cleanup(fetcher->multi);
-    ev_timer_stop(fetcher->loop, &fetcher->timer);
+    http_fetcher_close(fetcher->http);
     ev_timer_stop(fetcher->loop, &fetcher->settle);
     free(fetcher);
-    curl_global_cleanup();
 }
 
 /* https anywhere; http to loopback, or where the operator said `insecure`. */
@@ -466,19 +357,11 @@ static bool fetch_allowed(struct key_fetch *fetch)
     return uri_is_loopback(&uri);
 }
 
-static bool fetch_condition(struct key_fetch *fetch, const char *name, struct slice value)
+/* One that is too long is not used. */
+static void fetch_keep(char *out, struct slice validator)
 {
-    char line[KEY_FETCH_VALIDATOR_MAX + 32];
-    struct curl_slist *grown;
-
-    if (value.size == 0 || value.size > KEY_FETCH_VALIDATOR_MAX)
-        return true;
-    snprintf(line, sizeof(line), "%s: %.*s", name, (int)value.size, value.data);
-    grown = curl_slist_append(fetch->conditions, line);
-    if (grown == NULL)
-        return false;
-    fetch->conditions = grown;
-    return true;
+    if (validator.size <= KEY_FETCH_VALIDATOR_MAX)
+        snprintf(out, KEY_FETCH_VALIDATOR_MAX + 1, "%.*s", (int)validator.size, validator.data);
 }
 
 /* 0, -EINVAL or -ENOMEM. */
@@ -489,12 +372,9 @@ static int fetch_prepare(struct key_fetch *fetch, const struct key_fetch_request
         return -ENOMEM;
     fetch->insecure = request->insecure;
     fetch->scope = request->public_only ? KEY_ADDRESS_PUBLIC : KEY_ADDRESS_NAMED;
-    if (!fetch_allowed(fetch))
-        return -EINVAL;
-    if (!fetch_condition(fetch, "If-None-Match", request->validators.etag) ||
-        !fetch_condition(fetch, "If-Modified-Since", request->validators.modified))
-        return -ENOMEM;
-    return 0;
+    fetch_keep(fetch->etag, request->validators.etag);
+    fetch_keep(fetch->modified, request->validators.modified);
+    return fetch_allowed(fetch) ? 0 : -EINVAL;
 }
 
 int key_fetch_start(struct key_fetcher *fetcher, const struct key_fetch_request *request,
@@ -513,7 +393,6 @@ int key_fetch_start(struct key_fetcher *fetcher, const struct key_fetch_request 
     fetch->context = context;
     error = fetch_prepare(fetch, request);
     if (error != 0) {
-        curl_slist_free_all(fetch->conditions);
         free(fetch->url);
         free(fetch);
         return error;

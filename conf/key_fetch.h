@@ -1,12 +1,10 @@
-/* key_fetch.h: fetches of key sets over HTTP, a bounded number at a time. Besides
- * probe_http.c the only file that knows <curl/curl.h>.
+/* key_fetch.h: fetches of key sets over HTTP, a bounded number at a time.
  *
  * Called by key_refresh.c. Strict: https verified against the system's bundle, or http where the
- * caller allows it; only status 200, or 304 when asked
- * conditionally; size, time and redirects are bounded, redirects stay within
- * the origin; no proxy, cookie, netrc or other protocol; link-local, metadata, multicast and
- * unspecified addresses are refused at connect. Private addresses are allowed where the
- * configured URL names the host. Never reads what it fetched.
+ * caller allows it; only status 200, or 304 when asked conditionally; size, time and redirects are
+ * bounded, redirects stay within the origin; link-local, metadata, multicast and unspecified
+ * addresses are refused at connect. Private addresses are allowed where the configured URL names
+ * the host. Never reads what it fetched.
  */
 #ifndef GATEHOUSE_CONF_KEY_FETCH_H
 #define GATEHOUSE_CONF_KEY_FETCH_H

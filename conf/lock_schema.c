@@ -1,15 +1,13 @@
 #include "conf/lock_schema.h"
 
+#include "conf/metadata_schema.h"
 #include "conf/timestamp.h"
 
-#include <stddef.h>
-
 enum {
-    DESCRIPTION_MAX = 1024, /* bytes */
-    ISSUER_MAX = 1024,      /* bytes */
-    MESSAGE_MAX = 512,      /* bytes */
-    NAME_SIZE_MAX = 100,    /* bytes: a key of the store shows it as it is */
-    VALUE_MAX = 256,        /* bytes: a token with a longer name is refused */
+    ISSUER_MAX = 1024,   /* bytes */
+    MESSAGE_MAX = 512,   /* bytes */
+    NAME_SIZE_MAX = 100, /* bytes: a key of the store shows it as it is */
+    VALUE_MAX = 256,     /* bytes: a token with a longer name is refused */
 };
 
 static const char *const versions[] = {"v1", "v2", NULL}; /* v2 is what Teleport's locks say */
@@ -17,16 +15,9 @@ static const char *const kinds[] = {"lock", NULL};
 
 static const char *lock_name_check(struct slice name)
 {
-    static const char reason[] = "must be letters, digits, '.', '_' and '-', at most 100";
-
-    for (size_t i = 0; i < name.size; i++) {
-        char byte = name.data[i];
-        bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-
-        if (!letter && !(byte >= '0' && byte <= '9') && byte != '.' && byte != '_' && byte != '-')
-            return reason;
-    }
-    return name.size >= 1 && name.size <= NAME_SIZE_MAX ? NULL : reason;
+    return metadata_name_is_plain(name, NAME_SIZE_MAX)
+               ? NULL
+               : "must be letters, digits, '.', '_' and '-', at most 100";
 }
 
 static const char *expires_check(struct slice text)
@@ -46,27 +37,8 @@ static const char *session_check(struct slice id)
     .path = "spec.target." #field, .type = SCHEMA_STRING, LOCK(field), .low = 1, .high = VALUE_MAX
 
 static const struct schema_row lock_rows[] = {
-    {.path = "version",
-     .type = SCHEMA_CHOICE,
-     .required = true,
-     LOCK(version),
-     .choices = versions},
-    {.path = "kind", .type = SCHEMA_CHOICE, .required = true, LOCK(kind), .choices = kinds},
-    {.path = "metadata", .type = SCHEMA_MAPPING, .required = true},
-    {.path = "metadata.name",
-     .type = SCHEMA_STRING,
-     .required = true,
-     LOCK(name),
-     .check = lock_name_check},
-    {.path = "metadata.description",
-     .type = SCHEMA_STRING,
-     LOCK(description),
-     .low = 1,
-     .high = DESCRIPTION_MAX},
-    {.path = "metadata.labels", .type = SCHEMA_MAP, LOCK(labels)},
-    {.path = "metadata.expires",
-     .type = SCHEMA_REFUSED,
-     .hint = "spec.expires says when a lock ends"},
+    METADATA_ROWS(struct lock_form, versions, NULL, kinds, lock_name_check,
+                  "spec.expires says when a lock ends"),
     {.path = "spec", .type = SCHEMA_MAPPING, .required = true},
     {.path = "spec.target", .type = SCHEMA_MAPPING, .required = true},
     {TARGET(user)},

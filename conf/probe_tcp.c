@@ -15,7 +15,8 @@ struct probe_tcp {
     size_t next;                         /* address to be tried */
     int error;                           /* of the last one */
     ev_io io;                            /* its fd is open while it is active */
-    ev_timer timeout;
+    ev_tstamp deadline;                  /* of all */
+    ev_timer timeout;                    /* of this one */
     probe_done done;
     void *context;
 };
@@ -74,6 +75,19 @@ static void probe_end(struct probe_tcp *probe, const char *failed)
     done(context, failed);
 }
 
+/* Each address has its share of what is left: one that is silent leaves time for the others. */
+static void probe_wait(struct probe_tcp *probe, int fd)
+{
+    size_t left = probe->endpoint->address_count - probe->next + 1;
+    ev_tstamp wait = (probe->deadline - ev_now(probe->loop)) / (double)left;
+
+    ev_io_set(&probe->io, fd, EV_WRITE);
+    ev_io_start(probe->loop, &probe->io);
+    ev_timer_stop(probe->loop, &probe->timeout);
+    ev_timer_set(&probe->timeout, wait > 0 ? wait : 0., 0.);
+    ev_timer_start(probe->loop, &probe->timeout);
+}
+
 /* The next address that a socket could be had for. false: none is left. */
 static bool probe_next(struct probe_tcp *probe)
 {
@@ -81,8 +95,7 @@ static bool probe_next(struct probe_tcp *probe)
         int fd = probe_connect(probe->endpoint->addresses[probe->next++], probe->endpoint->port);
 
         if (fd >= 0) {
-            ev_io_set(&probe->io, fd, EV_WRITE);
-            ev_io_start(probe->loop, &probe->io);
+            probe_wait(probe, fd);
             return true;
         }
         probe->error = -fd;
@@ -112,10 +125,13 @@ static void on_late(struct ev_loop *loop, ev_timer *timer, int events)
 
     (void)loop;
     (void)events;
-    if (ev_is_active(&probe->io))
-        probe_end(probe, "no connection in time");
-    else
-        probe_end(probe, probe->error == 0 ? "its name has no address" : strerror(probe->error));
+    if (ev_is_active(&probe->io)) {
+        probe_close(probe);
+        probe->error = ETIMEDOUT;
+        if (probe_next(probe))
+            return;
+    }
+    probe_end(probe, probe->error == 0 ? "its name has no address" : strerror(probe->error));
 }
 
 struct probe_tcp *probe_tcp_start(struct ev_loop *loop, const struct app_endpoint *endpoint,
@@ -131,8 +147,10 @@ struct probe_tcp *probe_tcp_start(struct ev_loop *loop, const struct app_endpoin
     probe->context = context;
     ev_init(&probe->io, on_connected);
     probe->io.data = probe;
-    ev_timer_init(&probe->timeout, on_late, probe_next(probe) ? timeout / 1000. : 0., 0.);
+    probe->deadline = ev_now(loop) + timeout / 1000.;
+    ev_timer_init(&probe->timeout, on_late, 0., 0.);
     probe->timeout.data = probe;
-    ev_timer_start(loop, &probe->timeout);
+    if (!probe_next(probe)) /* told from the loop */
+        ev_timer_start(loop, &probe->timeout);
     return probe;
 }

@@ -1,6 +1,7 @@
 #include "conf/prober.h"
 
 #include "conf/health.h"
+#include "conf/http_fetch.h"
 #include "conf/probe_http.h"
 #include "conf/probe_tcp.h"
 #include "shared/log.h"
@@ -9,40 +10,56 @@
 #include <ev.h>
 #include <stdlib.h>
 
-/* An endpoint. */
+/* One version of an app; owns its record's bytes. */
+struct probed_app {
+    struct app_record record;
+    void *bytes;
+    size_t size;
+    struct target *targets[APP_ENDPOINTS_MAX];
+    unsigned users; /* it is in force; and probes that run by it */
+};
+
+/* An endpoint; goes on through versions of its app that have it. */
 struct target {
-    struct probed_app *app;
-    unsigned endpoint; /* index into the app's */
+    struct prober *prober;
+    struct probed_app *app; /* as it is in force; NULL: gone, and the probe that runs is the last */
+    unsigned endpoint;      /* index into the app's */
+    uint64_t id;
     struct health health;
     bool legacy;
     ev_timer timer; /* until the next probe */
     ev_tstamp began;
-    struct probe_tcp *tcp; /* at most one of these two is there */
+    struct probed_app *probing; /* what the running probe reads; NULL: none runs */
+    struct probe_tcp *tcp;      /* at most one of these two is there */
     struct probe_http *http;
-    struct target *next, **link; /* among those that wait for their turn */
-};
-
-/* One version of an app; owns its record's bytes. */
-struct probed_app {
-    struct prober *prober;
-    struct app_record record;
-    void *bytes;
-    size_t size;
-    struct target targets[APP_ENDPOINTS_MAX];
+    struct target *next, **link; /* among those that wait for their turn, or those that are gone */
 };
 
 struct prober {
     struct ev_loop *loop;
     struct health_board *board;
     struct scoreboard_block *block;
-    struct probe_http_runner *runner;
+    struct http_fetcher *fetcher;
     struct probed_app **apps; /* sorted by name */
     size_t count;
     struct target *waiting, **waiting_end;
+    struct target *gone;
     size_t running;
     size_t probed, dead;
     bool swept; /* the board holds nothing that an earlier process left */
+    bool ending;
+    ev_timer patience; /* with the probes that run, while it ends */
+    prober_ended ended;
+    void *context;
 };
+
+static void probed_app_release(struct probed_app *app)
+{
+    if (app == NULL || --app->users > 0)
+        return;
+    free(app->bytes);
+    free(app);
+}
 
 static const struct app_endpoint *target_endpoint(const struct target *target)
 {
@@ -57,7 +74,7 @@ static void prober_gauges(struct prober *prober)
 
 static void target_tell(struct target *target, const char *failed)
 {
-    struct prober *prober = target->app->prober;
+    struct prober *prober = target->prober;
     const struct app_endpoint *endpoint = target_endpoint(target);
     struct slice name = target->app->record.name;
     bool dead = target->health.dead;
@@ -83,7 +100,33 @@ static void target_schedule(struct target *target, ev_tstamp since)
     ev_tstamp wait = interval * (0.9 + 0.1 * ((double)rand() / RAND_MAX)) - since;
 
     ev_timer_set(&target->timer, wait > 0 ? wait : 0., 0.);
-    ev_timer_start(target->app->prober->loop, &target->timer);
+    ev_timer_start(target->prober->loop, &target->timer);
+}
+
+/* Takes it out of the list that it is in. */
+static void target_unlink(struct target *target)
+{
+    struct prober *prober = target->prober;
+
+    if (target->link == NULL)
+        return;
+    *target->link = target->next;
+    if (target->next != NULL)
+        target->next->link = target->link;
+    if (prober->waiting_end == &target->next)
+        prober->waiting_end = target->link;
+    target->link = NULL;
+}
+
+static void target_free(struct target *target)
+{
+    target_unlink(target);
+    ev_timer_stop(target->prober->loop, &target->timer);
+    probe_tcp_cancel(target->tcp);
+    probe_http_cancel(target->http);
+    target->prober->running -= target->probing != NULL;
+    probed_app_release(target->probing);
+    free(target);
 }
 
 static void prober_admit(struct prober *prober);
@@ -91,177 +134,239 @@ static void prober_admit(struct prober *prober);
 static void on_done(void *context, const char *failed)
 {
     struct target *target = context;
-    struct prober *prober = target->app->prober;
+    struct prober *prober = target->prober;
 
     target->tcp = NULL;
     target->http = NULL;
+    probed_app_release(target->probing);
+    target->probing = NULL;
     prober->running--;
-    if (health_judge(&target->health, &target->app->record.health, failed == NULL))
-        target_tell(target, failed);
-    target_schedule(target, ev_now(prober->loop) - target->began);
+    if (target->app == NULL) {
+        target_free(target);
+    } else {
+        if (health_judge(&target->health, &target->app->record.health, failed == NULL))
+            target_tell(target, failed);
+        target_schedule(target, ev_now(prober->loop) - target->began);
+    }
     prober_admit(prober);
 }
 
 static void target_start(struct target *target)
 {
-    const struct app_record *app = &target->app->record;
-    struct prober *prober = target->app->prober;
+    struct probed_app *app = target->app;
+    struct prober *prober = target->prober;
+    const struct app_health *check = &app->record.health;
 
     target->began = ev_now(prober->loop);
-    if (app->health.probe == APP_PROBE_TCP)
-        target->tcp = probe_tcp_start(prober->loop, target_endpoint(target), app->health.timeout,
-                                      on_done, target);
+    if (check->probe == APP_PROBE_TCP)
+        target->tcp =
+            probe_tcp_start(prober->loop, target_endpoint(target), check->timeout, on_done, target);
     else
-        target->http = probe_http_start(prober->runner, app, target->endpoint, &target->legacy,
-                                        on_done, target);
+        target->http = probe_http_start(prober->loop, prober->fetcher, &app->record,
+                                        target->endpoint, &target->legacy, on_done, target);
     if (target->tcp == NULL && target->http == NULL) {
         target_schedule(target, 0); /* without memory nothing was found out */
         return;
     }
+    target->probing = app;
+    app->users++;
     prober->running++;
     scoreboard_count(prober->block, COUNT_HEALTH_PROBES);
 }
 
-static void target_unlink(struct target *target)
+static void prober_end(struct prober *prober)
 {
-    struct prober *prober = target->app->prober;
-
-    if (target->link == NULL)
-        return;
-    *target->link = target->next;
-    if (target->next != NULL)
-        target->next->link = target->link;
-    else
-        prober->waiting_end = target->link;
-    target->link = NULL;
+    ev_timer_stop(prober->loop, &prober->patience);
+    if (prober->ended != NULL)
+        prober->ended(prober->context);
+    prober->ended = NULL;
 }
 
 static void prober_admit(struct prober *prober)
 {
-    while (prober->waiting != NULL && prober->running < PROBER_RUNNING_MAX) {
+    while (!prober->ending && prober->waiting != NULL && prober->running < PROBER_RUNNING_MAX) {
         struct target *target = prober->waiting;
 
         target_unlink(target);
         target_start(target);
     }
+    if (prober->ending && prober->running == 0)
+        prober_end(prober);
+}
+
+static void target_link(struct target *target, struct target **end)
+{
+    target->next = *end;
+    if (target->next != NULL)
+        target->next->link = &target->next;
+    target->link = end;
+    *end = target;
 }
 
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct target *target = timer->data;
-    struct prober *prober = target->app->prober;
+    struct prober *prober = target->prober;
 
     (void)loop;
     (void)events;
-    target->next = NULL;
-    target->link = prober->waiting_end;
-    *target->link = target;
+    target_link(target, prober->waiting_end);
     prober->waiting_end = &target->next;
     prober_admit(prober);
 }
 
-/* What is known of the endpoint goes on: from the version before, or from the board. */
-static void target_open(struct target *target, struct probed_app *app, unsigned endpoint,
-                        const struct probed_app *before)
+/* One of an id that is gone, and whose last probe runs: it is not the last. NULL: there is none. */
+static struct target *prober_recall(struct prober *prober, uint64_t id)
 {
-    uint64_t id = app->record.endpoints[endpoint].id;
-    ev_tstamp interval = app->record.health.interval / 1000.;
+    struct target *target = prober->gone;
 
-    target->app = app;
-    target->endpoint = endpoint;
-    target->health.dead = health_board_is_dead(app->prober->board, id);
-    for (size_t i = 0; before != NULL && i < before->record.endpoint_count; i++)
-        if (before->record.endpoints[i].id == id) {
-            target->health = before->targets[i].health;
-            target->legacy = before->targets[i].legacy;
-        }
+    while (target != NULL && target->id != id)
+        target = target->next;
+    if (target != NULL) {
+        target_unlink(target);
+        target->health = (struct health){.dead = health_board_is_dead(prober->board, id)};
+    }
+    return target;
+}
+
+/* NULL: no memory. */
+static struct target *target_make(struct prober *prober, uint64_t id, ev_tstamp interval)
+{
+    struct target *target = calloc(1, sizeof(*target));
+
+    if (target == NULL)
+        return NULL;
+    target->prober = prober;
+    target->id = id;
+    target->health.dead = health_board_is_dead(prober->board, id);
     ev_timer_init(&target->timer, on_due, interval * ((double)rand() / RAND_MAX), 0.);
     target->timer.data = target;
-    ev_timer_start(app->prober->loop, &target->timer);
-    app->prober->probed++;
-    app->prober->dead += target->health.dead;
+    ev_timer_start(prober->loop, &target->timer);
+    return target;
 }
 
-static void target_close(struct target *target)
+/* Its app has it no more, or is not probed any more. A probe that runs ends by itself, so that it
+ * ends what it began at the server. */
+static void target_retire(struct target *target)
 {
-    struct prober *prober = target->app->prober;
+    struct prober *prober = target->prober;
 
-    target_unlink(target);
-    ev_timer_stop(prober->loop, &target->timer);
-    prober->running -= target->tcp != NULL || target->http != NULL;
-    probe_tcp_cancel(target->tcp);
-    probe_http_cancel(target->http);
     prober->probed--;
     prober->dead -= target->health.dead;
+    health_board_set(prober->board, target->id, false);
+    target->app = NULL;
+    target_unlink(target);
+    ev_timer_stop(prober->loop, &target->timer);
+    if (target->probing == NULL)
+        target_free(target);
+    else
+        target_link(target, &prober->gone);
 }
 
+/* The endpoint as the version before had it. NULL: it had it not. */
+static struct target *probed_app_take(struct probed_app *before, uint64_t id)
+{
+    for (size_t i = 0; before != NULL && i < before->record.endpoint_count; i++) {
+        struct target *target = before->targets[i];
+
+        if (target != NULL && target->id == id) {
+            before->targets[i] = NULL;
+            return target;
+        }
+    }
+    return NULL;
+}
+
+/* Another interval may be far shorter than what is left of the one before. */
+static void target_hasten(struct target *target)
+{
+    struct prober *prober = target->prober;
+    ev_tstamp interval = target->app->record.health.interval / 1000.;
+
+    if (ev_is_active(&target->timer) &&
+        ev_timer_remaining(prober->loop, &target->timer) > interval) {
+        ev_timer_stop(prober->loop, &target->timer);
+        ev_timer_set(&target->timer, interval * ((double)rand() / RAND_MAX), 0.);
+        ev_timer_start(prober->loop, &target->timer);
+    }
+}
+
+/* Gives each endpoint its target: that of the version before, or a new one. false: no memory. */
+static bool probed_app_adopt(struct prober *prober, struct probed_app *app,
+                             struct probed_app *before)
+{
+    for (unsigned i = 0; i < app->record.endpoint_count; i++) {
+        uint64_t id = app->record.endpoints[i].id;
+        struct target *target = probed_app_take(before, id);
+
+        if (target == NULL) {
+            target = prober_recall(prober, id);
+            if (target == NULL)
+                target = target_make(prober, id, app->record.health.interval / 1000.);
+            if (target == NULL)
+                return false;
+            prober->probed++;
+            prober->dead += target->health.dead;
+        }
+        app->targets[i] = target;
+        target->app = app;
+        target->endpoint = i;
+        target_hasten(target);
+    }
+    return true;
+}
+
+/* It is in force no more; what no later version took over goes. */
 static void probed_app_close(struct probed_app *app)
 {
     for (size_t i = 0; i < app->record.endpoint_count; i++)
-        target_close(&app->targets[i]);
-    free(app->bytes);
-    free(app);
+        if (app->targets[i] != NULL)
+            target_retire(app->targets[i]);
+    probed_app_release(app);
 }
 
-/* NULL: no memory. Takes the bytes. */
-static struct probed_app *probed_app_open(struct prober *prober, struct buffer *encoded,
-                                          const struct probed_app *before)
+/* NULL: no memory. Copies the bytes. */
+static struct probed_app *probed_app_make(const struct buffer *encoded)
 {
     struct probed_app *app = calloc(1, sizeof(*app));
 
     if (app == NULL)
         return NULL;
-    app->prober = prober;
+    app->users = 1;
     app->size = buffer_size(encoded);
     app->bytes = malloc(app->size);
-    if (app->bytes == NULL) {
-        free(app);
-        return NULL;
+    if (app->bytes != NULL) {
+        memcpy(app->bytes, buffer_data(encoded), app->size);
+        if (app_record_decode(slice_make(app->bytes, app->size), &app->record) == 0)
+            return app;
     }
-    memcpy(app->bytes, buffer_data(encoded), app->size);
-    if (app_record_decode(slice_make(app->bytes, app->size), &app->record) != 0) {
-        free(app->bytes);
-        free(app);
-        return NULL;
-    }
-    for (unsigned i = 0; i < app->record.endpoint_count; i++)
-        target_open(&app->targets[i], app, i, before);
-    return app;
-}
-
-/* An endpoint that another version has no more is not dead either. */
-static void probed_app_forget(const struct probed_app *gone, const struct probed_app *after)
-{
-    for (size_t i = 0; i < gone->record.endpoint_count; i++) {
-        uint64_t id = gone->record.endpoints[i].id;
-        bool stays = false;
-
-        for (size_t j = 0; after != NULL && j < after->record.endpoint_count; j++)
-            stays = stays || after->record.endpoints[j].id == id;
-        if (!stays)
-            health_board_set(gone->prober->board, id, false);
-    }
+    probed_app_release(app);
+    return NULL;
 }
 
 /* One app as it is in force; `before`: as it was probed, or NULL. NULL: no memory. */
 static struct probed_app *prober_renew(struct prober *prober, const struct app_record *record,
                                        struct probed_app *before)
 {
-    struct probed_app *app = before;
+    struct probed_app *app = NULL;
     struct buffer encoded = {0};
 
-    if (app_record_encode(record, &encoded) != 0) {
-        buffer_free(&encoded);
-        return NULL;
+    if (app_record_encode(record, &encoded) == 0) {
+        if (before != NULL && before->size == buffer_size(&encoded) &&
+            memcmp(before->bytes, buffer_data(&encoded), before->size) == 0)
+            app = before;
+        else
+            app = probed_app_make(&encoded);
     }
-    if (before == NULL || before->size != buffer_size(&encoded) ||
-        memcmp(before->bytes, buffer_data(&encoded), before->size) != 0)
-        app = probed_app_open(prober, &encoded, before);
     buffer_free(&encoded);
-    if (app != NULL && before != NULL && app != before) {
-        probed_app_forget(before, app);
-        probed_app_close(before);
+    if (app == NULL || app == before)
+        return app;
+    if (!probed_app_adopt(prober, app, before)) {
+        probed_app_close(app);
+        app = NULL;
     }
+    if (before != NULL)
+        probed_app_close(before);
     return app;
 }
 
@@ -289,7 +394,6 @@ static int prober_merge(struct prober *prober, const struct registry_list *list,
 
         while (old < prober->count &&
                slice_compare(prober->apps[old]->record.name, list->slots[i]->name) < 0) {
-            probed_app_forget(prober->apps[old], NULL);
             probed_app_close(prober->apps[old++]);
         }
         if (old < prober->count &&
@@ -303,14 +407,11 @@ static int prober_merge(struct prober *prober, const struct registry_list *list,
             else
                 out[(*count)++] = app;
         } else if (before != NULL) {
-            probed_app_forget(before, NULL);
             probed_app_close(before);
         }
     }
-    for (; old < prober->count; old++) {
-        probed_app_forget(prober->apps[old], NULL);
+    for (; old < prober->count; old++)
         probed_app_close(prober->apps[old]);
-    }
     return status;
 }
 
@@ -333,6 +434,23 @@ int prober_follow(struct prober *prober, const struct registry_list *apps)
     return status;
 }
 
+static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    prober_end(timer->data);
+}
+
+void prober_stop(struct prober *prober, prober_ended ended, void *context)
+{
+    prober->ending = true;
+    prober->ended = ended;
+    prober->context = context;
+    ev_timer_start(prober->loop, &prober->patience);
+    if (prober->running == 0)
+        prober_end(prober);
+}
+
 int prober_open(struct prober **out, struct ev_loop *loop, struct health_board *board,
                 struct scoreboard_block *block)
 {
@@ -345,7 +463,9 @@ int prober_open(struct prober **out, struct ev_loop *loop, struct health_board *
     prober->board = board;
     prober->block = block;
     prober->waiting_end = &prober->waiting;
-    status = probe_http_open(&prober->runner, loop);
+    ev_timer_init(&prober->patience, on_patience, PROBER_PATIENCE / 1000., 0.);
+    prober->patience.data = prober;
+    status = http_fetcher_open(&prober->fetcher, loop);
     if (status < 0) {
         free(prober);
         return status;
@@ -358,9 +478,15 @@ void prober_close(struct prober *prober)
 {
     if (prober == NULL)
         return;
-    for (size_t i = 0; i < prober->count; i++)
-        probed_app_close(prober->apps[i]);
+    for (size_t i = 0; i < prober->count; i++) {
+        for (size_t j = 0; j < prober->apps[i]->record.endpoint_count; j++)
+            target_free(prober->apps[i]->targets[j]);
+        probed_app_release(prober->apps[i]);
+    }
+    while (prober->gone != NULL)
+        target_free(prober->gone);
     free(prober->apps);
-    probe_http_close(prober->runner);
+    ev_timer_stop(prober->loop, &prober->patience);
+    http_fetcher_close(prober->fetcher);
     free(prober);
 }

@@ -1,14 +1,12 @@
 #include "conf/role_schema.h"
 
+#include "conf/metadata_schema.h"
 #include "shared/json_pointer.h"
 #include "shared/policy_record.h"
 
-#include <stddef.h>
-
 enum {
-    DESCRIPTION_MAX = 1024, /* bytes */
-    NAME_SIZE_MAX = 100,    /* bytes: a key of the store shows it as it is */
-    SCOPE_MAX = 256,        /* bytes */
+    NAME_SIZE_MAX = 100, /* bytes: a key of the store shows it as it is */
+    SCOPE_MAX = 256,     /* bytes */
 };
 
 /* v3 to v8 are what Teleport's roles say. */
@@ -17,18 +15,11 @@ static const char *const kinds[] = {"role", NULL};
 
 static const char *role_name_check(struct slice name)
 {
-    static const char reason[] = "must be letters, digits, '.', '_' and '-', at most 100";
-
-    for (size_t i = 0; i < name.size; i++) {
-        char byte = name.data[i];
-        bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-
-        if (!letter && !(byte >= '0' && byte <= '9') && byte != '.' && byte != '_' && byte != '-')
-            return reason;
-    }
     if (slice_is(name, POLICY_ROLE_ACCESS))
         return "the role \"access\" is built in: it allows everything of the apps of a config";
-    return name.size >= 1 && name.size <= NAME_SIZE_MAX ? NULL : reason;
+    return metadata_name_is_plain(name, NAME_SIZE_MAX)
+               ? NULL
+               : "must be letters, digits, '.', '_' and '-', at most 100";
 }
 
 const char *scope_check(struct slice scope)
@@ -50,32 +41,12 @@ static const char *pointer_check(struct slice text)
                : "must be a JSON pointer (RFC 6901) of at most 16 steps and 512 bytes";
 }
 
-#define ROLE(field) .offset = offsetof(struct role_form, field)
 #define ALLOW(field) .offset = offsetof(struct role_form, sides[0].field)
 #define DENY(field) .offset = offsetof(struct role_form, sides[1].field)
 
 static const struct schema_row role_rows[] = {
-    {.path = "version",
-     .type = SCHEMA_CHOICE,
-     .required = true,
-     ROLE(version),
-     .choices = versions},
-    {.path = "kind", .type = SCHEMA_CHOICE, .required = true, ROLE(kind), .choices = kinds},
-    {.path = "metadata", .type = SCHEMA_MAPPING, .required = true},
-    {.path = "metadata.name",
-     .type = SCHEMA_STRING,
-     .required = true,
-     ROLE(name),
-     .check = role_name_check},
-    {.path = "metadata.description",
-     .type = SCHEMA_STRING,
-     ROLE(description),
-     .low = 1,
-     .high = DESCRIPTION_MAX},
-    {.path = "metadata.labels", .type = SCHEMA_MAP, ROLE(labels)},
-    {.path = "metadata.expires",
-     .type = SCHEMA_REFUSED,
-     .hint = "delete the document when its time has come"},
+    METADATA_ROWS(struct role_form, versions, NULL, kinds, role_name_check,
+                  "delete the document when its time has come"),
     {.path = "spec", .type = SCHEMA_MAPPING, .required = true},
     {.path = "spec.options",
      .type = SCHEMA_REFUSED,

@@ -259,6 +259,9 @@ static const struct schema_row settings_rows[] = {
     /* Clients leave without a word; half of mcp_session_idle gives the memory back sooner. */
     {STDIO(idle_timeout), .type = SCHEMA_DURATION, .low = SECOND, .high = 24 * HOUR,
      .fallback = "15m"},
+    /* The SDKs' clients come back for a stream that broke after 1 s, and 1.5 s later, and no more.
+     */
+    {STDIO(leave_timeout), .type = SCHEMA_DURATION, .low = 0, .high = 24 * HOUR, .fallback = "3s"},
     /* An interpreter that loads its packages from a cold disk. */
     {STDIO(start_timeout), .type = SCHEMA_DURATION, .low = 100, .high = 10 * MINUTE,
      .fallback = "30s"},

@@ -27,6 +27,17 @@ static void refuse_twice(struct registry_slot *slot, const struct place *other)
                     (int)other->file.size, other->file.data, other->line, other->column);
 }
 
+/* What several documents say, instead of what some of them say. */
+static int stage_whole(struct staging *staging, struct registry_slot *slot,
+                       const struct document *whole)
+{
+    registry_entry_free(slot->next);
+    slot->next = NULL;
+    slot->change = REGISTRY_KEPT;
+    slot->document = whole;
+    return candidate_stage(slot, whole, staging->context);
+}
+
 /* Another document of an app that was seen. */
 static int stage_part(struct staging *staging, struct registry_slot *slot,
                       const struct document *document)
@@ -53,11 +64,7 @@ static int stage_part(struct staging *staging, struct registry_slot *slot,
                         document->place.line, document->place.column, reason);
         return 0;
     }
-    registry_entry_free(slot->next);
-    slot->next = NULL;
-    slot->change = REGISTRY_KEPT;
-    slot->document = merged;
-    return candidate_stage(slot, merged, staging->context);
+    return stage_whole(staging, slot, merged);
 }
 
 static int stage_refused(struct staging *staging, struct registry_slot *slot,
@@ -132,6 +139,77 @@ static void stage_begin(struct registry *registry)
             stage_forget(registry->lists[kind].slots[i]);
 }
 
+/* What a part of the version in force said is lost: no document of its file was seen in its place.
+ * `nth`: of the parts of that file. */
+static bool part_is_lost(const struct staging *staging, const struct document *seen,
+                         struct slice file, size_t nth)
+{
+    return reading_damaged(staging->reading, file) && app_merge_parts(seen, file) <= nth;
+}
+
+/* Documents of the app were seen, others may stand in files that cannot be read: what those said
+ * before stays. */
+static int stage_kept(struct staging *staging, struct registry_slot *slot)
+{
+    const struct registry_entry *good = slot->good;
+    struct app_part alone = {good->origin.good_place.file, good->app.endpoint_count};
+    const struct app_part *parts = good->origin.part_count > 0 ? good->origin.parts : &alone;
+    size_t count = good->origin.part_count > 0 ? good->origin.part_count : 1;
+    struct document *whole = arena_allocate(&staging->arena, sizeof(*whole));
+    const char *reason = NULL;
+    size_t first = 0;
+
+    if (whole == NULL)
+        return -ENOMEM;
+    *whole = *slot->document;
+    for (size_t i = 0; i < count && reason == NULL; first += parts[i++].endpoints) {
+        size_t nth = 0;
+
+        for (size_t j = 0; j < i; j++)
+            nth += slice_equal(parts[j].file, parts[i].file);
+        if (!part_is_lost(staging, slot->document, parts[i].file, nth))
+            continue;
+        slot->shared = true;
+        reason = app_merge_kept(whole, &good->app, &parts[i], first, &staging->arena, whole);
+        if (reason != NULL)
+            registry_refuse(slot,
+                            "metadata.name: another document of the app, in %.*s, cannot be "
+                            "read: %s",
+                            (int)parts[i].file.size, parts[i].file.data, reason);
+    }
+    if (reason != NULL ||
+        whole->app.record.endpoint_count == slot->document->app.record.endpoint_count)
+        return 0;
+    return stage_whole(staging, slot, whole);
+}
+
+static int stage_kept_all(struct staging *staging)
+{
+    struct registry_list *list = &staging->registry->lists[DOCUMENT_APP];
+    int status = 0;
+
+    for (size_t i = 0; i < list->count && status == 0; i++) {
+        struct registry_slot *slot = list->slots[i];
+
+        if (slot->seen && slot->good != NULL && slot->document != NULL &&
+            slot->change != REGISTRY_REFUSED)
+            status = stage_kept(staging, slot);
+    }
+    return status;
+}
+
+/* Whether any file that it stood in cannot be read. Of an app of which no document is seen, all
+ * stays. */
+static bool entry_is_damaged(const struct staging *staging, const struct registry_entry *entry)
+{
+    const struct document_record *origin = &entry->origin;
+
+    for (size_t i = 0; i < origin->part_count; i++)
+        if (reading_damaged(staging->reading, origin->parts[i].file))
+            return true;
+    return reading_damaged(staging->reading, origin->good_place.file);
+}
+
 /* What no file says any more goes, unless its file could not be read. */
 static void stage_vanished(struct staging *staging)
 {
@@ -141,8 +219,7 @@ static void stage_vanished(struct staging *staging)
         for (size_t i = 0; i < list->count; i++) {
             struct registry_slot *slot = list->slots[i];
 
-            if (!slot->seen && slot->good != NULL &&
-                !reading_damaged(staging->reading, slot->good->origin.good_place.file))
+            if (!slot->seen && slot->good != NULL && !entry_is_damaged(staging, slot->good))
                 slot->change = REGISTRY_REMOVED;
         }
     }
@@ -180,6 +257,8 @@ int staging_run(struct registry *registry, const struct reading *reading,
         status = stage_list(&staging, &reading->settings.list);
     if (status == 0)
         status = stage_list(&staging, &reading->resources.list);
+    if (status == 0)
+        status = stage_kept_all(&staging);
     if (status == 0)
         stage_vanished(&staging);
     arena_free(&staging.arena);

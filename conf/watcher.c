@@ -415,6 +415,13 @@ static void watcher_take_settings(struct watcher *watcher)
     watcher_reload(watcher);
 }
 
+static void on_stopped(void *context)
+{
+    struct watcher *watcher = context;
+
+    ev_break(watcher->loop, EVBREAK_ALL);
+}
+
 static void watcher_handle(struct watcher *watcher, struct message *message)
 {
     switch (message->type) {
@@ -428,7 +435,7 @@ static void watcher_handle(struct watcher *watcher, struct message *message)
         watcher_reader_check(watcher);
         break;
     case MESSAGE_DRAIN:
-        ev_break(watcher->loop, EVBREAK_ALL);
+        prober_stop(watcher->prober, on_stopped, watcher);
         break;
     case MESSAGE_SETTINGS:
         if (child_handle(&watcher->child, message))

@@ -3,6 +3,7 @@
 #include "shared/buffer.h"
 #include "shared/json_name.h"
 #include "shared/json_number.h"
+#include "shared/json_plain.h"
 #include "shared/json_scan.h"
 #include "shared/json_text.h"
 
@@ -37,7 +38,7 @@ static const char *json_skip_string(const char *at, const char *end, bool *escap
     *escaped = false;
     at++;
     while (at < end) {
-        at = json_text_skip_plain(at, end);
+        at = json_plain_skip(at, end);
         if (at == end)
             break;
         if (*at == '"')
@@ -265,7 +266,7 @@ int json_append_string(struct buffer *out, struct slice text)
     int error = buffer_append(out, "\"", 1);
 
     while (error == 0 && at < end) {
-        const char *plain = json_text_skip_plain(at, end);
+        const char *plain = json_plain_skip(at, end);
 
         error = buffer_append(out, at, (size_t)(plain - at));
         at = plain;

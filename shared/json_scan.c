@@ -1,12 +1,14 @@
 #include "shared/json_scan.h"
 
 #include "shared/json_number.h"
+#include "shared/json_plain.h"
 
 #include <errno.h>
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "the stack of containers is one 64-bit word");
 
-static bool json_fail(struct json_scan *scan, const char *reason)
+/* Seldom: kept out of what calls it, as is all that only odd texts need. */
+static __attribute__((cold, noinline)) bool json_fail(struct json_scan *scan, const char *reason)
 {
     if (scan->reason == NULL)
         scan->reason = reason;
@@ -15,35 +17,34 @@ static bool json_fail(struct json_scan *scan, const char *reason)
 }
 
 /* Most values follow each other without any. */
-static inline void json_skip_space(struct json_scan *scan)
+static inline const char *json_skip_space(const char *at, const char *end)
 {
-    const char *at = scan->at;
-
-    if (at < scan->end && (unsigned char)*at > ' ')
-        return;
-    while (at < scan->end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
+    if (at < end && (unsigned char)*at > ' ')
+        return at;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r'))
         at++;
-    scan->at = at;
+    return at;
 }
 
-/* Checks a string whose opening quote is at scan->at. */
-static inline bool json_scan_string(struct json_scan *scan, bool *escaped)
+enum json_string { JSON_STRING_BAD, JSON_STRING_PLAIN, JSON_STRING_ESCAPED };
+
+/* The rest of a string, from a byte on that does not mean itself. */
+static __attribute__((noinline)) enum json_string json_scan_special(struct json_scan *scan,
+                                                                    const char *at)
 {
-    const char *at = scan->at + 1;
+    enum json_string string = JSON_STRING_PLAIN;
     const char *end = scan->end;
     char decoded[JSON_TEXT_PIECE];
 
-    *escaped = false;
-    for (;;) {
-        at = json_text_skip_plain(at, end);
+    for (;; at = json_plain_skip(at, end)) {
         if (at == end)
             return json_fail(scan, "a string does not end");
         if (*at == '"') {
             scan->at = at + 1;
-            return true;
+            return string;
         }
         if (*at == '\\') {
-            *escaped = true;
+            string = JSON_STRING_ESCAPED;
             if (json_text_unescape(&at, end, decoded) == 0)
                 return json_fail(scan, "an escape in a string is not valid");
         } else if ((unsigned char)*at < 0x20) {
@@ -56,6 +57,17 @@ static inline bool json_scan_string(struct json_scan *scan, bool *escaped)
             at += size;
         }
     }
+}
+
+/* Checks a string whose opening quote is at scan->at. */
+static inline enum json_string json_scan_string(struct json_scan *scan)
+{
+    const char *at = json_plain_skip(scan->at + 1, scan->end);
+
+    if (at == scan->end || *at != '"')
+        return json_scan_special(scan, at);
+    scan->at = at + 1;
+    return JSON_STRING_PLAIN;
 }
 
 static bool json_scan_number(struct json_scan *scan)
@@ -92,11 +104,9 @@ enum json_kind json_scan_kind(const struct json_scan *scan)
 }
 
 /* A value that holds no others. */
-static bool json_scan_scalar(struct json_scan *scan, enum json_kind kind, bool *escaped)
+static inline bool json_scan_scalar(struct json_scan *scan, enum json_kind kind)
 {
     switch (kind) {
-    case JSON_STRING:
-        return json_scan_string(scan, escaped);
     case JSON_NUMBER:
         return json_scan_number(scan);
     case JSON_TRUE:
@@ -111,6 +121,13 @@ static bool json_scan_scalar(struct json_scan *scan, enum json_kind kind, bool *
     }
 }
 
+/* After a value: to what follows. */
+static inline void json_scan_passed(struct json_scan *scan)
+{
+    scan->first = false;
+    scan->at = json_skip_space(scan->at, scan->end);
+}
+
 bool json_scan_begin(struct json_scan *scan, struct slice text)
 {
     *scan = (struct json_scan){.at = text.data, .end = text.data};
@@ -118,45 +135,51 @@ bool json_scan_begin(struct json_scan *scan, struct slice text)
         scan->end += text.size;
     if (text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
         return json_fail(scan, "begins with a byte order mark");
-    json_skip_space(scan);
+    scan->at = json_skip_space(scan->at, scan->end);
     return scan->at < scan->end || json_fail(scan, "there is no JSON value");
 }
 
-bool json_scan_enter(struct json_scan *scan)
+static inline bool json_step_in(struct json_scan *scan)
 {
     if (scan->depth == JSON_DEPTH_MAX)
         return json_fail(scan, "nested too deeply");
     scan->objects = scan->objects << 1 | (*scan->at == '{' ? 1 : 0);
     scan->depth++;
     scan->first = true;
-    scan->at++;
-    json_skip_space(scan);
+    scan->at = json_skip_space(scan->at + 1, scan->end);
     return true;
+}
+
+bool json_scan_enter(struct json_scan *scan)
+{
+    return json_step_in(scan);
 }
 
 /* A member's name and its colon. */
-static bool json_scan_name(struct json_scan *scan, struct json_text *name)
+static inline bool json_scan_name(struct json_scan *scan, struct json_text *name)
 {
-    const char *begin = scan->at;
-    bool escaped;
+    const char *begin = scan->at, *end = scan->end;
+    enum json_string string;
+    const char *at;
 
-    if (begin == scan->end || *begin != '"')
+    if (begin == end || *begin != '"')
         return json_fail(scan, "a member name is missing");
-    if (!json_scan_string(scan, &escaped))
+    string = json_scan_string(scan);
+    if (string == JSON_STRING_BAD)
         return false;
+    at = scan->at;
     if (name != NULL) {
-        name->raw = slice_make(begin + 1, (size_t)(scan->at - begin) - 2);
-        name->escaped = escaped;
+        name->raw = slice_make(begin + 1, (size_t)(at - begin) - 2);
+        name->escaped = string == JSON_STRING_ESCAPED;
     }
-    json_skip_space(scan);
-    if (scan->at == scan->end || *scan->at != ':')
+    at = json_skip_space(at, end);
+    if (at == end || *at != ':')
         return json_fail(scan, "a colon is missing after a member name");
-    scan->at++;
-    json_skip_space(scan);
+    scan->at = json_skip_space(at + 1, end);
     return true;
 }
 
-int json_scan_next(struct json_scan *scan, struct json_text *name)
+static inline int json_step(struct json_scan *scan, struct json_text *name)
 {
     bool object = (scan->objects & 1) != 0;
 
@@ -168,8 +191,7 @@ int json_scan_next(struct json_scan *scan, struct json_text *name)
         scan->at++;
         scan->depth--;
         scan->objects >>= 1;
-        scan->first = false;
-        json_skip_space(scan);
+        json_scan_passed(scan);
         return 0;
     }
     if (!scan->first) {
@@ -177,10 +199,14 @@ int json_scan_next(struct json_scan *scan, struct json_text *name)
             json_fail(scan, "a comma or the end of an object or array is missing");
             return -EINVAL;
         }
-        scan->at++;
-        json_skip_space(scan);
+        scan->at = json_skip_space(scan->at + 1, scan->end);
     }
     return !object || json_scan_name(scan, name) ? 1 : -EINVAL;
+}
+
+int json_scan_next(struct json_scan *scan, struct json_text *name)
+{
+    return json_step(scan, name);
 }
 
 /* Passes the container that begins here, and all that it holds. */
@@ -188,21 +214,23 @@ static bool json_scan_container(struct json_scan *scan)
 {
     unsigned outside = scan->depth;
     enum json_kind kind = json_scan_kind(scan);
-    bool escaped;
 
     for (;;) {
         int next;
 
-        if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
-            if (!json_scan_enter(scan))
+        if (kind == JSON_STRING) {
+            if (json_scan_string(scan) == JSON_STRING_BAD)
+                return false;
+            json_scan_passed(scan);
+        } else if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
+            if (!json_step_in(scan))
                 return false;
         } else {
-            if (!json_scan_scalar(scan, kind, &escaped))
+            if (!json_scan_scalar(scan, kind))
                 return false;
-            scan->first = false;
-            json_skip_space(scan);
+            json_scan_passed(scan);
         }
-        while ((next = json_scan_next(scan, NULL)) == 0) {
+        while ((next = json_step(scan, NULL)) == 0) {
             if (scan->depth == outside)
                 return true;
         }
@@ -215,26 +243,32 @@ static bool json_scan_container(struct json_scan *scan)
 bool json_scan_value(struct json_scan *scan, struct json_value *out)
 {
     enum json_kind kind = json_scan_kind(scan);
+    enum json_string string = JSON_STRING_PLAIN;
     const char *begin = scan->at;
     const char *after;
-    bool escaped = false;
 
-    if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
+    if (kind == JSON_STRING) {
+        string = json_scan_string(scan);
+        if (string == JSON_STRING_BAD)
+            return false;
+        after = scan->at;
+        json_scan_passed(scan);
+    } else if (kind == JSON_OBJECT || kind == JSON_ARRAY) {
         if (!json_scan_container(scan))
             return false;
         after = scan->at;
         while (after[-1] != '}' && after[-1] != ']') /* the space that was skipped behind it */
             after--;
     } else {
-        if (!json_scan_scalar(scan, kind, &escaped))
+        if (!json_scan_scalar(scan, kind))
             return false;
         after = scan->at;
-        scan->first = false;
-        json_skip_space(scan);
+        json_scan_passed(scan);
     }
     if (out != NULL)
-        *out = (struct json_value){
-            .kind = kind, .text = slice_make(begin, (size_t)(after - begin)), .escaped = escaped};
+        *out = (struct json_value){.kind = kind,
+                                   .text = slice_make(begin, (size_t)(after - begin)),
+                                   .escaped = string == JSON_STRING_ESCAPED};
     return true;
 }
 

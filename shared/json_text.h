@@ -17,8 +17,6 @@ struct json_text {
     bool escaped; /* has at least one backslash */
 };
 
-/* Past the bytes that mean themselves: ASCII, but no quote, backslash or control. */
-const char *json_text_skip_plain(const char *at, const char *end);
 /* Bytes of the well-formed UTF-8 sequence that begins here with a byte beyond ASCII; 0: none. */
 size_t json_text_utf8(const char *at, const char *end);
 /* Decodes the escape at *at (a backslash) and steps over it. Its size, or 0 when it is none, or

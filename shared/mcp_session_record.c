@@ -1,7 +1,5 @@
 #include "shared/mcp_session_record.h"
 
-#include "shared/record.h"
-
 /* Left out where nobody asked for it. */
 static void record_put_opening(struct record_writer *writer,
                                const struct mcp_session_record *record)
@@ -32,11 +30,7 @@ int mcp_session_record_encode(const struct mcp_session_record *record, struct bu
 
     record_begin(&writer, out, '1');
     record_put(&writer, "id", record->id);
-    record_put(&writer, "issuer", record->issuer);
-    record_put(&writer, "subject", record->subject);
-    record_put(&writer, "user", record->user);
-    record_put(&writer, "address", record->address);
-    record_put_number(&writer, "port", record->port);
+    mcp_origin_put(&writer, &record->origin);
     record_put(&writer, "version", record->version);
     if (record->birth != 0)
         record_put_number(&writer, "birth", record->birth);
@@ -52,11 +46,7 @@ int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out
 
     record_open(&reader, bytes, '1');
     out->id = record_get(&reader, "id");
-    out->issuer = record_get(&reader, "issuer");
-    out->subject = record_get(&reader, "subject");
-    out->user = record_get(&reader, "user");
-    out->address = record_get(&reader, "address");
-    out->port = (uint16_t)record_get_range(&reader, "port", 1, UINT16_MAX);
+    mcp_origin_get(&reader, &out->origin);
     out->version = record_get(&reader, "version");
     out->birth =
         record_next_is(&reader, "birth") ? record_get_range(&reader, "birth", 1, INT64_MAX) : 0;
@@ -66,26 +56,19 @@ int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out
     return record_end(&reader);
 }
 
-bool mcp_session_record_is_of(const struct mcp_session_record *record,
-                              const struct session_record *caller)
-{
-    return slice_equal(record->issuer, caller->issuer) &&
-           slice_equal(record->subject, caller->subject) &&
-           (record->subject.size > 0 || slice_equal(record->user, caller->user));
-}
-
 struct mcp_session_home mcp_session_record_home(const struct mcp_session_record *record)
 {
     return (struct mcp_session_home){.upstream =
                                          record->upstream.size > 0 ? record->upstream : record->id,
-                                     .address = record->address,
-                                     .port = record->port};
+                                     .address = record->origin.address,
+                                     .port = record->origin.port,
+                                     .endpoint = record->origin.endpoint};
 }
 
 bool mcp_session_home_equal(const struct mcp_session_home *a, const struct mcp_session_home *b)
 {
-    return a->port == b->port && slice_equal(a->address, b->address) &&
-           slice_equal(a->upstream, b->upstream);
+    return a->port == b->port && a->endpoint == b->endpoint &&
+           slice_equal(a->address, b->address) && slice_equal(a->upstream, b->upstream);
 }
 
 bool mcp_session_record_can_reopen(const struct mcp_session_record *record)

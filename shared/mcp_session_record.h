@@ -9,7 +9,7 @@
 #define GATEHOUSE_SHARED_MCP_SESSION_RECORD_H
 
 #include "shared/buffer.h"
-#include "shared/session_record.h"
+#include "shared/mcp_origin.h"
 #include "shared/slice.h"
 
 #include <stdint.h>
@@ -22,14 +22,12 @@ enum {
 };
 
 struct mcp_session_record {
-    struct slice id;                    /* as clients send it: the first server's own */
-    struct slice issuer, subject, user; /* the owner */
-    struct slice address; /* of the server that has it: numeric, as in the app's record */
-    uint16_t port;
-    struct slice version;  /* of the protocol, as its server named it; empty: it has not yet */
-    int64_t birth;         /* of the app (app_record.h): a session ends with its app */
-    int64_t created;       /* wall seconds */
-    int64_t used;          /* wall seconds, some time ago at most (mcp_session_store.h) */
+    struct slice id;          /* as clients send it: the first server's own */
+    struct mcp_origin origin; /* its server is the one that has the session now */
+    struct slice version;     /* of the protocol, as its server named it; empty: it has not yet */
+    int64_t birth;            /* of the app (app_record.h): a session ends with its app */
+    int64_t created;          /* wall seconds */
+    int64_t used;             /* wall seconds, some time ago at most (mcp_session_store.h) */
     struct slice opening;  /* the `initialize` that began it, as it was sent; empty: not recorded */
     struct slice identity; /* what its server said of itself (mcp_identity.h); empty: not known */
     struct slice upstream; /* the id that its present server knows it by; empty: `id` */
@@ -41,16 +39,12 @@ struct mcp_session_home {
     struct slice upstream; /* never empty */
     struct slice address;
     uint16_t port;
+    uint64_t endpoint; /* as in mcp_origin.h */
 };
 
 int mcp_session_record_encode(const struct mcp_session_record *record, struct buffer *out);
 /* 0 or -EBADMSG; slices are borrowed from the bytes. */
 int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out);
-
-/* Whether the caller of a session (of the gate's) owns it: the same subject of the same issuer, or
- * the same user where tokens name no subject. */
-bool mcp_session_record_is_of(const struct mcp_session_record *record,
-                              const struct session_record *caller);
 
 /* Borrowed from the record. */
 struct mcp_session_home mcp_session_record_home(const struct mcp_session_record *record);

@@ -58,14 +58,12 @@ int mcp_session_put(struct store *store, const struct store_key *key,
                     const struct mcp_session_record *record, uint64_t idle)
 {
     struct mcp_session_record old;
-    struct session_record caller = {
-        .issuer = record->issuer, .subject = record->subject, .user = record->user};
     int error = mcp_session_find(store, key, record->id, &old);
 
     if (error != 0 && error != -ENOENT)
         return error;
     if (error == 0 && !mcp_session_is_idle(&old, record->used, idle) &&
-        !mcp_session_record_is_of(&old, &caller))
+        !mcp_origin_same_owner(&old.origin, &record->origin))
         return -EEXIST;
     return mcp_session_write(store, key, record);
 }
@@ -111,8 +109,9 @@ int mcp_session_move(struct store *store, const struct store_key *key,
     if (error != 0)
         return error;
     record.upstream = to->upstream;
-    record.address = to->address;
-    record.port = to->port;
+    record.origin.address = to->address;
+    record.origin.port = to->port;
+    record.origin.endpoint = to->endpoint;
     record.used = record.reopened = now;
     return mcp_session_write(store, key, &record);
 }

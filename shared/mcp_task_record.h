@@ -8,7 +8,7 @@
 #define GATEHOUSE_SHARED_MCP_TASK_RECORD_H
 
 #include "shared/buffer.h"
-#include "shared/session_record.h"
+#include "shared/mcp_origin.h"
 #include "shared/slice.h"
 
 #include <stdint.h>
@@ -16,10 +16,8 @@
 enum { MCP_TASK_ID_MAX = 1024 }; /* bytes, decoded */
 
 struct mcp_task_record {
-    struct slice id;                    /* the server's own, decoded */
-    struct slice issuer, subject, user; /* the owner */
-    struct slice address; /* of the server that made it: numeric, as in the app's record */
-    uint16_t port;
+    struct slice id; /* the server's own, decoded */
+    struct mcp_origin origin;
     struct slice method; /* that made it */
     struct slice tool;   /* that it runs, decoded; empty: the method names none */
     int64_t created;     /* wall seconds */
@@ -30,9 +28,5 @@ struct mcp_task_record {
 int mcp_task_record_encode(const struct mcp_task_record *record, struct buffer *out);
 /* 0 or -EBADMSG; slices are borrowed from the bytes. */
 int mcp_task_record_decode(struct slice bytes, struct mcp_task_record *out);
-
-/* Whether the caller of a session (of the gate's) owns it: as mcp_session_record_is_of. */
-bool mcp_task_record_is_of(const struct mcp_task_record *record,
-                           const struct session_record *caller);
 
 #endif

@@ -64,14 +64,12 @@ static int mcp_task_write(struct store *store, const struct store_key *key,
 int mcp_task_put(struct store *store, const struct store_key *key,
                  const struct mcp_task_record *record)
 {
-    struct session_record caller = {
-        .issuer = record->issuer, .subject = record->subject, .user = record->user};
     struct mcp_task_record old;
     int error = mcp_task_find(store, key, record->id, record->used, &old);
 
     if (error != 0 && error != -ENOENT)
         return error;
-    if (error == 0 && !mcp_task_record_is_of(&old, &caller))
+    if (error == 0 && !mcp_origin_same_owner(&old.origin, &record->origin))
         return -EEXIST;
     return mcp_task_write(store, key, record);
 }

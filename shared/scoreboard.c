@@ -60,6 +60,9 @@ static const char *const gauge_names[GAUGES] = {
     [GAUGE_ENDPOINTS_PROBED] = "endpoints_probed",
     [GAUGE_ENDPOINTS_DEAD] = "endpoints_dead",
     [GAUGE_AUDIT_FAILING] = "audit_failing",
+    [GAUGE_BRIDGE_SESSIONS] = "bridge_sessions",
+    [GAUGE_BRIDGE_LINES] = "bridge_queued_lines",
+    [GAUGE_BRIDGE_BYTES] = "bridge_kept_bytes",
 };
 
 /* A size-sealed board: no process can cut it under another's feet (SIGBUS). -errno. */

@@ -9,6 +9,7 @@
 #define GATEHOUSE_SHARED_SCOREBOARD_H
 
 #include "shared/health_board.h"
+#include "shared/server_board.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -81,8 +82,11 @@ enum scoreboard_gauge {
     GAUGE_STREAMS,     /* open SSE responses */
     GAUGE_BODY_BYTES,  /* request bodies held */
     GAUGE_ENDPOINTS_PROBED,
-    GAUGE_ENDPOINTS_DEAD, /* of them */
-    GAUGE_AUDIT_FAILING,  /* 1: this worker cannot write the audit trail */
+    GAUGE_ENDPOINTS_DEAD,  /* of them */
+    GAUGE_AUDIT_FAILING,   /* 1: this worker cannot write the audit trail */
+    GAUGE_BRIDGE_SESSIONS, /* that the bridge holds */
+    GAUGE_BRIDGE_LINES,    /* that wait for stdio servers to read them */
+    GAUGE_BRIDGE_BYTES,    /* of messages that are kept to be sent, or sent again, to clients */
     GAUGES
 };
 
@@ -99,6 +103,7 @@ struct scoreboard_block {
 struct scoreboard_work {
     struct scoreboard_block totals; /* of processes that ended, and master's own */
     struct scoreboard_block blocks[SCOREBOARD_BLOCKS];
+    struct server_board servers; /* the bridge's */
 };
 
 /* Master: two sealed memfds. The public one's mode keeps all but `public_owner` from writing. */

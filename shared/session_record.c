@@ -2,8 +2,6 @@
 
 #include "shared/record.h"
 
-enum { SESSION_RECORD_USUAL = 1024 }; /* bytes */
-
 void session_id_make(struct session_id *id, const char *kind, struct slice app, struct slice token)
 {
     /* The NUL ends the app's name: no app and token share their bytes with another pair. */
@@ -50,7 +48,7 @@ int session_record_encode(const struct session_record *session, struct buffer *o
 {
     struct record_writer writer;
 
-    /* At once, as much as most take; a failure shows below. */
+    /* At once; a failure shows below. */
     buffer_reserve(out, SESSION_RECORD_USUAL);
     record_begin(&writer, out, '1');
     /* First what an operator looks for, then what the judgement used. */

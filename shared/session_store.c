@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-static const struct slice session_store_mark = {.data = "1", .size = 1};
+enum { SESSION_STORE_DIGITS = 16 }; /* of a number in a key */
 
 static void session_store_id_key(struct store_key *key, const struct session_id *id)
 {
@@ -12,22 +12,41 @@ static void session_store_id_key(struct store_key *key, const struct session_id 
     store_key_plain(key, id->text);
 }
 
-static void session_store_user_key(struct store_key *key, struct slice issuer, struct slice user)
+void session_store_user_key(struct store_key *key, struct slice issuer, struct slice user)
 {
     store_key_begin(key);
     store_key_digest(key, issuer);
     store_key_part(key, user);
 }
 
-static void session_store_index_keys(const struct session_id *id,
-                                     const struct session_record *session,
-                                     struct store_key *by_user, struct store_key *by_expiry)
+/* `turn` 0: as earlier programs wrote it. */
+static void session_store_expiry_key(struct store_key *key, int64_t expires, uint64_t turn,
+                                     const struct session_id *id)
 {
-    session_store_user_key(by_user, session->issuer, session->user);
-    store_key_plain(by_user, id->text);
-    store_key_begin(by_expiry);
-    store_key_number(by_expiry, (uint64_t)session->expires);
-    store_key_plain(by_expiry, id->text);
+    store_key_begin(key);
+    store_key_number(key, (uint64_t)expires);
+    if (turn > 0)
+        store_key_number(key, turn);
+    store_key_plain(key, id->text);
+}
+
+/* The number that begins a text of hex digits; false when it does not begin with one. */
+static bool session_store_number(struct slice text, uint64_t *number)
+{
+    if (text.size < SESSION_STORE_DIGITS)
+        return false;
+    *number = 0;
+    for (size_t i = 0; i < SESSION_STORE_DIGITS; i++) {
+        char digit = text.data[i];
+
+        if (digit >= '0' && digit <= '9')
+            *number = *number << 4 | (uint64_t)(digit - '0');
+        else if (digit >= 'a' && digit <= 'f')
+            *number = *number << 4 | (uint64_t)(digit - 'a' + 10);
+        else
+            return false;
+    }
+    return true;
 }
 
 int session_store_find(struct store *store, const struct session_id *id, struct session_record *out)
@@ -41,16 +60,13 @@ int session_store_find(struct store *store, const struct session_id *id, struct 
     return error != 0 ? error : session_record_decode(value, out);
 }
 
-int session_store_find_again(struct store *store, const struct session_id *id,
-                             struct store_place *place, struct session_record *out)
+int session_store_read(struct store *store, const struct session_id *id, struct store_place *place,
+                       struct slice *record)
 {
     struct store_key key;
-    struct slice value;
-    int error;
 
     session_store_id_key(&key, id);
-    error = store_get_again(store, STORE_SESSION, &key, place, &value);
-    return error != 0 ? error : session_record_decode(value, out);
+    return store_get_again(store, STORE_SESSION, &key, place, record);
 }
 
 /* The sweep of another process may have been there first: what is gone is gone. */
@@ -62,53 +78,84 @@ static int session_store_unindex(struct store *store, enum store_database databa
     return error == -ENOENT ? 0 : error;
 }
 
+/* The entry of sessions_by_user tells which turn wrote that of sessions_by_expiry. */
+static int session_store_turn(struct store *store, const struct store_key *by_user, uint64_t *turn)
+{
+    struct slice value;
+    int error = store_get(store, STORE_SESSIONS_BY_USER, by_user, &value);
+
+    if (error != 0 || !session_store_number(value, turn))
+        *turn = 0;
+    return error == -ENOENT ? 0 : error;
+}
+
 /* Removes the index entries of what is stored under `id`; 0 too when nothing is. */
 static int session_store_forget(struct store *store, const struct session_id *id)
 {
     struct store_key by_user, by_expiry;
     struct session_record session;
+    uint64_t turn;
     int error = session_store_find(store, id, &session);
 
     if (error == -ENOENT || error == -EBADMSG)
         return 0;
     if (error != 0)
         return error;
-    session_store_index_keys(id, &session, &by_user, &by_expiry);
+    session_store_user_key(&by_user, session.issuer, session.user);
+    store_key_plain(&by_user, id->text);
+    error = session_store_turn(store, &by_user, &turn);
+    if (error != 0)
+        return error;
+    session_store_expiry_key(&by_expiry, session.expires, turn, id);
     error = session_store_unindex(store, STORE_SESSIONS_BY_USER, &by_user);
     if (error != 0)
         return error;
     return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry);
 }
 
-int session_store_put_record(struct store *store, const struct session_id *id,
-                             const struct session_record *session, struct slice record)
+static int session_store_index(struct store *store, const struct session_id *id, int64_t expires,
+                               const struct store_key *user)
 {
-    struct store_key key, by_user, by_expiry;
+    uint64_t turn = store_write_number(store);
+    struct store_key key = *user, mark;
+    int error;
+
+    store_key_plain(&key, id->text);
+    store_key_begin(&mark);
+    store_key_number(&mark, turn);
+    error = store_put(store, STORE_SESSIONS_BY_USER, &key, store_key_slice(&mark));
+    if (error != 0)
+        return error;
+    session_store_expiry_key(&key, expires, turn, id);
+    return store_put(store, STORE_SESSIONS_BY_EXPIRY, &key, slice_make("1", 1));
+}
+
+int session_store_put_record(struct store *store, const struct session_id *id, int64_t expires,
+                             const struct store_key *user, struct slice record)
+{
+    struct store_key key;
     int error;
 
     session_store_id_key(&key, id);
-    session_store_index_keys(id, session, &by_user, &by_expiry);
     error = store_add(store, STORE_SESSION, &key, record);
     if (error == -EEXIST) {
         error = session_store_forget(store, id);
         if (error == 0)
             error = store_put(store, STORE_SESSION, &key, record);
     }
-    if (error == 0)
-        error = store_put(store, STORE_SESSIONS_BY_USER, &by_user, session_store_mark);
-    if (error == 0)
-        error = store_put(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry, session_store_mark);
-    return error;
+    return error != 0 ? error : session_store_index(store, id, expires, user);
 }
 
 int session_store_put(struct store *store, const struct session_id *id,
                       const struct session_record *session)
 {
     struct buffer bytes = {0};
+    struct store_key user;
     int error = session_record_encode(session, &bytes);
 
+    session_store_user_key(&user, session->issuer, session->user);
     if (error == 0)
-        error = session_store_put_record(store, id, session, buffer_slice(&bytes));
+        error = session_store_put_record(store, id, session->expires, &user, buffer_slice(&bytes));
     buffer_free(&bytes);
     return error;
 }
@@ -126,20 +173,18 @@ int session_store_delete(struct store *store, const struct session_id *id)
 static bool session_store_expiry_split(struct slice expiry, uint64_t *seconds,
                                        struct session_id *id)
 {
-    if (expiry.size != 16 + 1 + SESSION_ID_SIZE || expiry.data[16] != '/')
-        return false;
-    *seconds = 0;
-    for (size_t i = 0; i < 16; i++) {
-        char digit = expiry.data[i];
+    const size_t part = SESSION_STORE_DIGITS + 1;
+    uint64_t turn;
 
-        if (digit >= '0' && digit <= '9')
-            *seconds = *seconds << 4 | (uint64_t)(digit - '0');
-        else if (digit >= 'a' && digit <= 'f')
-            *seconds = *seconds << 4 | (uint64_t)(digit - 'a' + 10);
-        else
-            return false;
-    }
-    memcpy(id->text, expiry.data + 17, SESSION_ID_SIZE);
+    if (!session_store_number(expiry, seconds))
+        return false;
+    /* Earlier programs wrote no turn. */
+    if (expiry.size == 2 * part + SESSION_ID_SIZE && expiry.data[part - 1] == '/' &&
+        session_store_number(slice_skip(expiry, part), &turn))
+        expiry = slice_skip(expiry, part);
+    if (expiry.size != part + SESSION_ID_SIZE || expiry.data[part - 1] != '/')
+        return false;
+    memcpy(id->text, expiry.data + part, SESSION_ID_SIZE);
     id->text[SESSION_ID_SIZE] = '\0';
     return true;
 }
@@ -200,17 +245,16 @@ static int session_store_count(void *context, struct slice key, struct slice val
     return ++count->count >= count->limit;
 }
 
-int session_store_count_user(struct store *store, struct slice issuer, struct slice user,
-                             size_t limit, size_t *count)
+int session_store_count_user(struct store *store, const struct store_key *user, size_t limit,
+                             size_t *count)
 {
     struct session_count counted = {.limit = limit};
-    struct store_key key;
+    struct store_key key = *user;
     int result;
 
     *count = 0;
     if (limit == 0)
         return 0;
-    session_store_user_key(&key, issuer, user);
     store_key_plain(&key, "");
     result = store_scan(store, STORE_SESSIONS_BY_USER, store_key_slice(&key), slice_make(NULL, 0),
                         session_store_count, &counted);

@@ -56,6 +56,7 @@ static const struct settings_limit settings_stdio_fields[] = {
     {"max_servers", offsetof(struct settings_stdio, max_servers), false},
     {"max_servers_per_app", offsetof(struct settings_stdio, max_servers_per_app), false},
     {"idle_timeout", offsetof(struct settings_stdio, idle_timeout), false},
+    {"leave_timeout", offsetof(struct settings_stdio, leave_timeout), true},
     {"start_timeout", offsetof(struct settings_stdio, start_timeout), false},
     {"stop_timeout", offsetof(struct settings_stdio, stop_timeout), true},
     {"kill_timeout", offsetof(struct settings_stdio, kill_timeout), true},

@@ -89,6 +89,7 @@ struct settings_stdio {
     uint64_t max_servers;         /* at once, of all apps */
     uint64_t max_servers_per_app; /* where the app does not say */
     uint64_t idle_timeout;        /* a server that nobody uses */
+    uint64_t leave_timeout;       /* a session whose client closed its own stream */
     uint64_t start_timeout;       /* from the order to the first byte of a line */
     uint64_t stop_timeout;        /* from the end of its standard input to SIGTERM */
     uint64_t kill_timeout;        /* from SIGTERM to SIGKILL */

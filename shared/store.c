@@ -490,6 +490,11 @@ int store_write_begin(struct store *store)
     return 0;
 }
 
+uint64_t store_write_number(const struct store *store)
+{
+    return store->writer == NULL ? 0 : mdb_txn_id(store->writer);
+}
+
 /* By the snapshot, which may be this turn's: LMDB lets only readers see the list. */
 static int store_free_pages(struct store *store, uint64_t *pages)
 {
@@ -640,8 +645,9 @@ int store_put(struct store *store, enum store_database database, const struct st
     MDB_dbi handle;
     int error = store_put_check(store, database, key, value, &handle);
 
-    if (error == 0)
-        error = store_insert(store, handle, store_key_slice(key), value);
+    if (error != 0)
+        return store_fail(store, error);
+    error = store_insert(store, handle, store_key_slice(key), value);
     if (error == -EEXIST) {
         error = store_replace(store, handle, store_key_slice(key));
         if (error == 0)

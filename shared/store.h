@@ -87,6 +87,8 @@ int store_scan(struct store *store, enum store_database database, struct slice p
 /* -EDEADLK inside another one. -ESTALE: `config`'s next transaction would not follow its newest one
  * (the lock file, which readers can write, turned it back): nothing may be written any more. */
 int store_write_begin(struct store *store);
+/* Of the write transaction that has begun: higher than that of any before it. 0 outside of one. */
+uint64_t store_write_number(const struct store *store);
 /* -ENOSPC also when `sessions` is filled to 15/16 (or to 64 pages): the rest is for deletions.
  * -EINVAL outside of a write transaction or with an impossible key; -EMSGSIZE over
  * STORE_RECORD_MAX. */

@@ -129,11 +129,11 @@ static void put_mcp_session_end(struct audit *audit, const struct session_end *e
     audit_line_plain(&line, "mcp_session", text);
     audit_line_text(&line, "app", slice_make(end->key.data, (size_t)(slash - end->key.data)),
                     AUDIT_VALUE_MAX);
-    audit_line_text(&line, "issuer", session.issuer, AUDIT_VALUE_MAX);
-    audit_line_text(&line, "subject", session.subject, AUDIT_VALUE_MAX);
-    audit_line_text(&line, "user", session.user, AUDIT_VALUE_MAX);
+    audit_line_text(&line, "issuer", session.origin.issuer, AUDIT_VALUE_MAX);
+    audit_line_text(&line, "subject", session.origin.subject, AUDIT_VALUE_MAX);
+    audit_line_text(&line, "user", session.origin.user, AUDIT_VALUE_MAX);
     audit_line_text(&line, "protocol", session.version, AUDIT_VALUE_MAX);
-    audit_line_endpoint(&line, "endpoint", session.address, session.port);
+    audit_line_endpoint(&line, "endpoint", session.origin.address, session.origin.port);
     audit_line_plain(&line, "reason", "nobody used it");
     audit_end(audit, &line);
 }
@@ -170,13 +170,13 @@ void audit_mcp_session(struct audit *audit, enum audit_mcp_change change, struct
         audit_line_text(&line, "app", app, AUDIT_VALUE_MAX);
     audit_caller_put(&line, caller);
     if (session != NULL && change == AUDIT_MCP_FOREIGN) {
-        audit_line_text(&line, "owner", session->user, AUDIT_VALUE_MAX);
-        audit_line_text(&line, "owner_subject", session->subject, AUDIT_VALUE_MAX);
-        audit_line_text(&line, "owner_issuer", session->issuer, AUDIT_VALUE_MAX);
+        audit_line_text(&line, "owner", session->origin.user, AUDIT_VALUE_MAX);
+        audit_line_text(&line, "owner_subject", session->origin.subject, AUDIT_VALUE_MAX);
+        audit_line_text(&line, "owner_issuer", session->origin.issuer, AUDIT_VALUE_MAX);
     }
     if (session != NULL) {
         audit_line_text(&line, "protocol", session->version, AUDIT_VALUE_MAX);
-        audit_line_endpoint(&line, "endpoint", session->address, session->port);
+        audit_line_endpoint(&line, "endpoint", session->origin.address, session->origin.port);
     }
     if (reason != NULL)
         audit_line_plain(&line, "reason", reason);

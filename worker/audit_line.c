@@ -1,5 +1,6 @@
 #include "worker/audit_line.h"
 
+#include "shared/json_plain.h"
 #include "shared/json_text.h"
 
 #include <stdio.h>
@@ -74,7 +75,7 @@ static void line_escape(struct audit_line *line, struct slice text, size_t after
     char escape[ESCAPE_MAX];
 
     while (at < end) {
-        const char *plain = json_text_skip_plain(at, end);
+        const char *plain = json_plain_skip(at, end);
         size_t size = (size_t)(plain - at);
         size_t left = line->room - line->size - after;
 

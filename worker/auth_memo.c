@@ -35,7 +35,7 @@ void auth_memo_id(struct auth_memo *memo, struct slice app, struct slice token,
     session_id_make(id, SESSION_KIND_JWT, app, token);
     if (memo == NULL)
         return;
-    auth_memo_keep(memo, app, token); /* forgets the place, too */
+    auth_memo_keep(memo, app, token);
     memo->id = *id;
 }
 

@@ -1,21 +1,18 @@
 /* auth_memo.h: what a connection remembers of its last token, so that the same header costs no
- * hash, and no search of a store that did not change.
+ * hash.
  *
- * Remembers an id and a place, and nothing that was decided: the session is read and judged each
- * time. A
- * zeroed memo is empty. Holds a token, which is overwritten before its memory is given back.
+ * Remembers an id, and nothing that was decided: the session is judged each time. A zeroed memo is
+ * empty. Holds a token, which is overwritten before its memory is given back.
  */
 #ifndef GATEHOUSE_WORKER_AUTH_MEMO_H
 #define GATEHOUSE_WORKER_AUTH_MEMO_H
 
 #include "shared/session_record.h"
-#include "shared/store.h"
 
 struct auth_memo {
     char *bytes; /* owned: app, NUL, token; compared in full */
     size_t size;
     struct session_id id;
-    struct store_place place; /* of the session */
 };
 
 /* The session id of a token at an app, from the memo or made and remembered. `memo` may be NULL. */

@@ -5,12 +5,12 @@
 #include "shared/session_store.h"
 #include "worker/audit_event.h"
 #include "worker/key_request.h"
+#include "worker/known_session.h"
 #include "worker/review.h"
 #include "worker/session_batch.h"
 #include "worker/verification.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -38,6 +38,7 @@ struct authenticator {
     struct key_requests requests;
     int fatal;                  /* -EUCLEAN, once seen */
     struct auth_attempt *spare; /* for the next request: most have their verdict at once */
+    struct known_sessions known;
 };
 
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
@@ -61,6 +62,7 @@ void authenticator_close(struct authenticator *authenticator)
         return;
     session_batch_clear(&authenticator->batch);
     key_requests_free(&authenticator->requests);
+    known_sessions_free(&authenticator->known);
     free(authenticator->spare);
     free(authenticator);
 }
@@ -135,7 +137,7 @@ static enum auth_verdict attempt_finish(struct authenticator *authenticator,
 {
     attempt->reason = reason;
     attempt->description = description;
-    attempt->expires = reason == AUTH_OK ? attempt->session.expires : 0;
+    attempt->expires = reason == AUTH_OK ? attempt->session->expires : 0;
     if (reason == AUTH_OK)
         attempt->verdict = AUTH_ACCEPTED;
     else if (reason == AUTH_NO_KEYS || reason == AUTH_STORE)
@@ -182,34 +184,52 @@ static const char *shut_out_reason(bool locked)
     return locked ? "access is locked" : "the token was revoked";
 }
 
+/* Whether its config still binds the app, and as when the session was judged: the same under one
+ * generation. */
+static bool session_fits(struct authenticator *authenticator, struct slice app,
+                         struct known_session *known)
+{
+    const struct session_record *session = &known->record;
+    uint64_t generation = catalog_generation(authenticator->catalog);
+    const struct catalog_binding *binding;
+
+    if (known->fits && known->generation == generation)
+        return true;
+    binding = catalog_binding_find(authenticator->catalog, app, session->issuer);
+    known->generation = generation;
+    known->fits = binding != NULL && slice_equal(binding->config.name, session->config) &&
+                  binding->config.revision == session->revision &&
+                  judgement_audience_fits(session, &binding->record);
+    return known->fits;
+}
+
 /* Whether the session stands under what is configured now. */
 static enum look session_look(struct authenticator *authenticator, struct auth_attempt *attempt,
                               int *error)
 {
-    struct session_record *session = &attempt->session;
-    const struct catalog_binding *binding;
-    struct store_place nowhere = {0};
-    struct store_place *place = attempt->memo != NULL ? &attempt->memo->place : &nowhere;
-    bool locked;
+    const struct session_record *session;
+    struct known_session *known;
+    bool fits, locked;
 
-    *error = session_store_find_again(authenticator->sessions, &attempt->id, place, session);
+    *error =
+        known_sessions_find(&authenticator->known, authenticator->sessions, &attempt->id, &known);
     if (*error == -ENOENT || *error == -EBADMSG)
         return LOOK_MISS;
     if (*error != 0)
         return LOOK_FAILED;
+    session = &known->record;
+    attempt->session = session;
     if (!slice_equal(session->app, attempt->app))
         return LOOK_MISS;
     if (session->expires <= clock_wall_seconds()) {
         audit_session_end(authenticator->audit, &attempt->id, session, "it expired");
         return LOOK_MISS;
     }
-    binding = catalog_binding_find(authenticator->catalog, attempt->app, session->issuer);
+    fits = session_fits(authenticator, attempt->app, known);
     *error = catalog_error(authenticator->catalog);
     if (*error != 0)
         return LOOK_FAILED;
-    if (binding == NULL || !slice_equal(binding->config.name, session->config) ||
-        binding->config.revision != session->revision ||
-        !judgement_audience_fits(session, &binding->record))
+    if (!fits)
         return LOOK_OLD;
     *error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
     if (*error == 0)
@@ -265,7 +285,7 @@ static enum auth_verdict attempt_await_key(struct authenticator *authenticator,
 
 /* Whether one more session of this user is allowed; counted to the limit and no further. */
 static bool authenticator_has_room(const struct authenticator *authenticator,
-                                   const struct session_record *session, int *error)
+                                   const struct store_key *user, int *error)
 {
     uint64_t limit = authenticator->child->settings.limits.sessions_per_user;
     size_t count = 0;
@@ -273,9 +293,8 @@ static bool authenticator_has_room(const struct authenticator *authenticator,
     *error = 0;
     if (limit == 0)
         return true;
-    *error = session_store_count_user(authenticator->sessions, session->issuer, session->user,
-                                      limit, &count);
-    count += session_batch_count_user(&authenticator->batch, session->issuer, session->user);
+    *error = session_store_count_user(authenticator->sessions, user, limit, &count);
+    count += session_batch_count_user(&authenticator->batch, user);
     return *error == 0 && count < limit;
 }
 
@@ -285,6 +304,7 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
                                        const struct session_record *session, bool renewed)
 {
     struct session_batch_entry *entry;
+    struct store_key user;
     bool locked;
     int error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
 
@@ -292,13 +312,14 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
         return attempt_shut_out(authenticator, attempt, locked);
     if (error < 0)
         return attempt_store_failed(authenticator, attempt, error);
-    if (!renewed && !authenticator_has_room(authenticator, session, &error)) {
+    session_store_user_key(&user, session->issuer, session->user);
+    if (!renewed && !authenticator_has_room(authenticator, &user, &error)) {
         if (error != 0)
             return attempt_store_failed(authenticator, attempt, error);
         return attempt_finish(authenticator, attempt, AUTH_STORE,
                               "this user has too many sessions");
     }
-    error = session_batch_add(&authenticator->batch, &attempt->id, session, &entry);
+    error = session_batch_add(&authenticator->batch, &attempt->id, session, &user, &entry);
     if (error != 0)
         return attempt_store_failed(authenticator, attempt, error);
     entry->renewed = renewed;
@@ -342,7 +363,6 @@ static enum auth_verdict attempt_judge(struct authenticator *authenticator,
                                        struct auth_attempt *attempt)
 {
     struct session_batch_entry *entry;
-    struct session_record previous;
     int error;
     enum look look = session_look(authenticator, attempt, &error);
 
@@ -359,8 +379,7 @@ static enum auth_verdict attempt_judge(struct authenticator *authenticator,
         attempt_push(&entry->attempts, attempt, ATTEMPT_BATCH);
         return AUTH_PENDING;
     }
-    previous = attempt->session;
-    return attempt_verify(authenticator, attempt, look == LOOK_MISS ? NULL : &previous,
+    return attempt_verify(authenticator, attempt, look == LOOK_MISS ? NULL : attempt->session,
                           look == LOOK_CURRENT);
 }
 
@@ -417,7 +436,7 @@ struct auth_attempt *auth_attempt_make(struct authenticator *authenticator)
     if (attempt == NULL)
         attempt = malloc(sizeof(*attempt));
     if (attempt != NULL)
-        memset(attempt, 0, offsetof(struct auth_attempt, session));
+        *attempt = (struct auth_attempt){0};
     return attempt;
 }
 
@@ -447,7 +466,7 @@ static void entry_deliver(struct authenticator *authenticator, struct session_ba
         } else {
             if (!first)
                 authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
-            attempt->session = entry->session;
+            attempt->session = &entry->session;
             attempt_finish(authenticator, attempt, AUTH_OK, NULL);
         }
         first = false;

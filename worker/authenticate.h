@@ -37,15 +37,14 @@ struct auth_attempt {
     const struct auth_config_record *config;
     struct session_id id;
     int64_t expires; /* wall seconds */
+    /* Set when accepted; borrowed until `done` returns, or the next attempt is judged. */
+    const struct session_record *session;
     /* private */
     struct auth_attempt *next, **link;
     int64_t deadline;    /* monotonic milliseconds; 0: waits for no key yet */
     int64_t asked;       /* wall seconds when it began to wait for a key */
     uint64_t generation; /* that had no key for it */
     unsigned state;
-    /* Set when accepted; borrowed until `done` returns or authenticator_commit begins. Comes last:
-     * it is most of an attempt, and not cleared before that. */
-    struct session_record session;
 };
 
 struct authenticator;

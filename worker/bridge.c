@@ -83,12 +83,23 @@ static void bridge_accept(struct ev_loop *loop, struct ev_io *watcher, int event
     }
 }
 
+/* For /metrics. */
+static void bridge_tell(const struct bridge *bridge)
+{
+    struct scoreboard_block *block = bridge->child.block;
+
+    scoreboard_set(block, GAUGE_BRIDGE_SESSIONS, bridge->session_count);
+    scoreboard_set(block, GAUGE_BRIDGE_LINES, bridge->queued);
+    scoreboard_set(block, GAUGE_BRIDGE_BYTES, bridge->buffered);
+}
+
 static void bridge_on_tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct bridge_process *process = timer->data;
 
     (void)events;
     child_heartbeat(&process->bridge.child);
+    bridge_tell(&process->bridge);
     if (process->ready)
         ev_io_start(loop, &process->listener);
     if (++process->ticks % BRIDGE_SWEEP_TURNS != 0)
@@ -205,6 +216,8 @@ static void bridge_open(struct bridge_process *process)
         log_error("start_failed", "the bridge cannot be set up");
         exit(EXIT_FAILURE);
     }
+    bridge->board = &bridge->child.work->servers;
+    server_board_begin(bridge->board);
     ev_io_init(&process->channel, bridge_on_channel, bridge->child.channel, EV_READ);
     process->channel.data = process;
     ev_io_start(bridge->loop, &process->channel);

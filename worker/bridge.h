@@ -4,7 +4,7 @@
  * legacy HTTP+SSE, and the sessions of old clients. To workers it is one more Streamable HTTP
  * endpoint, over STATE/bridge/socket; they have authenticated and judged every request before it
  * comes here, and say for whom it is: Gatehouse-App, Gatehouse-Owner, Gatehouse-Endpoint,
- * Gatehouse-Trust. It opens no store, sees no token and resolves no name.
+ * Gatehouse-Trust, Gatehouse-Place. It opens no store, sees no token and resolves no name.
  *
  *     bridge_client   a worker's connection     bridge_exchange  one request
  *     bridge_session  an MCP session            bridge_stream    an event stream, and its replay
@@ -45,9 +45,11 @@ struct bridge {
     size_t server_count;
     struct bridge_session *sessions[BRIDGE_BUCKETS];
     size_t session_count;
-    uint64_t last_id;    /* of a request to a server */
-    uint32_t last_start; /* of a server that the launcher was asked for; begins at random */
-    uint64_t buffered;   /* bytes of all streams' messages */
+    uint64_t last_id;           /* of a request to a server */
+    uint32_t last_start;        /* of a server that the launcher was asked for; begins at random */
+    uint64_t buffered;          /* bytes of all streams' messages */
+    uint64_t queued;            /* lines that wait for servers to read them */
+    struct server_board *board; /* of the work scoreboard; NULL: nobody looks */
     bool draining;
     struct bridge_remains *remains;
     char scratch[BRIDGE_SCRATCH]; /* lent for one callback */

@@ -5,12 +5,19 @@
 #include "worker/bridge_server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    APP_BACKOFF = 2000,            /* milliseconds after a failure, doubled by each that follows */
-    APP_BACKOFF_MAX = 60 * 1000,   /* milliseconds */
+    /* A server that ends before it has answered anything dies early: whatever killed it, it served
+     * nobody. So does one that has answered, but lived shorter than this (milliseconds), where all
+     * callers share it; elsewhere that is its caller's own affair, who must not be able to make all
+     * others wait. */
+    APP_EARLY = 5000,
+    APP_EARLY_FREE = 1,          /* early deaths in a row that cost nothing: once is an accident */
+    APP_BACKOFF = 2000,          /* milliseconds after the next, doubled by each that follows */
+    APP_BACKOFF_MAX = 60 * 1000, /* milliseconds */
     APP_GARBAGE_EVERY = 10 * 1000, /* milliseconds between two words about lines that say nothing */
 };
 
@@ -21,9 +28,10 @@ struct bridge_app {
     char revision[80]; /* that `era` was found by; cut when it is longer */
     enum bridge_era era;
     uint64_t servers;
-    uint64_t backoff; /* milliseconds; 0: the last server worked */
-    int64_t retry;    /* monotonic milliseconds: not before */
-    uint64_t garbage; /* lines that nobody was told of */
+    struct server_board_entry *entry; /* for /metrics; NULL: nobody looks, or there is no room */
+    unsigned early;                   /* deaths in a row */
+    int64_t retry;                    /* monotonic milliseconds: not before */
+    uint64_t garbage;                 /* lines that nobody was told of */
     int64_t garbage_told;
 };
 
@@ -41,6 +49,8 @@ static struct bridge_app *app_find(struct bridge *bridge, const struct stdio_app
         snprintf(app->name, sizeof(app->name), "%.*s", (int)stdio->name.size, stdio->name.data);
         app->next = bridge->apps;
         bridge->apps = app;
+        if (bridge->board != NULL)
+            app->entry = server_board_take(bridge->board, stdio->name);
     }
     return app;
 }
@@ -58,7 +68,7 @@ static void app_revise(struct bridge_app *app, const struct stdio_app *stdio)
     for (struct bridge_link *link = app->bridge->links; link != NULL; link = link->next)
         link->retired = link->retired || link->app == app;
     app->era = BRIDGE_ERA_UNKNOWN;
-    app->backoff = 0;
+    app->early = 0;
     app->retry = 0;
 }
 
@@ -73,6 +83,7 @@ void bridge_app_reload(struct bridge *bridge)
 
         if (stdio == NULL && app->servers == 0) {
             *at = app->next;
+            server_board_drop(app->entry);
             free(app);
             continue;
         }
@@ -80,6 +91,9 @@ void bridge_app_reload(struct bridge *bridge)
             app_revise(app, stdio);
         at = &app->next;
     }
+    /* So that /metrics shows those, too, that nobody has used. */
+    for (size_t i = 0; i < bridge->child.stdio_apps.count; i++)
+        app_find(bridge, &bridge->child.stdio_apps.apps[i]);
 }
 
 void bridge_app_free_all(struct bridge *bridge)
@@ -198,30 +212,75 @@ void bridge_app_judged(struct bridge_app *app, bool modern)
         app->era = modern ? BRIDGE_ERA_MODERN : BRIDGE_ERA_LEGACY;
 }
 
+static void app_tell_servers(const struct bridge_app *app)
+{
+    if (app->entry != NULL)
+        atomic_store_explicit(&app->entry->servers, app->servers, memory_order_relaxed);
+}
+
 void bridge_app_server_begins(struct bridge_app *app)
 {
     app->servers++;
     app->bridge->server_count++;
+    app_tell_servers(app);
+    if (app->entry != NULL)
+        server_board_count(&app->entry->starts);
 }
 
 void bridge_app_server_ends(struct bridge_app *app)
 {
     app->servers--;
     app->bridge->server_count--;
+    app_tell_servers(app);
 }
 
-void bridge_app_failed(struct bridge_app *app)
+/* Milliseconds to wait after so many early deaths in a row. */
+static int64_t app_backoff(unsigned early)
 {
-    app->backoff = app->backoff == 0 ? APP_BACKOFF : app->backoff * 2;
-    if (app->backoff > APP_BACKOFF_MAX)
-        app->backoff = APP_BACKOFF_MAX;
-    app->retry = clock_monotonic_milliseconds() + (int64_t)app->backoff;
+    int64_t backoff = APP_BACKOFF;
+
+    if (early <= APP_EARLY_FREE)
+        return 0;
+    while (--early > APP_EARLY_FREE && backoff < APP_BACKOFF_MAX)
+        backoff *= 2;
+    return backoff < APP_BACKOFF_MAX ? backoff : APP_BACKOFF_MAX;
 }
 
-void bridge_app_served(struct bridge_app *app)
+static bool app_is_young(const struct bridge_link *link)
 {
-    if (app != NULL)
-        app->backoff = 0;
+    return (ev_now(link->bridge->loop) - link->began) * 1000. < APP_EARLY;
+}
+
+void bridge_app_died(const struct bridge_link *link)
+{
+    struct bridge_app *app = link->app;
+    int64_t backoff;
+
+    if (app->entry != NULL && link->began > 0)
+        server_board_count(&app->entry->deaths);
+    if (link->retired || (link->answered && !(link->shared && app_is_young(link))))
+        return;
+    if (app->entry != NULL)
+        server_board_count(&app->entry->failures);
+    if (app->early < UINT_MAX)
+        app->early++;
+    backoff = app_backoff(app->early);
+    app->retry = clock_monotonic_milliseconds() + backoff;
+    if (backoff > 0)
+        log_warning("server_keeps_failing",
+                    "app %s: %u servers in a row died early; the next may start in %lld s",
+                    app->name, app->early, (long long)backoff / 1000);
+}
+
+void bridge_app_served(struct bridge_link *link)
+{
+    struct bridge_app *app = link->app;
+
+    link->answered = true;
+    if (app == NULL || link->retired || (link->shared && app_is_young(link)))
+        return;
+    app->early = 0;
+    app->retry = 0;
 }
 
 void bridge_app_garbage(struct bridge_app *app, size_t size, const char *reason)

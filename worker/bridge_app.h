@@ -33,12 +33,14 @@ void bridge_app_free_all(struct bridge *bridge);
 const char *bridge_app_name(const struct bridge_app *app);
 bool bridge_app_is_modern(const struct bridge_app *app);
 void bridge_app_judged(struct bridge_app *app, bool modern);
-/* A server came, or nothing is left of it; one that never said anything failed. */
+/* A server came, or nothing is left of it. */
 void bridge_app_server_begins(struct bridge_app *app);
 void bridge_app_server_ends(struct bridge_app *app);
-void bridge_app_failed(struct bridge_app *app);
+/* It ended by itself, or did not begin: an early death, several of which in a row make the app wait
+ * for its next server, or just the end of a life. */
+void bridge_app_died(const struct bridge_link *link);
 /* A server answers: it works. */
-void bridge_app_served(struct bridge_app *app);
+void bridge_app_served(struct bridge_link *link);
 /* A line that is no message; told once in a while. */
 void bridge_app_garbage(struct bridge_app *app, size_t size, const char *reason);
 

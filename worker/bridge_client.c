@@ -2,6 +2,7 @@
 
 #include "worker/bridge_exchange.h"
 #include "worker/bridge_stream.h"
+#include "worker/bridge_word.h"
 #include "worker/http_chunk.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ void bridge_client_close(struct bridge_client *client)
     buffer_free(&client->out);
     client->stream = NULL;
     if (stream != NULL)
-        bridge_stream_detached(stream);
+        bridge_stream_detached(stream, client->client_left);
     bridge_bury(bridge, &client->remains);
 }
 
@@ -260,6 +261,8 @@ static void client_readable(struct ev_loop *loop, struct ev_io *watcher, int eve
     (void)events;
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    client->client_left = got <= 0 && client->state == BRIDGE_CLIENT_EVENTS &&
+                          slice_is(buffer_slice(&client->in), BRIDGE_WORD_LEFT);
     if (got <= 0 || buffer_append(&client->in, bridge->scratch, (size_t)got) != 0) {
         bridge_client_close(client);
         return;

@@ -38,6 +38,7 @@ struct bridge_client {
     uint64_t left;                /* bytes of a body of known length */
     struct bridge_stream *stream; /* that answers; NULL: none */
     bool running;                 /* takes requests out of `in` just now */
+    bool client_left;             /* the client behind the worker closed the connection itself */
 };
 
 /* Takes the socket over, non-blocking already; closes it when there is no memory. */

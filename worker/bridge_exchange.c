@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define EXCHANGE_OLD_PATH "/mcp/apps/%s/sse/message?sessionId=%s"
+/* Where an old client posts its messages: beside its stream. */
+#define EXCHANGE_OLD_PATH "/sse/message?sessionId=%s"
+#define EXCHANGE_OLD_APP "/mcp/apps/"
 
 /* What a worker says of a request, beside the request itself. */
 struct bridge_exchange {
@@ -22,6 +24,7 @@ struct bridge_exchange {
     struct slice endpoint; /* of a server over HTTP; empty: it is a stdio server */
     struct slice trust;    /* by what its certificate is believed */
     bool modern;
+    bool hosted; /* the client came by a name of the app's own: its paths begin there */
 };
 
 static void exchange_refuse(const struct bridge_exchange *exchange, unsigned status, int code,
@@ -460,7 +463,9 @@ static void exchange_old_stream(const struct bridge_exchange *exchange)
     session = exchange_open(exchange, true, slice_make(NULL, 0));
     if (session == NULL)
         return;
-    size = snprintf(path, sizeof(path), EXCHANGE_OLD_PATH, session->app, session->id);
+    size = snprintf(path, sizeof(path), "%s%s" EXCHANGE_OLD_PATH,
+                    exchange->hosted ? "" : EXCHANGE_OLD_APP, exchange->hosted ? "" : session->app,
+                    session->id);
     bridge_stream_attach(session->standing, exchange->client, 0);
     bridge_stream_name(session->standing, "endpoint", slice_make(path, (size_t)size));
 }
@@ -555,6 +560,7 @@ void bridge_exchange_run(struct bridge_client *client)
         .endpoint = exchange_own(request, "Gatehouse-Endpoint"),
         .trust = exchange_own(request, "Gatehouse-Trust"),
         .modern = mcp_gate_revision(request) == MCP_2026_07_28,
+        .hosted = slice_is(exchange_own(request, "Gatehouse-Place"), "host"),
     };
 
     if (exchange.app.size == 0 || exchange.owner.size != BRIDGE_OWNER_SIZE) {

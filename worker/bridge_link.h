@@ -59,10 +59,11 @@ struct bridge_link {
     const struct bridge_link_ops *ops;
     void *end; /* the ops' */
     enum bridge_link_state state;
-    bool common;  /* see above */
-    bool shared;  /* common, and of several owners */
-    bool modern;  /* 2026-07-28 */
-    bool retired; /* of a command that is in force no longer: takes nobody new */
+    bool common;   /* see above */
+    bool shared;   /* common, and of several owners */
+    bool modern;   /* 2026-07-28 */
+    bool retired;  /* of a command that is in force no longer: takes nobody new */
+    bool answered; /* a request of ours: it works */
     char owner[BRIDGE_OWNER_SIZE + 1]; /* "": shared */
     struct bridge_calls calls;
     struct bridge_session *sessions;
@@ -72,6 +73,7 @@ struct bridge_link {
     unsigned stalled; /* streams that hold it back */
     unsigned status;  /* of HTTP, for those who wait when it ends; 0: 200 */
     ev_tstamp used;   /* when something was last sent */
+    ev_tstamp began;  /* when its process began; 0: not yet */
 };
 
 /* NULL: out of memory; `end` is then the caller's still. */

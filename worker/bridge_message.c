@@ -1,5 +1,7 @@
 #include "worker/bridge_message.h"
 
+#include "shared/json_text.h"
+
 #include <errno.h>
 
 #define META_SUBSCRIPTION "io.modelcontextprotocol/subscriptionId"
@@ -86,19 +88,14 @@ static int message_outcome(const struct json_value *result, const struct json_va
     return 0;
 }
 
-int bridge_message_read(struct slice text, struct bridge_message *out, const char **reason)
+static int message_read(const struct json_value *root, struct bridge_message *out)
 {
     struct json_value members[IN_COUNT];
-    struct json_value root;
 
-    *out = (struct bridge_message){0};
-    if (json_parse(text, &root, reason) != 0)
-        return -EINVAL;
-    *reason = "it is no message of JSON-RPC 2.0";
-    if (root.kind != JSON_OBJECT || json_members(&root, envelope_names, IN_COUNT, members) != 0 ||
+    if (root->kind != JSON_OBJECT || json_members(root, envelope_names, IN_COUNT, members) != 0 ||
         !json_string_is(&members[IN_JSONRPC], slice_from("2.0")))
         return -EINVAL;
-    out->text = root.text;
+    out->text = root->text;
     out->id = message_id(&members[IN_ID]);
     message_string(&members[IN_METHOD], &out->method);
     if (out->method.kind == JSON_STRING) {
@@ -112,6 +109,41 @@ int bridge_message_read(struct slice text, struct bridge_message *out, const cha
     if (members[IN_METHOD].kind != JSON_INVALID)
         return -EINVAL;
     return message_outcome(&members[IN_RESULT], &members[IN_ERROR], out);
+}
+
+/* One id and no method: whoever sent that meant to answer, and who asked need not wait on. */
+static void message_broken(const struct json_value *root, struct bridge_message *out)
+{
+    struct json_iterator iterator;
+    struct json_text name;
+    struct json_value value;
+    bool asks = false;
+    size_t ids = 0;
+
+    *out = (struct bridge_message){0};
+    if (root->kind != JSON_OBJECT)
+        return;
+    json_iterate(&iterator, root);
+    while (json_next(&iterator, &name.raw, &name.escaped, &value) == 1) {
+        if (json_text_is(name, slice_from("id")) && ids++ == 0)
+            out->id = message_id(&value);
+        asks = asks || json_text_is(name, slice_from("method"));
+    }
+    out->broken = ids == 1 && !asks && out->id.size > 0;
+}
+
+int bridge_message_read(struct slice text, struct bridge_message *out, const char **reason)
+{
+    struct json_value root;
+
+    *out = (struct bridge_message){0};
+    if (json_parse(text, &root, reason) != 0)
+        return -EINVAL;
+    *reason = "it is no message of JSON-RPC 2.0";
+    if (message_read(&root, out) == 0)
+        return 0;
+    message_broken(&root, out);
+    return -EINVAL;
 }
 
 bool bridge_message_is(const struct bridge_message *message, const char *method)

@@ -25,9 +25,10 @@ struct bridge_message {
     struct json_value version; /* params.protocolVersion; a string */
     struct json_value result;  /* an object */
     int64_t error;             /* the code of an error; 0: it is none */
+    bool broken;               /* refused, and yet plainly meant to answer `id` */
 };
 
-/* 0, or -EINVAL with *reason (a literal). */
+/* 0, or -EINVAL with *reason (a literal): then `broken`, and with it `id`, may be set. */
 int bridge_message_read(struct slice text, struct bridge_message *out, const char **reason);
 bool bridge_message_is(const struct bridge_message *message, const char *method);
 

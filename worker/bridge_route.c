@@ -105,7 +105,7 @@ static void route_open(struct bridge_link *link, struct bridge_call *call,
         return;
     }
     link->state = BRIDGE_LINK_OPEN;
-    bridge_app_served(link->app);
+    bridge_app_served(link);
     while (link->state == BRIDGE_LINK_OPEN &&
            (call = bridge_call_after(&link->calls, id)) != NULL) {
         id = call->id;
@@ -149,7 +149,7 @@ static void route_client_response(struct bridge_link *link, struct bridge_call *
         call->stream->session = NULL;
     if (initialize && !refused && session != NULL)
         route_opened(session, route_version(&message->result));
-    bridge_app_served(link->app);
+    bridge_app_served(link);
     if (bridge_message_append(&text, message->text, edits, 2) == 0)
         bridge_link_answer(link, call, buffer_slice(&text), status);
     buffer_free(&text);
@@ -157,13 +157,18 @@ static void route_client_response(struct bridge_link *link, struct bridge_call *
         bridge_session_end(session);
 }
 
-static void route_response(struct bridge_link *link, const struct bridge_message *message)
+static struct bridge_call *route_call(struct bridge_link *link,
+                                      const struct bridge_message *message)
 {
-    struct bridge_call *call = NULL;
     uint64_t id;
 
-    if (bridge_message_number(message->id, &id))
-        call = bridge_call_find(&link->calls, id);
+    return bridge_message_number(message->id, &id) ? bridge_call_find(&link->calls, id) : NULL;
+}
+
+static void route_response(struct bridge_link *link, const struct bridge_message *message)
+{
+    struct bridge_call *call = route_call(link, message);
+
     if (call == NULL)
         return; /* it was cancelled, or nobody waits any more */
     switch (call->purpose) {
@@ -172,7 +177,7 @@ static void route_response(struct bridge_link *link, const struct bridge_message
         break;
     case BRIDGE_CALL_PROBE:
         bridge_call_remove(&link->calls, call);
-        bridge_app_served(link->app);
+        bridge_app_served(link);
         bridge_link_judged(link, bridge_message_lists(message, "supportedVersions", "2026-07-28"),
                            true);
         break;
@@ -314,6 +319,25 @@ static void route_notification(struct bridge_link *link, const struct bridge_mes
     }
 }
 
+/* A result that is no object, an answer with neither result nor error, or both: its caller would
+ * wait for another until the time is up. */
+static bool route_broken(struct bridge_link *link, const struct bridge_message *message)
+{
+    struct bridge_message nothing = {.kind = BRIDGE_RESPONSE, .id = message->id};
+    struct bridge_call *call = route_call(link, message);
+
+    if (!message->broken || call == NULL)
+        return false;
+    log_warning("server_answer", "app %s: an answer breaks JSON-RPC 2.0; its caller is told",
+                bridge_app_name(link->app));
+    if (call->purpose == BRIDGE_CALL_OPEN || call->purpose == BRIDGE_CALL_PROBE)
+        route_response(link, &nothing);
+    else
+        bridge_link_fail(link, call->id, BRIDGE_INTERNAL_ERROR,
+                         "the server's answer breaks JSON-RPC 2.0");
+    return true;
+}
+
 void bridge_link_receive(struct bridge_link *link, struct slice text)
 {
     struct bridge_message message;
@@ -322,7 +346,8 @@ void bridge_link_receive(struct bridge_link *link, struct slice text)
     if (link->state == BRIDGE_LINK_ENDED)
         return;
     if (bridge_message_read(text, &message, &reason) != 0) {
-        bridge_app_garbage(link->app, text.size, reason);
+        if (!route_broken(link, &message))
+            bridge_app_garbage(link->app, text.size, reason);
         return;
     }
     switch (message.kind) {

@@ -40,9 +40,9 @@ struct bridge_server {
     struct bridge_lines lines, error_lines;
     struct buffer queue; /* lines that wait for the server to read them */
     bool paused;
-    bool spoke;               /* it sent a message: it works */
+    bool spoke;               /* it sent a message: it has started */
     bool ended;               /* nothing of it is left: the launcher said so */
-    bool failed;              /* by itself: it was not we who ended it */
+    bool lost;                /* with the launcher: it did nothing */
     struct deadline deadline; /* to start; to give the rest */
     unsigned error_room;      /* lines that may be logged */
     ev_tstamp error_filled;
@@ -73,6 +73,17 @@ static void server_stop(const struct bridge_server *server)
                   bridge_app_name(server->app), server->number);
 }
 
+/* Bytes leave the queue. */
+static void server_unqueue(const struct bridge_server *server, struct slice gone)
+{
+    const char *end;
+
+    while (gone.size > 0 && (end = memchr(gone.data, '\n', gone.size)) != NULL) {
+        server->bridge->queued--;
+        gone = slice_skip(gone, (size_t)(end - gone.data) + 1);
+    }
+}
+
 /* Nothing of it is left. */
 static void server_forget(struct bridge_server *server)
 {
@@ -99,6 +110,7 @@ static void server_close(struct bridge_link *link)
     deadline_close(&server->deadline);
     bridge_line_free(&server->lines);
     bridge_line_free(&server->error_lines);
+    server_unqueue(server, buffer_slice(&server->queue));
     buffer_free(&server->queue);
     if (server->ended)
         server_forget(server);
@@ -129,8 +141,8 @@ static void server_over(struct bridge_server *server, const char *how)
          n < server->last_count; n++)
         log_error("server_last_words", "error id %08" PRIx32 ": %s", id,
                   server->last[n % SERVER_ERROR_LAST]);
-    if (!server->spoke && server->number != 0)
-        bridge_app_failed(server->app);
+    if (!server->lost && (server->number != 0 || server->ended))
+        bridge_app_died(server->link);
     bridge_link_end(server->link, reason);
 }
 
@@ -243,6 +255,7 @@ static void server_flush(struct bridge_server *server)
             write(server->input, buffer_data(&server->queue), buffer_size(&server->queue));
 
         if (put >= 0) {
+            server_unqueue(server, slice_make(buffer_data(&server->queue), (size_t)put));
             buffer_consume(&server->queue, (size_t)put);
         } else if (errno == EAGAIN) {
             ev_io_start(server->bridge->loop, &server->writer);
@@ -254,6 +267,7 @@ static void server_flush(struct bridge_server *server)
     }
     if (server->input >= 0)
         ev_io_stop(server->bridge->loop, &server->writer);
+    server_unqueue(server, buffer_slice(&server->queue));
     buffer_free(&server->queue);
 }
 
@@ -279,6 +293,7 @@ static int server_send(struct bridge_link *link, struct slice line, uint64_t id)
         return -ENOMEM;
     buffer_append_slice(&server->queue, line);
     buffer_append(&server->queue, "\n", 1);
+    server->bridge->queued++;
     if (server->state == SERVER_RUNNING)
         server_flush(server);
     return 0;
@@ -393,6 +408,7 @@ static void server_run(struct bridge_server *server)
     server->reader.data = server;
     server->error_reader.data = server;
     server->state = SERVER_RUNNING;
+    server->link->began = ev_now(loop);
     if (!server->paused)
         ev_io_start(loop, &server->reader);
     ev_io_start(loop, &server->error_reader);
@@ -454,8 +470,7 @@ void bridge_server_failed(struct bridge *bridge, const struct message *message)
     if (server == NULL)
         return;
     /* Without room the next one may be luckier; what cannot be executed stays so for a while. */
-    if (failed.error != -EAGAIN)
-        bridge_app_failed(server->app);
+    server->lost = failed.error == -EAGAIN;
     snprintf(why, sizeof(why), "it could not be started: %s", strerror(-failed.error));
     server_refused(server, why);
 }
@@ -492,6 +507,7 @@ void bridge_server_all_lost(struct bridge *bridge)
     (void)bridge;
     for (struct bridge_server *server = servers; server != NULL; server = next) {
         next = server->next;
+        server->lost = true;
         server_refused(server, "the launcher has ended");
     }
 }

@@ -85,7 +85,13 @@ struct bridge_session *bridge_session_find(struct bridge *bridge, struct slice i
     if (session == NULL || !slice_is(app, session->app) || !slice_is(owner, session->owner))
         return NULL;
     session->used = ev_now(bridge->loop);
+    session->left = 0;
     return session;
+}
+
+void bridge_session_left(struct bridge_session *session)
+{
+    session->left = ev_now(session->bridge->loop);
 }
 
 static void notes_free(struct bridge_note **notes)
@@ -136,6 +142,7 @@ void bridge_session_sweep(struct bridge *bridge)
 {
     ev_tstamp now = ev_now(bridge->loop);
     ev_tstamp idle = (ev_tstamp)bridge->child.settings.stdio.idle_timeout / 1000.;
+    ev_tstamp leave = (ev_tstamp)bridge->child.settings.stdio.leave_timeout / 1000.;
 
     for (size_t i = 0; i < BRIDGE_BUCKETS; i++) {
         struct bridge_session *session = bridge->sessions[i];
@@ -145,6 +152,10 @@ void bridge_session_sweep(struct bridge *bridge)
 
             if (session_is_used(session)) {
                 session->used = now;
+            } else if (session->left != 0 && now - session->left >= leave) {
+                log_info("bridge_session_left", "app %s: a session whose client left ended",
+                         session->app);
+                bridge_session_end(session);
             } else if (now - session->used > idle) {
                 log_info("bridge_session_idle", "app %s: a session that nobody used ended",
                          session->app);

@@ -1,7 +1,8 @@
 /* bridge_session.h: MCP sessions that the bridge gave out, of Streamable HTTP and of old SSE.
  *
  * Found by id, app and owner together: to all others there is no such session. Ids are 128 random
- * bits. Ends by DELETE, when it is idle, with its server, and (old SSE) with its stream.
+ * bits. Ends by DELETE, when its client has left or is idle, with its server, and (old SSE) with
+ * its stream.
  */
 #ifndef GATEHOUSE_WORKER_BRIDGE_SESSION_H
 #define GATEHOUSE_WORKER_BRIDGE_SESSION_H
@@ -44,6 +45,7 @@ struct bridge_session {
     bool opened;  /* `initialize` was answered */
     bool ended;
     ev_tstamp used; /* when the client last sent something */
+    ev_tstamp left; /* when it closed its own stream, and was not heard of since; 0: it did not */
 };
 
 /* A session on that link. 0, -EDQUOT (too many), -ENOMEM. */
@@ -53,6 +55,8 @@ struct bridge_session *bridge_session_find(struct bridge *bridge, struct slice i
                                            struct slice owner);
 /* Frees it; its streams end, its requests are cancelled. NULL and ended ones are ignored. */
 void bridge_session_end(struct bridge_session *session);
+/* Its client closed its own stream, as one does that ends: it has leave_timeout to come back. */
+void bridge_session_left(struct bridge_session *session);
 /* Ends those that nobody uses. */
 void bridge_session_sweep(struct bridge *bridge);
 

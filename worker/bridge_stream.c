@@ -238,7 +238,7 @@ void bridge_stream_attach(struct bridge_stream *stream, struct bridge_client *cl
     bridge_stream_pump(stream);
 }
 
-void bridge_stream_detached(struct bridge_stream *stream)
+void bridge_stream_detached(struct bridge_stream *stream, bool left)
 {
     struct bridge_session *session = stream->session;
 
@@ -251,6 +251,8 @@ void bridge_stream_detached(struct bridge_stream *stream)
         bridge_link_cancel_stream(stream);
         bridge_stream_free(stream);
     } else {
+        if (left && stream->kind == BRIDGE_STREAM_STANDING)
+            bridge_session_left(session);
         stream_trim(stream);
     }
 }

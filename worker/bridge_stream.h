@@ -58,8 +58,9 @@ void bridge_stream_free(struct bridge_stream *stream);
 #define BRIDGE_STREAM_ON UINT64_MAX
 void bridge_stream_attach(struct bridge_stream *stream, struct bridge_client *client,
                           uint64_t after);
-/* The connection is gone: what belongs to a connection ends with it. */
-void bridge_stream_detached(struct bridge_stream *stream);
+/* The connection is gone: what belongs to a connection ends with it. `left`: because its client
+ * closed it. */
+void bridge_stream_detached(struct bridge_stream *stream, bool left);
 /* The worker took what was written. */
 void bridge_stream_pump(struct bridge_stream *stream);
 /* Answers as events from now on, even when one answer might come soon. */

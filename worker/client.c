@@ -13,6 +13,7 @@
 enum {
     CLIENT_READ_MAX = 16 * 1024,     /* bytes taken at once while a head is awaited */
     CLIENT_PIPELINE_MAX = 64 * 1024, /* bytes of further requests kept while one runs */
+    CLIENT_LATER_MAX = 16 * 1024,    /* bytes that wait for the turn's end */
     CLIENT_LINGER_TIME = 2000,       /* milliseconds: RFC 9112, 9.6 leaves it to us */
 };
 
@@ -25,6 +26,7 @@ void client_close(struct client *client)
     if (client->state == CLIENT_CLOSED)
         return;
     client->state = CLIENT_CLOSED;
+    write_queue_remove(&worker->writes, &client->writing);
     if (client->exchange != NULL) {
         exchange_abort(client->exchange);
         client->exchange = NULL;
@@ -46,17 +48,26 @@ void client_close(struct client *client)
     worker_client_gone(worker);
 }
 
+/* It was not we who ended it. */
+static void client_left(struct client *client)
+{
+    if (client->exchange != NULL)
+        exchange_bridge_left(client->exchange);
+    client_close(client);
+}
+
 /* The input is empty: its memory goes to who reads next, who finds it in the processor's cache. */
 void client_lend_input(struct client *client)
 {
     struct worker *worker = client->worker;
 
-    if (worker->spare_input.memory != NULL || client->in.capacity != CLIENT_READ_MAX) {
+    if (worker->spare_input_count == WORKER_SPARE_INPUTS ||
+        client->in.capacity != CLIENT_READ_MAX) {
         buffer_wipe(&client->in);
         return;
     }
     buffer_erase(&client->in);
-    worker->spare_input = client->in;
+    worker->spare_inputs[worker->spare_input_count++] = client->in;
     client->in = (struct buffer){0};
 }
 
@@ -64,10 +75,8 @@ static void client_borrow_input(struct client *client)
 {
     struct worker *worker = client->worker;
 
-    if (client->in.memory != NULL)
-        return;
-    client->in = worker->spare_input;
-    worker->spare_input = (struct buffer){0};
+    if (client->in.memory == NULL && worker->spare_input_count > 0)
+        client->in = worker->spare_inputs[--worker->spare_input_count];
 }
 
 static void client_linger(struct client *client)
@@ -94,7 +103,7 @@ void client_update(struct client *client)
         events |= EV_READ;
     if (client->state == CLIENT_LINGER)
         events |= EV_READ;
-    if (buffer_size(&client->out) > 0)
+    if (buffer_size(&client->out) > 0 && !write_entry_waits(&client->writing))
         events |= EV_WRITE;
     if (client->state != CLIENT_CLOSED)
         connection_want(&client->connection, events);
@@ -138,7 +147,7 @@ static bool client_write(struct client *client)
         if (count == -EAGAIN)
             return true;
         if (count < 0) {
-            client_close(client);
+            client_left(client);
             return false;
         }
         client->sent += (uint64_t)count;
@@ -151,6 +160,7 @@ static bool client_write(struct client *client)
 
 void client_flush(struct client *client)
 {
+    write_queue_remove(&client->worker->writes, &client->writing);
     if (client->state == CLIENT_CLOSED || buffer_size(&client->out) == 0)
         return;
     if (!client_write(client))
@@ -160,6 +170,38 @@ void client_flush(struct client *client)
     else if (client->deadline.at == 0)
         deadline_set(&client->deadline, worker_limits(client->worker)->write_timeout);
     client_update(client);
+}
+
+/* Writes what waited: for the turn's end, or for the client to take it. */
+static void client_write_on(struct client *client)
+{
+    if (!client_write(client))
+        return;
+    if (buffer_size(&client->out) == 0)
+        client_written(client);
+    else if (client->deadline.at == 0)
+        deadline_set(&client->deadline, worker_limits(client->worker)->write_timeout);
+    client_update(client);
+}
+
+static void client_write_queued(struct write_entry *entry)
+{
+    struct client *client = entry->owner;
+
+    client_write_on(client);
+    if (client->state != CLIENT_CLOSED && buffer_size(&client->out) > 0 && client->exchange != NULL)
+        exchange_blocked(client->exchange);
+}
+
+void client_flush_later(struct client *client)
+{
+    if (buffer_size(&client->out) == 0 || buffer_size(&client->out) > CLIENT_LATER_MAX) {
+        client_flush(client);
+        return;
+    }
+    client->writing.write = client_write_queued;
+    client->writing.owner = client;
+    write_queue_add(&client->worker->writes, &client->writing);
 }
 
 void client_finished(struct client *client, bool close)
@@ -266,7 +308,7 @@ static void client_readable(struct client *client)
         return;
     }
     if (count <= 0) {
-        client_close(client);
+        client_left(client);
         return;
     }
     buffer_commit(&client->in, (size_t)count);
@@ -307,13 +349,8 @@ static void client_ready(struct connection *connection, int events)
         client_drop_input(client);
         return;
     }
-    if ((events & EV_WRITE) != 0 && buffer_size(&client->out) > 0) {
-        if (!client_write(client))
-            return;
-        if (buffer_size(&client->out) == 0)
-            client_written(client);
-        client_update(client);
-    }
+    if ((events & EV_WRITE) != 0 && buffer_size(&client->out) > 0)
+        client_write_on(client);
     if ((events & EV_READ) != 0 && client->state == CLIENT_OPEN)
         client_readable(client);
 }

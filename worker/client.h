@@ -13,6 +13,7 @@
 #include "worker/connection.h"
 #include "worker/deadline.h"
 #include "worker/worker.h"
+#include "worker/write_queue.h"
 
 #include <netinet/in.h>
 
@@ -39,7 +40,8 @@ struct client {
     bool head_begun; /* part of a head is in `in`, and its deadline runs */
     struct buffer in;
     struct buffer out;
-    struct exchange *exchange; /* NULL between requests */
+    struct write_entry writing; /* `out` waits for the turn's end */
+    struct exchange *exchange;  /* NULL between requests */
     struct auth_memo memo;
     struct audit_caller *caller; /* of its last audited request; owned; NULL: none */
     uint64_t number;             /* of the connection, in this process */
@@ -57,6 +59,8 @@ void client_close(struct client *client);
 void client_lend_input(struct client *client);
 /* Sends what is in `out`, as far as it goes. Call after appending. */
 void client_flush(struct client *client);
+/* The same at the turn's end, unless much of it waits already. */
+void client_flush_later(struct client *client);
 /* The present exchange is over. `close`: no further request is read. */
 void client_finished(struct client *client, bool close);
 /* Listens for what the state now asks for: after an exchange went on by itself. Safe when closed.

@@ -10,6 +10,7 @@
 #include "worker/connect_line.h"
 #include "worker/connect_link.h"
 #include "worker/connect_output.h"
+#include "worker/connect_restore.h"
 #include "worker/connect_token.h"
 #include "worker/connect_tools.h"
 
@@ -23,6 +24,7 @@ struct connect_session {
     struct buffer version;                 /* negotiated */
     struct buffer server;                  /* serverInfo, as JSON text */
     struct buffer initialize, initialized; /* the client's messages, for replaying */
+    struct connect_restore restore;        /* and what they told since */
 };
 
 struct connect {

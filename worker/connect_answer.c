@@ -31,23 +31,6 @@ static void answer_forward(struct connect_call *call, struct slice text)
     connect_output_line(&call->connect->output, text);
 }
 
-/* The response to `call` is here. */
-static void answer_take(struct connect_call *call, struct slice text,
-                        const struct connect_message *message)
-{
-    if (call->kind == CONNECT_REPLAY) {
-        connect_session_replayed(call, message);
-        return;
-    }
-    if (call->initialize && message->result.kind == JSON_OBJECT)
-        connect_session_opened(call, message);
-    if (call->modern && call->lists_tools && message->result.kind == JSON_OBJECT)
-        connect_tools_learn(&call->connect->tools, message->result.text);
-    if (!call->cancelled)
-        answer_forward(call, text);
-    connect_call_answered(call);
-}
-
 static void answer_said(const struct connect_message *message)
 {
     char words[ANSWER_WORDS_MAX];
@@ -56,6 +39,32 @@ static void answer_said(const struct connect_message *message)
                     : -1;
 
     connect_say("the server says: %.*s", size < 0 ? 8 : (int)size, size < 0 ? "an error" : words);
+}
+
+/* The response to `call` is here. */
+static void answer_take(struct connect_call *call, struct slice text,
+                        const struct connect_message *message)
+{
+    if (call->kind == CONNECT_REPLAY) {
+        connect_session_replayed(call, message);
+        return;
+    }
+    if (call->kind == CONNECT_RESTORE) {
+        if (message->result.kind == JSON_INVALID)
+            answer_said(message);
+        connect_call_answered(call);
+        connect_session_told(call->connect);
+        return;
+    }
+    if (call->initialize && message->result.kind == JSON_OBJECT)
+        connect_session_opened(call, message);
+    if (!call->modern && message->result.kind == JSON_OBJECT)
+        connect_restore_note(&call->connect->session.restore, call);
+    if (call->modern && call->lists_tools && message->result.kind == JSON_OBJECT)
+        connect_tools_learn(&call->connect->tools, message->result.text);
+    if (!call->cancelled)
+        answer_forward(call, text);
+    connect_call_answered(call);
 }
 
 static void answer_message(struct connect_call *call, struct slice text)
@@ -193,6 +202,13 @@ static void answer_stream_over(struct connect_call *call)
     }
 }
 
+/* What is no request is done when it was taken, whatever the server says to it. */
+static bool answer_is_awaited(const struct connect_call *call)
+{
+    return call->kind == CONNECT_REQUEST || call->kind == CONNECT_REPLAY ||
+           call->kind == CONNECT_RESTORE || call->kind == CONNECT_LISTEN;
+}
+
 /* A JSON document, or the empty answer to what is no request. */
 static void answer_document(struct connect_call *call)
 {
@@ -205,7 +221,7 @@ static void answer_document(struct connect_call *call)
             connect_call_finish(cancelled);
         if (call->initialized || call->kind == CONNECT_REPLAYED)
             connect_session_settled(call);
-    } else if (call->kind == CONNECT_REQUEST || call->kind == CONNECT_REPLAY) {
+    } else if (answer_is_awaited(call)) {
         if (buffer_size(&call->body) > 0)
             answer_message(call, buffer_slice(&call->body));
         if (!call->answered && !call->closed)
@@ -374,13 +390,6 @@ static void answer_failure(struct connect_call *call)
     } else if (!answer_relayed(call)) {
         answer_refused(call);
     }
-}
-
-/* What is no request is done when it was taken, whatever the server says to it. */
-static bool answer_is_awaited(const struct connect_call *call)
-{
-    return call->kind == CONNECT_REQUEST || call->kind == CONNECT_REPLAY ||
-           call->kind == CONNECT_LISTEN;
 }
 
 static void answer_whole(struct connect_call *call)

@@ -15,6 +15,7 @@ enum {
     CALL_LINGER_MS = 1000,      /* for a stream to end by itself when its answer was there */
     CALL_ACCEPT_MS = 60000,     /* for a notification to be taken: later ones wait for it */
     CALL_GOODBYE_MS = 700,      /* clients wait two seconds before they kill */
+    CALL_RESTORE_MS = 10000, /* for a new session to be told what the last one was: others wait */
     /* For a resumed stream to say something. Then it is asked for again: server-everything, and
      * what was begun from its code, replays what it has stored, and says nothing more on that
      * stream. */
@@ -38,6 +39,8 @@ static void call_late(struct deadline *deadline)
         connect_call_finish(call);
     else if (call->wait == CONNECT_WAIT_TIMER)
         connect_call_start(call);
+    else if (call->kind == CONNECT_RESTORE)
+        connect_call_fail(call, "no answer in time");
     else if (call->resumes && call->link != NULL)
         call_ask_again(call);
 }
@@ -125,6 +128,8 @@ const char *connect_call_name(const struct connect_call *call)
     case CONNECT_REPLAY:
     case CONNECT_REPLAYED:
         return "the new session";
+    case CONNECT_RESTORE:
+        return "what the new session is told again";
     case CONNECT_GOODBYE:
         return "the session's end";
     default:
@@ -164,6 +169,8 @@ static void call_send(struct connect_call *call)
         connect_call_fail(call, "out of memory");
     else
         call->sent = true;
+    if (call->link != NULL && call->kind == CONNECT_RESTORE)
+        deadline_set(&call->deadline, CALL_RESTORE_MS);
 }
 
 void connect_call_start(struct connect_call *call)
@@ -282,6 +289,8 @@ void connect_call_fail(struct connect_call *call, const char *words)
     connect_call_finish(call);
     if (kind == CONNECT_REPLAY || kind == CONNECT_REPLAYED)
         connect_session_failed(connect, words);
+    else if (kind == CONNECT_RESTORE)
+        connect_session_told(connect);
 }
 
 bool connect_call_id_is(struct slice a, struct slice b)

@@ -22,6 +22,7 @@ enum connect_kind {
     CONNECT_LISTEN,   /* the session's own stream */
     CONNECT_REPLAY,   /* `initialize` once more, for a new session */
     CONNECT_REPLAYED, /* and `notifications/initialized` */
+    CONNECT_RESTORE,  /* and what the client told the last one (connect_restore.h) */
     CONNECT_GOODBYE,  /* the session's end */
 };
 

@@ -47,6 +47,21 @@ void connect_session_opened(struct connect_call *call, const struct connect_mess
     session_keep(&session->server, answer->server.text);
     session_keep(&session->initialize, buffer_slice(&call->text));
     buffer_clear(&session->initialized);
+    connect_restore_clear(&session->restore);
+}
+
+/* Who waits for the session goes on. */
+static void session_anew(struct connect *connect)
+{
+    connect->session.reopening = false;
+    connect_say("the session was opened anew");
+    connect_calls_wake(connect, CONNECT_WAIT_SESSION, NULL);
+}
+
+void connect_session_told(struct connect *connect)
+{
+    if (connect->session.reopening && !connect_restore_next(connect))
+        session_anew(connect);
 }
 
 void connect_session_settled(struct connect_call *call)
@@ -56,14 +71,12 @@ void connect_session_settled(struct connect_call *call)
 
     if (!session->open)
         return;
-    if (call->kind == CONNECT_REPLAYED) {
-        session->reopening = false;
-        connect_say("the session was opened anew");
-        connect_calls_wake(connect, CONNECT_WAIT_SESSION, NULL);
-    } else {
+    if (call->kind != CONNECT_REPLAYED)
         session_keep(&session->initialized, buffer_slice(&call->text));
-    }
+    /* Before anything is told, so that no update is missed. */
     session_stream(connect);
+    if (call->kind == CONNECT_REPLAYED && !connect_restore_begin(connect) && session->reopening)
+        session_anew(connect);
 }
 
 void connect_session_lost(struct connect *connect)
@@ -107,8 +120,7 @@ void connect_session_replayed(struct connect_call *call, const struct connect_me
     session_keep(&session->id, buffer_slice(&call->session));
     connect_call_answered(call);
     if (buffer_size(&session->initialized) == 0) {
-        session->reopening = false;
-        connect_calls_wake(connect, CONNECT_WAIT_SESSION, NULL);
+        session_anew(connect);
         return;
     }
     settled =
@@ -133,4 +145,5 @@ void connect_session_free(struct connect_session *session)
     buffer_free(&session->server);
     buffer_free(&session->initialize);
     buffer_free(&session->initialized);
+    connect_restore_clear(&session->restore);
 }

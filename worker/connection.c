@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECTION_TLS_GATHER = 16 * 1024 }; /* bytes: one TLS record */
+enum {
+    CONNECTION_TLS_GATHER = 16 * 1024, /* bytes: one TLS record */
+    CONNECTION_GATHER = 4 * 1024, /* bytes that are copied faster than the kernel reads a list */
+};
 
 /* What the kernel must tell us so that `wanted` can go on. */
 static void connection_apply(struct connection *connection)
@@ -101,29 +104,58 @@ ssize_t connection_read(struct connection *connection, void *data, size_t size)
     return count < 0 ? -errno : count;
 }
 
+/* Copies what fits; returns how much that is. */
+static size_t connection_gather(const struct iovec *parts, int count, char *into, size_t room)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count && size < room; i++) {
+        size_t part = parts[i].iov_len < room - size ? parts[i].iov_len : room - size;
+
+        if (part > 0)
+            memcpy(into + size, parts[i].iov_base, part);
+        size += part;
+    }
+    return size;
+}
+
 /* Small parts go into one record, and one write; what is larger goes as it is. */
 static ssize_t connection_write_tls(struct connection *connection, const struct iovec *parts,
                                     int count)
 {
     char record[CONNECTION_TLS_GATHER];
-    size_t size = 0;
 
     if (count == 1 || parts[0].iov_len >= sizeof(record))
         return tls_write(connection->tls, parts[0].iov_base, parts[0].iov_len);
-    for (int i = 0; i < count && size < sizeof(record); i++) {
-        size_t room = sizeof(record) - size;
-        size_t part = parts[i].iov_len < room ? parts[i].iov_len : room;
+    return tls_write(connection->tls, record,
+                     connection_gather(parts, count, record, sizeof(record)));
+}
 
-        if (part > 0)
-            memcpy(record + size, parts[i].iov_base, part);
-        size += part;
-    }
-    return tls_write(connection->tls, record, size);
+static ssize_t connection_send(int fd, const void *data, size_t size)
+{
+    ssize_t sent;
+
+    do {
+        sent = send(fd, data, size, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+static ssize_t connection_send_parts(int fd, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t sent;
+
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
 }
 
 ssize_t connection_write(struct connection *connection, const struct iovec *parts, int count)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    char gathered[CONNECTION_GATHER];
+    size_t size = 0;
     ssize_t written;
 
     if (connection->tls != NULL) {
@@ -132,11 +164,12 @@ ssize_t connection_write(struct connection *connection, const struct iovec *part
             connection_apply(connection);
         return written;
     }
-    do {
-        /* Most writes are of one part, for which send is the shorter way into the kernel. */
-        written = count == 1
-                      ? send(connection->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
-                      : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
-    } while (written < 0 && errno == EINTR);
-    return written < 0 ? -errno : written;
+    if (count == 1)
+        return connection_send(connection->fd, parts[0].iov_base, parts[0].iov_len);
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    if (size > sizeof(gathered))
+        return connection_send_parts(connection->fd, parts, count);
+    return connection_send(connection->fd, gathered,
+                           connection_gather(parts, count, gathered, sizeof(gathered)));
 }

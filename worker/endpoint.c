@@ -15,6 +15,7 @@ struct endpoint_seen {
     unsigned busy;     /* requests and streams of this worker that it serves */
     unsigned failures; /* in a row */
     bool trial;        /* its mark ended, and one request was let through */
+    bool connected;    /* when it failed last: so it may do for other requests */
 };
 
 struct endpoint_memory {
@@ -47,12 +48,26 @@ static bool endpoint_is_marked(const struct endpoint_seen *seen, double now)
     return seen != NULL && seen->until > now;
 }
 
-/* Endpoints that may serve the request, as indices into the app's. `dead`: of those that the probes
- * call so; else of the others. */
+/* What is known of an endpoint; in the order in which a request tries them. */
+enum endpoint_state {
+    ENDPOINT_LIVE,
+    ENDPOINT_DOUBTED,     /* marked, though it took a connection */
+    ENDPOINT_PROBED_DEAD, /* by the probes alone */
+    ENDPOINT_DEAD,
+};
+
+static enum endpoint_state endpoint_state(const struct endpoint_seen *seen, bool dead, double now)
+{
+    if (!endpoint_is_marked(seen, now))
+        return dead ? ENDPOINT_PROBED_DEAD : ENDPOINT_LIVE;
+    return seen->connected && !dead ? ENDPOINT_DOUBTED : ENDPOINT_DEAD;
+}
+
+/* Endpoints in this state that the request has not tried, as indices into the app's. */
 static size_t endpoint_candidates(struct endpoint_memory *memory, const struct health_board *board,
                                   const struct app_record *app,
-                                  const struct endpoint_trials *trials, double now, bool dead,
-                                  uint8_t *out)
+                                  const struct endpoint_trials *trials, double now,
+                                  enum endpoint_state wanted, uint8_t *out)
 {
     size_t count = 0;
 
@@ -60,8 +75,8 @@ static size_t endpoint_candidates(struct endpoint_memory *memory, const struct h
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
         if ((trials->passed & 1u << i) != 0 || endpoint->draining || endpoint->address_count == 0 ||
-            endpoint_is_marked(endpoint_find(memory, endpoint->id), now) ||
-            health_board_is_dead(board, endpoint->id) != dead)
+            endpoint_state(endpoint_find(memory, endpoint->id),
+                           health_board_is_dead(board, endpoint->id), now) != wanted)
             continue;
         out[count++] = (uint8_t)i;
     }
@@ -105,13 +120,15 @@ int endpoint_choose(struct endpoint_memory *memory, const struct health_board *b
                     const struct app_record *app, struct endpoint_trials *trials, double now)
 {
     uint8_t candidates[APP_ENDPOINTS_MAX];
-    size_t count = endpoint_candidates(memory, board, app, trials, now, false, candidates);
+    size_t count = 0;
     struct endpoint_seen *seen;
     unsigned chosen;
 
-    if (count == 0 && !trials->desperate) {
-        trials->desperate = true;
-        count = endpoint_candidates(memory, board, app, trials, now, true, candidates);
+    for (int state = ENDPOINT_LIVE; count == 0 && state < ENDPOINT_DEAD; state++) {
+        if (state != ENDPOINT_LIVE && trials->desperate)
+            break;
+        count = endpoint_candidates(memory, board, app, trials, now, state, candidates);
+        trials->desperate |= count > 0 && state != ENDPOINT_LIVE;
     }
     if (count == 0)
         return -1;
@@ -119,7 +136,7 @@ int endpoint_choose(struct endpoint_memory *memory, const struct health_board *b
     trials->passed |= 1u << chosen;
     seen = endpoint_find(memory, app->endpoints[chosen].id);
     /* Its mark ended: this request tries it, others wait for what comes of that. */
-    if (seen != NULL && seen->failures > 0) {
+    if (seen != NULL && seen->failures > 0 && seen->until <= now) {
         seen->until = now + endpoint_mark(seen) / 1000;
         seen->trial = true;
     }
@@ -180,6 +197,7 @@ void endpoint_failed(struct endpoint_seen *seen, const struct app_health *health
     if (seen->until <= now || seen->trial)
         seen->failures++; /* requests that were under way together fail as one */
     seen->trial = false;
+    seen->connected = failure == ENDPOINT_MISBEHAVED;
     mark = endpoint_mark(seen);
     if (endpoint_probe_sees(health, failure) && mark > health->interval)
         mark = health->interval;

@@ -7,9 +7,13 @@
  * The choice: the less busy of two live endpoints, picked at random. Live: the probes have not
  * found it dead, and this worker has not marked it. After a failure an endpoint is marked for
  * ENDPOINT_MARK, twice as long after each further one; then one request tries it, and its success
- * clears the mark. When nothing is live, one that the probes alone call dead is tried once for a
- * request: a probe may ask for what the server never offered, and the request would fail anyway;
- * what requests themselves found dead is not tried.
+ * clears the mark.
+ *
+ * When nothing is live, a request would be refused anyway, and so one endpoint of doubtful death is
+ * tried once for it. First one that took connections and yet failed a request: that may have been
+ * the request's fault (a slow call, one that the server chokes on), and whoever sends such requests
+ * must not close the app to all others. Else one that the probes alone call dead: they may ask for
+ * what the server never offered. What could not be connected to, or is dead by both, is not tried.
  */
 #ifndef GATEHOUSE_WORKER_ENDPOINT_H
 #define GATEHOUSE_WORKER_ENDPOINT_H
@@ -31,7 +35,7 @@ enum endpoint_failure {
 /* What a request knows of the endpoints that it has tried. */
 struct endpoint_trials {
     uint32_t passed; /* bits of endpoints that are not to be tried again */
-    bool desperate;  /* one that the probes call dead was tried */
+    bool desperate;  /* one that is not live was tried */
 };
 
 struct endpoint_memory;

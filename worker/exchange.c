@@ -44,6 +44,7 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
+    write_queue_remove(&worker->writes, &exchange->sending);
     exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
     exchange_reading_stop(exchange);
@@ -120,8 +121,8 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
 
     exchange->session = attempt->id;
     if (exchange->audit.begun != 0)
-        client->caller = audit_caller_keep(client->caller, &attempt->id, &attempt->session);
-    exchange->ends = exchange_stream_limit(exchange, &attempt->session);
+        client->caller = audit_caller_keep(client->caller, &attempt->id, attempt->session);
+    exchange->ends = exchange_stream_limit(exchange, attempt->session);
     exchange->end_reason = "the access token expired";
     if (exchange->app == NULL)
         exchange->app = catalog_app_find(worker->catalog, attempt->app);
@@ -130,7 +131,7 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
     if (exchange->app == NULL) { /* removed between its binding and now */
         exchange_challenge(exchange, attempt->app, "invalid_token",
                            "the token does not open this app");
-    } else if (!exchange_find_policy(exchange, &attempt->session)) {
+    } else if (!exchange_find_policy(exchange, attempt->session)) {
         exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
                         NULL);
     } else if (!app_transport_is_mcp(exchange->app->record.transport) &&
@@ -138,13 +139,13 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
         worker_count(exchange->worker, COUNT_POLICY_REFUSED);
         exchange_refuse(exchange, 403, "your roles do not open this app", 0, NULL);
     } else if (exchange->app->record.transport == APP_DEBUG) {
-        exchange_debug(exchange, &attempt->session);
+        exchange_debug(exchange, attempt->session);
     } else if (exchange->route == ROUTE_MCP &&
                !app_transport_is_mcp(exchange->app->record.transport)) {
         exchange_refuse(exchange, 404, "this app is not an MCP server", 0, NULL);
-    } else if (!exchange_bridge_begin(exchange, &attempt->session)) {
+    } else if (!exchange_bridge_begin(exchange, attempt->session)) {
         client_close(exchange->client);
-    } else if (!exchange->mcp || exchange_mcp_session(exchange, &attempt->session)) {
+    } else if (!exchange->mcp || exchange_mcp_session(exchange, attempt->session)) {
         exchange_collect(exchange);
     }
 }
@@ -256,6 +257,18 @@ static void exchange_route_mcp(struct exchange *exchange, struct slice app)
         exchange_authenticate(exchange, app);
 }
 
+/* Under an app's own name: a web app has its paths to itself, and so has a server of Streamable
+ * HTTP whose own path that is. */
+static bool exchange_is_old(const struct exchange *exchange)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    if (!app_transport_is_mcp(app->transport))
+        return false;
+    return app->transport != APP_MCP_HTTP || app->endpoint_count == 0 ||
+           !slice_equal(app->endpoints[0].path, exchange->worker->request.path);
+}
+
 static void exchange_route_host(struct exchange *exchange, struct slice host)
 {
     struct worker *worker = exchange->worker;
@@ -269,6 +282,8 @@ static void exchange_route_host(struct exchange *exchange, struct slice host)
         exchange_refuse(exchange, 403, "this host is not served here", 0, NULL);
         return;
     }
+    if (!exchange_is_old(exchange))
+        exchange->old = ROUTE_OLD_NONE;
     if (app_transport_is_mcp(exchange->app->record.transport))
         exchange_route_mcp(exchange, exchange->app->record.name);
     else if (exchange->method == HTTP_CONNECT || exchange->method == HTTP_TRACE)

@@ -24,6 +24,7 @@
 #include "worker/reply.h"
 #include "worker/route.h"
 #include "worker/upstream.h"
+#include "worker/write_queue.h"
 
 enum { EXCHANGE_RETRY_AFTER = 2 }; /* seconds that a client should wait for what we lack just now */
 
@@ -113,6 +114,7 @@ struct exchange {
     /* Upstream. */
     struct upstream *upstream; /* NULL while there is none */
     struct buffer upstream_head;
+    struct write_entry sending;    /* waits for the turn's end, in EXCHANGE_SEND */
     size_t sent;                   /* bytes of head and body that were written */
     unsigned endpoint;             /* of the app's; pinned: the only one */
     unsigned address;              /* pinned: of that endpoint */
@@ -143,6 +145,8 @@ void exchange_start(struct client *client, size_t head_size);
 void exchange_input(struct exchange *exchange);
 /* How many bytes of input the client may hold: 0 while they are borrowed, and must not move. */
 size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline);
+/* The client takes no more just now. */
+void exchange_blocked(struct exchange *exchange);
 /* All output was taken by the client. */
 void exchange_written(struct exchange *exchange);
 /* The body's next byte did not come in time. */
@@ -215,7 +219,10 @@ void exchange_mcp_orphaned(struct exchange *exchange);
  * response has to wait (`data` was copied), or the exchange has ended. */
 bool exchange_mcp_response(struct exchange *exchange, struct slice data);
 /* Pins the exchange to that server of the app; false: the app has it no longer. */
-bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port);
+bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin);
+/* Of what the server, whose response is read, just made for the caller; borrowed from both. */
+struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
+                                      const struct session_record *caller);
 /* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
 enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
                                       struct buffer *out);
@@ -252,6 +259,8 @@ int exchange_bridge_forward(const struct exchange *exchange, struct forward_requ
 bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error);
 /* What is sent as the request's body. */
 struct slice exchange_bridge_body(const struct exchange *exchange);
+/* Its client closed the connection: what the bridge holds for it need not wait for it long. */
+void exchange_bridge_left(struct exchange *exchange);
 void exchange_bridge_dispose(struct exchange *exchange);
 void exchange_bridge_target(struct upstream_target *target);
 /* Whether an MCP session's record names the bridge. */

@@ -5,6 +5,7 @@
 
 #include "shared/base64url.h"
 #include "shared/digest.h"
+#include "worker/bridge_word.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct exchange_bridge {
     struct buffer answer; /* of ours, for an old client's stream; empty: the request goes on */
 };
 
-/* Whom sessions belong to, as mcp_session_record_is_of tells users apart. */
+/* Whom sessions belong to, as mcp_origin_same_owner tells users apart. */
 static void bridge_owner(const struct session_record *caller, char owner[DIGEST_HEX_SIZE + 1])
 {
     static const char user_follows[2] = {0};
@@ -45,6 +46,17 @@ bool exchange_bridge_begin(struct exchange *exchange, const struct session_recor
         return false;
     bridge_owner(caller, exchange->bridge->owner);
     return true;
+}
+
+void exchange_bridge_left(struct exchange *exchange)
+{
+    struct iovec word = {.iov_base = (void *)BRIDGE_WORD_LEFT,
+                         .iov_len = sizeof(BRIDGE_WORD_LEFT) - 1};
+
+    /* When it cannot be written, the session ends later, by gate.stdio.idle_timeout. */
+    if (exchange->bridge != NULL && exchange->state == EXCHANGE_STREAM &&
+        exchange->upstream != NULL)
+        (void)connection_write(&exchange->upstream->connection, &word, 1);
 }
 
 void exchange_bridge_dispose(struct exchange *exchange)
@@ -156,6 +168,8 @@ int exchange_bridge_forward(const struct exchange *exchange, struct forward_requ
         error = bridge_line(lines, "Gatehouse-App", app->name);
     if (error == 0)
         error = bridge_line(lines, "Gatehouse-Owner", slice_from(exchange->bridge->owner));
+    if (error == 0 && exchange->old == ROUTE_OLD_STREAM && exchange->route == ROUTE_HOST)
+        error = bridge_line(lines, "Gatehouse-Place", slice_from("host"));
     if (app->transport == APP_MCP_STDIO) {
         forward->endpoint = &itself;
         if (error == 0)

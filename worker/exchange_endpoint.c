@@ -44,7 +44,6 @@ static bool exchange_aim(struct exchange *exchange)
     if (exchange->reopen != NULL)
         exchange_reopen_request(exchange);
     error = exchange_bridge_forward(exchange, &forward, &lines);
-
     if (error == 0)
         error = forward_request_head(&exchange->upstream_head, &forward);
     buffer_free(&lines);
@@ -204,12 +203,29 @@ static void exchange_opened(struct upstream *upstream, const char *failure)
     exchange_connect(exchange);
 }
 
-static enum upstream_want exchange_wants(const struct exchange *exchange)
+/* The turn's end: what was read in it is judged, and goes out. */
+static void exchange_send_queued(struct write_entry *entry)
 {
-    if (exchange->fresh)
-        return UPSTREAM_FRESH;
-    return exchange_has_others(exchange) || exchange->reopen != NULL ? UPSTREAM_LOOKED
-                                                                     : UPSTREAM_WARM;
+    struct exchange *exchange = entry->owner;
+
+    if (exchange->state != EXCHANGE_SEND)
+        return; /* the server answered before it was asked: exchange_response_resume */
+    if ((!exchange_has_others(exchange) && exchange->reopen == NULL) ||
+        !upstream_has_ended(exchange->upstream)) {
+        exchange_send(exchange);
+        return;
+    }
+    upstream_close(exchange->upstream);
+    exchange->upstream = NULL;
+    exchange_connect(exchange);
+}
+
+static void exchange_send_later(struct exchange *exchange)
+{
+    exchange->state = EXCHANGE_SEND;
+    exchange->sending.write = exchange_send_queued;
+    exchange->sending.owner = exchange;
+    write_queue_add(&exchange->worker->writes, &exchange->sending);
 }
 
 static void exchange_connect(struct exchange *exchange)
@@ -220,7 +236,7 @@ static void exchange_connect(struct exchange *exchange)
     exchange->sent = 0;
     while (exchange_target(exchange, &target)) {
         struct upstream *upstream;
-        int error = upstream_take(exchange->worker, &target, exchange_wants(exchange), &upstream);
+        int error = upstream_take(exchange->worker, &target, exchange->fresh, &upstream);
 
         if (error != 0) {
             exchange_unreachable(exchange, &target, strerror(-error));
@@ -231,7 +247,7 @@ static void exchange_connect(struct exchange *exchange)
         upstream->opened = exchange_opened;
         upstream->ready = exchange_upstream_ready;
         if (upstream->state == UPSTREAM_BUSY)
-            exchange_send(exchange);
+            exchange_send_later(exchange);
         return;
     }
     exchange_exhausted(exchange);
@@ -266,6 +282,7 @@ void exchange_lost(struct exchange *exchange, const char *reason)
         exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
     bool reused = exchange->upstream->reused;
 
+    write_queue_remove(&exchange->worker->writes, &exchange->sending);
     upstream_close(exchange->upstream);
     exchange->upstream = NULL;
     deadline_clear(&exchange->deadline);

@@ -268,17 +268,26 @@ static int exchange_mcp_find(struct exchange *exchange, const struct store_key *
     return -ENOENT;
 }
 
-bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t port)
+/* By address and port alone when it was made by a program before this one. */
+static bool exchange_mcp_made(const struct app_endpoint *endpoint, const struct mcp_origin *origin)
+{
+    return endpoint->port == origin->port &&
+           (origin->endpoint == 0 || origin->endpoint == endpoint->id);
+}
+
+bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin)
 {
     const struct app_record *app = &exchange->app->record;
 
     if (exchange->bridge != NULL)
-        return exchange_bridge_made(address);
+        return exchange_bridge_made(origin->address);
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
 
-        for (size_t j = 0; endpoint->port == port && j < endpoint->address_count; j++) {
-            if (!slice_equal(endpoint->addresses[j], address))
+        if (!exchange_mcp_made(endpoint, origin))
+            continue;
+        for (size_t j = 0; j < endpoint->address_count; j++) {
+            if (!slice_equal(endpoint->addresses[j], origin->address))
                 continue;
             exchange->pinned = true;
             exchange->endpoint = (unsigned)i;
@@ -287,6 +296,21 @@ bool exchange_mcp_pin(struct exchange *exchange, struct slice address, uint16_t 
         }
     }
     return false;
+}
+
+struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
+                                      const struct session_record *caller)
+{
+    const struct upstream_target *target = &exchange->upstream->target;
+    const struct app_endpoint *endpoint = &exchange->app->record.endpoints[exchange->endpoint];
+
+    /* What the bridge makes is found by the bridge. */
+    return (struct mcp_origin){.issuer = caller->issuer,
+                               .subject = caller->subject,
+                               .user = caller->user,
+                               .address = slice_from(target->address),
+                               .port = target->port,
+                               .endpoint = exchange->bridge != NULL ? 0 : endpoint->id};
 }
 
 /* 0; -ENOENT when the session is not theirs, or over; -ENOMEM. */
@@ -299,15 +323,15 @@ static int exchange_mcp_enter(struct exchange *exchange, const struct store_key 
     bool pinned;
     int error;
 
-    if (!mcp_session_record_is_of(record, caller)) {
+    if (!mcp_origin_is_of(&record->origin, caller)) {
         log_warning("mcp_session_foreign", "app %.*s, client %s: user %.*s named a session of %.*s",
                     (int)app.size, app.data, exchange->client->address, (int)caller->user.size,
-                    caller->user.data, (int)record->user.size, record->user.data);
+                    caller->user.data, (int)record->origin.user.size, record->origin.user.data);
         exchange->audit.reason = "the MCP session is another caller's";
         exchange_mcp_tell(exchange, AUDIT_MCP_FOREIGN, record->id, record, exchange->audit.reason);
         return -ENOENT;
     }
-    pinned = exchange_mcp_pin(exchange, record->address, record->port);
+    pinned = exchange_mcp_pin(exchange, &record->origin);
     error = pinned ? 0 : -ENOENT;
     if (record->opening.size > 0 || record->upstream.size > 0)
         error = exchange_reopen_begin(exchange, record, pinned);
@@ -421,9 +445,9 @@ static void exchange_mcp_tell_begun(struct exchange *exchange, struct slice vers
         return;
     exchange->begun = NULL;
     if (exchange->recorded) {
-        struct mcp_session_record record = {.version = version,
-                                            .address = slice_from(begun->target.address),
-                                            .port = begun->target.port};
+        struct mcp_session_record record = {
+            .version = version,
+            .origin = {.address = slice_from(begun->target.address), .port = begun->target.port}};
 
         exchange_mcp_tell(exchange, AUDIT_MCP_START, slice_make(begun->id, begun->id_size), &record,
                           NULL);
@@ -479,7 +503,6 @@ static bool exchange_mcp_hold(struct exchange *exchange, struct slice data,
 /* The server began a session: it is the caller's. Always false. */
 static bool exchange_mcp_record(struct exchange *exchange, struct slice data, struct slice id)
 {
-    const struct upstream_target *target = &exchange->upstream->target;
     struct session_record caller;
     struct mcp_session_record record;
     struct store_key key;
@@ -493,11 +516,7 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
         return false;
     }
     record = (struct mcp_session_record){.id = id,
-                                         .issuer = caller.issuer,
-                                         .subject = caller.subject,
-                                         .user = caller.user,
-                                         .address = slice_from(target->address),
-                                         .port = target->port,
+                                         .origin = exchange_mcp_origin(exchange, &caller),
                                          .birth = exchange->app->record.birth,
                                          .created = clock_wall_seconds(),
                                          .opening = exchange_reopen_opening(exchange)};

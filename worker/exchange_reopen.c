@@ -27,6 +27,7 @@ struct exchange_reopen {
     bool gone;  /* the app names its server no longer */
     bool anew;  /* it was just opened: a server that does not know it now never will */
     bool stale; /* event ids that the client knows may be those of a server that is lost */
+    uint64_t endpoint;
     uint16_t port;
     char address[INET6_ADDRSTRLEN];
     char *upstream; /* owned; NULL: as the client's id */
@@ -42,9 +43,10 @@ static int reopen_take(struct exchange_reopen *reopen, const struct mcp_session_
         if (reopen->upstream == NULL)
             return -ENOMEM;
     }
-    reopen->port = record->port;
-    snprintf(reopen->address, sizeof(reopen->address), "%.*s", (int)record->address.size,
-             record->address.data);
+    reopen->endpoint = record->origin.endpoint;
+    reopen->port = record->origin.port;
+    snprintf(reopen->address, sizeof(reopen->address), "%.*s", (int)record->origin.address.size,
+             record->origin.address.data);
     reopen->stale =
         record->reopened != 0 && clock_wall_seconds() - record->reopened <= REOPEN_STALE;
     return 0;
@@ -55,7 +57,8 @@ bool exchange_reopen_is_home(const struct exchange *exchange,
 {
     const struct exchange_reopen *reopen = exchange->reopen;
 
-    return record->port == reopen->port && slice_is(record->address, reopen->address) &&
+    return record->origin.port == reopen->port && record->origin.endpoint == reopen->endpoint &&
+           slice_is(record->origin.address, reopen->address) &&
            slice_equal(record->upstream, slice_from(reopen->upstream));
 }
 
@@ -160,7 +163,7 @@ static int reopen_find(struct exchange *exchange, const struct store_key *key,
         error = mcp_session_find(store, key, exchange_mcp_id(exchange), record);
     if (error == 0)
         error = session_store_find(store, &exchange->session, &caller);
-    if (error == 0 && !mcp_session_record_is_of(record, &caller))
+    if (error == 0 && !mcp_origin_is_of(&record->origin, &caller))
         error = -ENOENT;
     return error;
 }
@@ -198,7 +201,7 @@ static void reopen_follow(struct exchange *exchange, const struct mcp_session_re
     exchange->pinned = false;
     exchange->tried = 0;
     exchange->fresh = false;
-    exchange->reopen->gone = !exchange_mcp_pin(exchange, record->address, record->port);
+    exchange->reopen->gone = !exchange_mcp_pin(exchange, &record->origin);
     buffer_clear(&exchange->upstream_head);
     if (http_request_parse(exchange_head(exchange), worker_limits(worker)->head_size,
                            &worker->request, &reason) <= 0)
@@ -261,6 +264,7 @@ static bool reopen_begin(struct exchange *exchange, bool forgotten)
     if (reopen == NULL || !reopen->able || reopen->tries == REOPEN_TRIES)
         return false;
     reopen->tries++;
+    write_queue_remove(&exchange->worker->writes, &exchange->sending);
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
@@ -291,7 +295,7 @@ bool exchange_reopen_first(struct exchange *exchange)
     if (!exchange->reopen->gone)
         return reopen_is_better_elsewhere(exchange) && reopen_begin(exchange, false);
     /* Without a home it must go nowhere. */
-    if (!reopen_begin(exchange, false))
+    if (!reopen_begin(exchange, true))
         reopen_unavailable(exchange);
     return true;
 }

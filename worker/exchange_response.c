@@ -18,10 +18,12 @@ enum {
     EXCHANGE_FAILED_CODE = -32603, /* of an answer that cannot be given (JSON-RPC 2.0, 5.1) */
 };
 
-/* Reads on only while the client takes what was read: back-pressure. */
+/* Reads on only while the client takes what was read: back-pressure. What waits for the turn's end
+ * is not held up yet. */
 static void exchange_want_upstream(struct exchange *exchange)
 {
-    bool held = buffer_size(&exchange->client->out) > 0;
+    const struct client *client = exchange->client;
+    bool held = buffer_size(&client->out) > 0 && !write_entry_waits(&client->writing);
 
     if (exchange->state != EXCHANGE_STREAM || exchange->upstream == NULL)
         return;
@@ -177,7 +179,7 @@ static void exchange_complete(struct exchange *exchange, size_t rest)
         upstream_give_back(upstream, exchange->upstream_idle);
     else
         upstream_close(upstream);
-    client_flush(client);
+    client_flush_later(client);
     if (exchange->state != EXCHANGE_OVER)
         exchange_end(exchange, close);
 }
@@ -244,7 +246,10 @@ static void exchange_data(struct exchange *exchange, struct slice data)
         over = exchange_data_length(exchange, data);
     if (over)
         return;
-    client_flush(exchange->client);
+    if (exchange->event_stream)
+        client_flush_later(exchange->client);
+    else
+        client_flush(exchange->client);
     if (exchange->state == EXCHANGE_OVER)
         return;
     exchange_stream_wait(exchange);
@@ -408,6 +413,11 @@ void exchange_upstream_ready(struct upstream *upstream, int events)
     if ((events & EV_READ) != 0 && exchange->upstream == upstream &&
         exchange->state != EXCHANGE_RECORD && exchange->state != EXCHANGE_OVER)
         exchange_receive(exchange);
+}
+
+void exchange_blocked(struct exchange *exchange)
+{
+    exchange_want_upstream(exchange);
 }
 
 void exchange_written(struct exchange *exchange)

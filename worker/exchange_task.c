@@ -50,11 +50,11 @@ static bool task_is_of(struct exchange *exchange, const struct mcp_task_record *
 {
     struct slice app = exchange->app->record.name;
 
-    if (mcp_task_record_is_of(record, caller))
+    if (mcp_origin_is_of(&record->origin, caller))
         return true;
     log_warning("mcp_task_foreign", "app %.*s, client %s: user %.*s named a task of %.*s",
                 (int)app.size, app.data, exchange->client->address, (int)caller->user.size,
-                caller->user.data, (int)record->user.size, record->user.data);
+                caller->user.data, (int)record->origin.user.size, record->origin.user.data);
     exchange->audit.reason = "the task is another caller's";
     return false;
 }
@@ -105,7 +105,7 @@ static bool task_admits(struct exchange *exchange, const struct json_value *valu
         !task_is_allowed(exchange, &record))
         return task_lost(exchange);
     /* An MCP session goes to its own server, whatever it names: no other knows it. */
-    if (!exchange->pinned && !exchange_mcp_pin(exchange, record.address, record.port))
+    if (!exchange->pinned && !exchange_mcp_pin(exchange, &record.origin))
         return task_lost(exchange);
     mcp_task_key(&key, exchange->app->record.name, id);
     /* Without memory it is just not noted. */
@@ -190,13 +190,10 @@ static enum mcp_verdict task_record(struct exchange *exchange, const struct mcp_
                                     const struct mcp_result_task *made, struct buffer *out)
 {
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
-    const struct upstream_target *target = &exchange->upstream->target;
     const struct exchange_task *task = exchange->task;
     char id[MCP_TASK_ID_MAX];
     long size = json_string(&made->id, id, sizeof(id));
-    struct mcp_task_record record = {.address = slice_from(target->address),
-                                     .port = target->port,
-                                     .created = clock_wall_seconds(),
+    struct mcp_task_record record = {.created = clock_wall_seconds(),
                                      .ttl = mcp_task_ttl(made->ttl, sessions->task_ttl)};
     struct session_record caller;
     struct store_key key;
@@ -207,9 +204,7 @@ static enum mcp_verdict task_record(struct exchange *exchange, const struct mcp_
     if (session_store_find(sessions->store, &exchange->session, &caller) != 0)
         return task_refuse(exchange, result, "the caller's session is over", out);
     record.id = slice_make(id, (size_t)size);
-    record.issuer = caller.issuer;
-    record.subject = caller.subject;
-    record.user = caller.user;
+    record.origin = exchange_mcp_origin(exchange, &caller);
     record.used = record.created;
     if (task != NULL) {
         record.method = slice_make(task->method, task->method_size);
@@ -234,7 +229,7 @@ static bool task_is_listed(struct exchange *exchange, const struct json_value *e
     struct session_record caller;
 
     return size > 0 && task_find(exchange, slice_make(text, (size_t)size), &record, &caller) == 0 &&
-           mcp_task_record_is_of(&record, &caller) && task_is_allowed(exchange, &record);
+           mcp_origin_is_of(&record.origin, &caller) && task_is_allowed(exchange, &record);
 }
 
 static enum mcp_verdict task_filter(struct exchange *exchange, struct slice text,

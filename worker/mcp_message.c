@@ -73,8 +73,38 @@ static void draft_id_value(struct mcp_draft *draft, struct json_value *out, cons
         *out = value;
 }
 
-/* The members of the object that begins here. Duplicates are refused where `names` is given; at the
- * keys they always are. */
+/* Whether the name can be that key, or alike: told by the first letter, but for what stands for
+ * another one (json_name.h). Most keys are not meant. */
+static inline bool key_is_likely(const struct mcp_key *key, const struct json_text *name)
+{
+    unsigned char first = name->raw.size == 0 ? 0 : (unsigned char)name->raw.data[0];
+
+    return ((first ^ (unsigned char)key->name.data[0]) & ~0x20) == 0 || first >= 0x80 ||
+           name->escaped;
+}
+
+/* The key of that name; NULL: none of them. */
+static const struct mcp_key *draft_key(struct mcp_draft *draft, const struct mcp_key *keys,
+                                       size_t count, const struct json_text *name)
+{
+    for (const struct mcp_key *key = keys; key < keys + count; key++) {
+        enum json_likeness likeness;
+
+        if (!key_is_likely(key, name))
+            continue;
+        if (slice_equal(name->raw, key->name))
+            return key;
+        likeness = json_name_likeness(*name, key->name);
+        if (likeness == JSON_NAME_ALIKE)
+            draft_refuse(draft, "a member is spelled in another case");
+        if (likeness == JSON_NAME_EQUAL)
+            return key;
+    }
+    return NULL;
+}
+
+/* The members of the object that begins here. Of two keys of one name, and where `names` is given
+ * of any two members, the object is refused. */
 static void draft_object(struct mcp_draft *draft, const struct mcp_key *keys, size_t count,
                          struct json_names *names)
 {
@@ -86,24 +116,19 @@ static void draft_object(struct mcp_draft *draft, const struct mcp_key *keys, si
     if (!json_scan_enter(scan))
         return;
     while (json_scan_next(scan, &name) == 1) {
-        const struct mcp_key *key = NULL;
+        const struct mcp_key *key = draft_key(draft, keys, count, &name);
+        bool twice = false;
 
         if (members++ == JSON_MEMBERS_MAX)
             draft_refuse(draft, "an object has too many members");
-        else if (names != NULL && members <= JSON_MEMBERS_MAX && json_names_add(names, name) != 0)
-            draft_refuse(draft, "a member appears twice, or its name is too long");
-        for (size_t i = 0; i < count && key == NULL; i++) {
-            enum json_likeness likeness = json_name_likeness(name, keys[i].name);
-
-            if (likeness == JSON_NAME_ALIKE)
-                draft_refuse(draft, "a member is spelled in another case");
-            if (likeness != JSON_NAME_EQUAL)
-                continue;
-            key = &keys[i];
-            if ((seen & 1u << i) != 0)
-                draft_refuse(draft, "a member appears twice, or its name is too long");
-            seen |= 1u << i;
+        if (key != NULL) {
+            twice = (seen & 1u << (key - keys)) != 0;
+            seen |= 1u << (key - keys);
+        } else if (names != NULL && members <= JSON_MEMBERS_MAX) {
+            twice = json_names_add(names, name) != 0;
         }
+        if (twice)
+            draft_refuse(draft, "a member appears twice, or its name is too long");
         if (key == NULL)
             draft_skip(draft);
         else

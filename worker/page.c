@@ -3,6 +3,7 @@
 #include "shared/child.h"
 #include "shared/json.h"
 
+#include <stddef.h>
 #include <time.h>
 
 static const char *const counter_help[COUNTERS] = {
@@ -59,6 +60,9 @@ static const char *const gauge_help[GAUGES] = {
     [GAUGE_ENDPOINTS_PROBED] = "Servers of apps that are probed.",
     [GAUGE_ENDPOINTS_DEAD] = "Servers of apps that probes find dead.",
     [GAUGE_AUDIT_FAILING] = "Workers that cannot write the audit trail.",
+    [GAUGE_BRIDGE_SESSIONS] = "Sessions with stdio servers, of or with legacy SSE.",
+    [GAUGE_BRIDGE_LINES] = "Messages that wait for stdio servers to read them.",
+    [GAUGE_BRIDGE_BYTES] = "Bytes of messages kept to be sent, or sent again, to clients.",
 };
 
 static int metric_head(struct buffer *out, const char *name, const char *type, const char *help)
@@ -77,7 +81,53 @@ static int metric_number(struct buffer *out, const char *name, const char *type,
                : buffer_append_format(out, "gatehouse_%s %llu\n", name, (unsigned long long)value);
 }
 
-/* Processes that are ready, and those that are not yet, by role. */
+struct metric_of_servers {
+    const char *name, *type, *help;
+    size_t offset; /* of the number in struct server_board_entry */
+};
+
+static const struct metric_of_servers metrics_of_servers[] = {
+    {"stdio_servers", "gauge", "Stdio servers that run, or start, or end, by app.",
+     offsetof(struct server_board_entry, servers)},
+    {"stdio_starts_total", "counter", "Stdio servers that were asked for, by app.",
+     offsetof(struct server_board_entry, starts)},
+    {"stdio_deaths_total", "counter", "Stdio servers that ended by themselves, by app.",
+     offsetof(struct server_board_entry, deaths)},
+    {"stdio_failures_total", "counter",
+     "Stdio servers that could not be started, or died early, by app.",
+     offsetof(struct server_board_entry, failures)},
+};
+
+/* `lives`: there is a bridge; without one nothing runs, whatever the last one wrote. */
+static int metric_servers(struct buffer *out, const struct server_board *board, bool lives)
+{
+    size_t count = sizeof(metrics_of_servers) / sizeof(metrics_of_servers[0]);
+    char app[SERVER_BOARD_NAME_SIZE];
+    int error = 0;
+
+    for (size_t i = 0; i < count && error == 0; i++) {
+        const struct metric_of_servers *metric = &metrics_of_servers[i];
+        bool headed = false;
+
+        for (size_t n = 0; n < SERVER_BOARD_APPS && error == 0; n++) {
+            const struct server_board_entry *entry = &board->entries[n];
+            const _Atomic uint64_t *number = (const void *)((const char *)entry + metric->offset);
+            uint64_t value = atomic_load_explicit(number, memory_order_relaxed);
+
+            if (!server_board_name(entry, app))
+                continue;
+            if (!headed)
+                error = metric_head(out, metric->name, metric->type, metric->help);
+            headed = true;
+            if (error == 0)
+                error = buffer_append_format(out, "gatehouse_%s{app=\"%s\"} %llu\n", metric->name,
+                                             app, (unsigned long long)(lives || i > 0 ? value : 0));
+        }
+    }
+    return error;
+}
+
+/* Processes that are ready, by role; and what the bridge among them has. */
 static int metric_processes(struct buffer *out, const struct scoreboard_work *work)
 {
     unsigned counts[ROLES] = {0};
@@ -97,7 +147,7 @@ static int metric_processes(struct buffer *out, const struct scoreboard_work *wo
             error = buffer_append_format(out, "gatehouse_processes{role=\"%s\"} %u\n",
                                          child_role_name((enum child_role)role), counts[role]);
     }
-    return error;
+    return error == 0 ? metric_servers(out, &work->servers, counts[ROLE_BRIDGE] > 0) : error;
 }
 
 int page_metrics(struct buffer *out, const struct scoreboard_public *public,

@@ -242,7 +242,8 @@ static void reopening_commit(struct reopening *reopening)
     struct worker *worker = reopening->worker;
     struct mcp_session_home from = mcp_session_record_home(&reopening->record);
     struct mcp_session_home to = {slice_make(reopening->session, reopening->session_size),
-                                  slice_from(reopening->target.address), reopening->target.port};
+                                  slice_from(reopening->target.address), reopening->target.port,
+                                  reopening->app->record.endpoints[reopening->endpoint].id};
     struct mcp_session_record moved = reopening->record;
     struct slice app = reopening->app->record.name;
     int error = mcp_sessions_move(&worker->mcp_sessions, &reopening->key, &from, &to);
@@ -256,8 +257,8 @@ static void reopening_commit(struct reopening *reopening)
         reopening_finish(reopening, reopening_beaten(error));
         return;
     }
-    moved.address = to.address;
-    moved.port = to.port;
+    moved.origin.address = to.address;
+    moved.origin.port = to.port;
     worker_count(worker, COUNT_MCP_SESSIONS_REINITIALIZED);
     log_info("mcp_session_reopened", "app %.*s: a session of %.*s port %u goes on at %s port %u",
              (int)app.size, app.data, (int)from.address.size, from.address.data, from.port,
@@ -366,8 +367,11 @@ static void reopening_on_answer(void *context, enum upstream_call_end end, const
 static bool reopening_lost_at(const struct reopening *reopening,
                               const struct app_endpoint *endpoint, size_t address)
 {
-    return !reopening->forgotten && endpoint->port == reopening->record.port &&
-           slice_equal(endpoint->addresses[address], reopening->record.address);
+    const struct mcp_origin *origin = &reopening->record.origin;
+
+    return !reopening->forgotten && endpoint->port == origin->port &&
+           (origin->endpoint == 0 || origin->endpoint == endpoint->id) &&
+           slice_equal(endpoint->addresses[address], origin->address);
 }
 
 /* The next address of the present endpoint. false: none is left. */

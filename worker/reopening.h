@@ -40,7 +40,7 @@ struct reopening_order {
     struct slice app;
     struct slice head; /* of the request that waits */
     bool path;         /* the endpoint's own path; else the request's (forward.h) */
-    bool forgotten;    /* its server is there, but knows it no longer: it may have it again */
+    bool forgotten;    /* where it was it may be again: a server there knows it no longer */
 };
 
 /* Waits for the reopening of that session that runs already. false: none does. */

@@ -81,6 +81,14 @@ static bool route_suffix(struct slice *path, const char *suffix)
     return true;
 }
 
+/* Where old clients go, under the name of an app of its own. */
+static enum route_old route_old(struct slice path)
+{
+    if (slice_is(path, "/sse"))
+        return ROUTE_OLD_STREAM;
+    return slice_is(path, "/sse/message") ? ROUTE_OLD_MESSAGE : ROUTE_OLD_NONE;
+}
+
 static enum route_kind route_gate(struct route *route, struct slice path)
 {
     struct slice well_known = slice_from(ROUTE_WELL_KNOWN);
@@ -133,4 +141,6 @@ void route_find(struct route *route, const struct http_request *request,
         route->kind = route_gate(route, request->path);
     else
         route_host(route, name);
+    if (route->kind == ROUTE_HOST)
+        route->old = route_old(request->path);
 }

@@ -5,6 +5,7 @@
  *     /.well-known/oauth-protected-resource/mcp/apps/<app>          ROUTE_METADATA (RFC 9728)
  *     anything else on the gate's own host                          ROUTE_NONE
  *     anything, when Host is another name                           ROUTE_HOST
+ *     /sse, /sse/message there                                      ROUTE_HOST, for old clients
  * On the admin listener: /livez, /readyz, /metrics.
  */
 #ifndef GATEHOUSE_WORKER_ROUTE_H
@@ -31,7 +32,7 @@ enum route_old {
 
 struct route {
     enum route_kind kind;
-    enum route_old old; /* of ROUTE_MCP */
+    enum route_old old; /* of ROUTE_MCP; of ROUTE_HOST, when the app is an MCP server */
     struct slice app;   /* borrowed from the request: a DNS label */
     char host[256];     /* lower case, without port, NUL-terminated */
     size_t host_size;

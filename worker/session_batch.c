@@ -2,7 +2,7 @@
 
 #include "shared/session_store.h"
 
-#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 struct session_batch_entry *session_batch_find(const struct session_batch *batch,
@@ -15,50 +15,54 @@ struct session_batch_entry *session_batch_find(const struct session_batch *batch
     return entry;
 }
 
-size_t session_batch_count_user(const struct session_batch *batch, struct slice issuer,
-                                struct slice user)
+size_t session_batch_count_user(const struct session_batch *batch, const struct store_key *user)
 {
     size_t count = 0;
 
     for (const struct session_batch_entry *entry = batch->entries; entry != NULL;
          entry = entry->next) {
-        if (!entry->renewed && slice_equal(entry->session.user, user) &&
-            slice_equal(entry->session.issuer, issuer))
+        if (!entry->renewed && slice_equal(store_key_slice(&entry->user), store_key_slice(user)))
             count++;
     }
     return count;
 }
 
-static int session_batch_copy(struct session_batch_entry **out, struct slice record)
+/* An entry whose record was encoded where it stays, behind it. */
+static int session_batch_encode(struct session_batch_entry **out,
+                                const struct session_record *session)
 {
-    struct session_batch_entry *entry = calloc(1, sizeof(*entry) + record.size);
-    int error;
+    const size_t head = offsetof(struct session_batch_entry, bytes);
+    struct session_batch_entry *entry;
+    struct buffer memory = {0};
+    int error = buffer_reserve(&memory, head + SESSION_RECORD_USUAL);
 
-    if (entry == NULL)
-        return -ENOMEM;
-    memcpy(entry->bytes, record.data, record.size);
-    entry->size = record.size;
-    error = session_record_decode(slice_make(entry->bytes, record.size), &entry->session);
-    if (error != 0) {
-        free(entry);
+    if (error != 0)
         return error;
-    }
-    *out = entry;
-    return 0;
+    buffer_commit(&memory, head);
+    error = session_record_encode(session, &memory);
+    entry = (void *)buffer_data(&memory);
+    entry->size = buffer_size(&memory) - head;
+    if (error == 0)
+        error = session_record_decode(slice_make(entry->bytes, entry->size), &entry->session);
+    if (error != 0)
+        buffer_free(&memory);
+    else
+        *out = entry;
+    return error;
 }
 
 int session_batch_add(struct session_batch *batch, const struct session_id *id,
-                      const struct session_record *session, struct session_batch_entry **entry)
+                      const struct session_record *session, const struct store_key *user,
+                      struct session_batch_entry **entry)
 {
-    struct buffer record = {0};
-    int error = session_record_encode(session, &record);
+    int error = session_batch_encode(entry, session);
 
-    if (error == 0)
-        error = session_batch_copy(entry, buffer_slice(&record));
-    buffer_free(&record);
     if (error != 0)
         return error;
     (*entry)->id = *id;
+    (*entry)->user = *user;
+    (*entry)->renewed = false;
+    (*entry)->attempts = NULL;
     (*entry)->next = batch->entries;
     batch->entries = *entry;
     return 0;
@@ -72,7 +76,7 @@ int session_batch_commit(const struct session_batch *batch, struct store *sessio
         return error;
     for (const struct session_batch_entry *entry = batch->entries; entry != NULL && error == 0;
          entry = entry->next)
-        error = session_store_put_record(sessions, &entry->id, &entry->session,
+        error = session_store_put_record(sessions, &entry->id, entry->session.expires, &entry->user,
                                          slice_make(entry->bytes, entry->size));
     if (error != 0) {
         store_abort(sessions);

@@ -15,6 +15,7 @@ struct session_batch_entry {
     struct session_batch_entry *next;
     struct session_id id;
     struct session_record session; /* borrowed from bytes */
+    struct store_key user;         /* session_store_user_key of the session's */
     size_t size;                   /* of bytes: the record */
     bool renewed;                  /* replaces a session that was judged by an older config */
     struct auth_attempt *attempts; /* who waits for the commit; authenticate's list */
@@ -28,13 +29,14 @@ struct session_batch {
 /* The entry of that id, or NULL. */
 struct session_batch_entry *session_batch_find(const struct session_batch *batch,
                                                const struct session_id *id);
-/* Sessions of that user in the batch, without renewed ones. */
-size_t session_batch_count_user(const struct session_batch *batch, struct slice issuer,
-                                struct slice user);
-/* Copies the session into a new entry, borrowed until session_batch_clear. 0 or -ENOMEM, or
- * -EBADMSG for a session that does not survive its own encoding. */
+/* Sessions of that user in the batch, without renewed ones; `user` as an entry's. */
+size_t session_batch_count_user(const struct session_batch *batch, const struct store_key *user);
+/* Copies the session into a new entry, borrowed until session_batch_clear; the caller sets its
+ * `renewed` and `attempts`. 0 or -ENOMEM, or -EBADMSG for a session that does not survive its own
+ * encoding. */
 int session_batch_add(struct session_batch *batch, const struct session_id *id,
-                      const struct session_record *session, struct session_batch_entry **entry);
+                      const struct session_record *session, const struct store_key *user,
+                      struct session_batch_entry **entry);
 /* One write transaction. On an error (the store's) nothing was written. */
 int session_batch_commit(const struct session_batch *batch, struct store *sessions);
 void session_batch_clear(struct session_batch *batch);

@@ -199,21 +199,23 @@ static int upstream_socket(const struct worker *worker, const struct upstream_ta
     return upstream_connect(address, size);
 }
 
-/* Whether a kept connection is still silent. Its end may have come in this very turn, behind the
- * request that wants it: a POST that was sent there could not be repeated. */
-static bool upstream_is_silent(const struct upstream *upstream, bool look)
+bool upstream_has_ended(const struct upstream *upstream)
 {
     char byte;
 
+    return recv(upstream->connection.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+static bool upstream_is_silent(const struct upstream *upstream)
+{
     if (ev_is_pending(&upstream->connection.watcher))
         return false; /* the poll has seen it already */
-    if (!look && ev_now(upstream->worker->loop) - upstream->idle_since < upstream_warm)
-        return true;
-    return recv(upstream->connection.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    return ev_now(upstream->worker->loop) - upstream->idle_since < upstream_warm ||
+           !upstream_has_ended(upstream);
 }
 
 static struct upstream *upstream_reuse(struct upstream_pool *pool,
-                                       const struct upstream_target *target, bool look)
+                                       const struct upstream_target *target)
 {
     struct upstream *upstream = upstream_bucket(pool, target)->first;
     struct upstream *next;
@@ -222,7 +224,7 @@ static struct upstream *upstream_reuse(struct upstream_pool *pool,
         next = upstream->next;
         if (!upstream_target_equal(&upstream->target, target))
             continue;
-        if (upstream_is_silent(upstream, look))
+        if (upstream_is_silent(upstream))
             break;
         upstream_close(upstream);
     }
@@ -254,14 +256,14 @@ bool upstream_target_at(const struct worker *worker, const struct app_record *ap
     return target->tls != NULL;
 }
 
-int upstream_take(struct worker *worker, const struct upstream_target *target,
-                  enum upstream_want want, struct upstream **out)
+int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
+                  struct upstream **out)
 {
     struct upstream *upstream = NULL;
     int fd;
 
-    if (want != UPSTREAM_FRESH)
-        upstream = upstream_reuse(worker->upstreams, target, want == UPSTREAM_LOOKED);
+    if (!fresh)
+        upstream = upstream_reuse(worker->upstreams, target);
     *out = upstream;
     if (upstream != NULL)
         return 0;

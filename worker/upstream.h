@@ -33,13 +33,6 @@ enum upstream_state {
     UPSTREAM_CLOSED
 };
 
-/* How good a kept connection must be. */
-enum upstream_want {
-    UPSTREAM_WARM,   /* one that was used just now is not looked at: there is no other server */
-    UPSTREAM_FRESH,  /* none at all */
-    UPSTREAM_LOOKED, /* its end has not come when it is taken: another server could serve */
-};
-
 struct upstream {
     struct remains remains;
     struct worker *worker;
@@ -71,8 +64,11 @@ bool upstream_target_at(const struct worker *worker, const struct app_record *ap
  * one that connects: `opened` follows, later. *out is NULL with -errno when not even a socket could
  * be had.
  */
-int upstream_take(struct worker *worker, const struct upstream_target *target,
-                  enum upstream_want want, struct upstream **out);
+int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
+                  struct upstream **out);
+/* Whether a kept connection's end has come, behind the poll's back. Costs a system call, which is
+ * worth it where another server could serve: a POST that was sent there could not be repeated. */
+bool upstream_has_ended(const struct upstream *upstream);
 /* The exchange is over and the connection stands at a message's begin: it may serve another, within
  * `idle` milliseconds. */
 void upstream_give_back(struct upstream *upstream, uint64_t idle);

@@ -256,7 +256,7 @@ struct upstream_call *upstream_call_start(struct worker *worker,
     struct upstream_call *call = calloc(1, sizeof(*call));
     struct upstream *upstream = NULL;
 
-    if (call == NULL || upstream_take(worker, target, UPSTREAM_FRESH, &upstream) != 0) {
+    if (call == NULL || upstream_take(worker, target, true, &upstream) != 0) {
         free(call);
         buffer_wipe(request);
         return NULL;

@@ -22,6 +22,7 @@
 enum {
     WORKER_SETUP_TIME = 10000, /* milliseconds for master to send what a worker starts with */
     WORKER_MESSAGES = 64,      /* messages taken in one turn */
+    WORKER_ROUNDS = 16,        /* of commits and writes in a turn: pipelined requests */
     WORKER_TRIM_CLIENTS = 256, /* clients whose memory is worth the time to give it back */
 };
 static const double worker_tick = 0.2;      /* seconds: heartbeat, and the generation at most 250 ms
@@ -92,6 +93,12 @@ void worker_gauges(struct worker *worker)
     scoreboard_set(block, GAUGE_BODY_BYTES, worker->body_bytes);
 }
 
+static void worker_free_inputs(struct worker *worker)
+{
+    while (worker->spare_input_count > 0)
+        buffer_free(&worker->spare_inputs[--worker->spare_input_count]);
+}
+
 /* Gives freed memory back to the system once most clients of before are gone; costs some
  * milliseconds then. */
 static void worker_trim(struct worker *worker)
@@ -100,6 +107,7 @@ static void worker_trim(struct worker *worker)
         worker->client_peak = worker->client_count;
     if (worker->client_peak < WORKER_TRIM_CLIENTS || worker->client_count > worker->client_peak / 2)
         return;
+    worker_free_inputs(worker);
     malloc_trim(0);
     worker->client_peak = worker->client_count;
 }
@@ -331,16 +339,32 @@ static void worker_turn_begin(struct ev_loop *loop, struct ev_check *check, int 
     }
 }
 
-/* Before the poll: commits what this turn's answers depend on, then sends them. */
+/* Commits what this turn's answers depend on, then writes them. A written answer may let the next
+ * of pipelined requests through, which needs a commit of its own: what goes on beyond these rounds
+ * waits for the next turn, a tick at most. -EUCLEAN: the store is damaged. */
+static int worker_answer(struct worker *worker)
+{
+    int error = 0;
+
+    for (int i = 0; i < WORKER_ROUNDS && error == 0; i++) {
+        error = mcp_sessions_commit(&worker->mcp_sessions);
+        if (error == 0)
+            error = authenticator_commit(worker->authenticator);
+        if (worker->writes.first == NULL)
+            break;
+        write_queue_run(&worker->writes);
+    }
+    return error;
+}
+
+/* Before the poll. */
 static void worker_turn_end(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 {
     struct worker_process *process = prepare->data;
     struct worker *worker = &process->worker;
-    int error = mcp_sessions_commit(&worker->mcp_sessions);
-    int authentication = authenticator_commit(worker->authenticator);
 
     (void)events;
-    if (error == -EUCLEAN || authentication == -EUCLEAN) {
+    if (worker_answer(worker) == -EUCLEAN) {
         log_error("store_corrupt", "the session store is damaged");
         worker_stop(process, EXIT_STORE);
     }
@@ -351,7 +375,7 @@ static void worker_turn_end(struct ev_loop *loop, struct ev_prepare *prepare, in
     if (authenticator_waiting(worker->authenticator) && !ev_is_active(&process->key_poll))
         ev_timer_again(loop, &process->key_poll);
     /* What an answer set off now must not wait for an event: its batch is committed next turn. */
-    if (ev_pending_count(loop) > 0)
+    if (ev_pending_count(loop) > 0 || worker->writes.first != NULL)
         ev_idle_start(loop, &process->again);
     else
         ev_idle_stop(loop, &process->again);
@@ -497,7 +521,7 @@ static void worker_close(struct worker_process *process)
     audit_close(&worker->audit);
     upstream_pool_close(worker->upstreams);
     endpoint_memory_close(worker->endpoints);
-    buffer_free(&worker->spare_input);
+    worker_free_inputs(worker);
     listener_set_close(process->listeners);
     authenticator_close(worker->authenticator);
     mcp_sessions_clear(&worker->mcp_sessions);

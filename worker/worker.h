@@ -15,6 +15,7 @@
 #include "worker/mcp_session.h"
 #include "worker/tls.h"
 #include "worker/tool_table.h"
+#include "worker/write_queue.h"
 
 #include <ev.h>
 #include <sys/un.h>
@@ -22,6 +23,7 @@
 enum {
     WORKER_SCRATCH = 64 * 1024, /* bytes read from a socket at once */
     WORKER_REOPENINGS = 256,    /* buckets: a lost server may have had thousands of sessions */
+    WORKER_SPARE_INPUTS = 64,   /* 1 MiB at most, of which few pages are ever touched */
 };
 
 struct client;
@@ -60,7 +62,11 @@ struct worker {
     uint64_t body_bytes;                             /* of all request bodies that are held */
     bool draining;
     struct remains *remains;   /* freed at the turn's end */
-    struct buffer spare_input; /* empty; the memory that the next client reads into: client.c */
+    struct write_queue writes; /* of this turn */
+    /* Empty; the memory that the next clients read into: client.c. As many as a turn reads
+     * requests under load, before it writes the first. */
+    struct buffer spare_inputs[WORKER_SPARE_INPUTS];
+    size_t spare_input_count;
     /* Lent for the length of one callback: a parsed head is copied out before it returns. */
     struct http_request request;
     struct http_response response;

@@ -26,7 +26,7 @@
 
 enum {
     TOKENS = 64,
-    NAME_SIZE = 32,
+    NAME_SIZE = 40,
     TOKEN_MAX = 1024,
     PUTS = 20000, /* sessions a transaction */
 };

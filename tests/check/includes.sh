@@ -33,7 +33,7 @@ one_home() { # header pattern, file pattern
 
 one_home 'lmdb\.h' 'shared/store\.c'
 one_home 'yaml\.h' 'conf/yaml\.c'
-one_home 'curl/.*' 'conf/key_fetch\.c|conf/probe_http\.c'
+one_home 'curl/.*' 'conf/http_fetch\.c'
 one_home 'ares.*\.h' 'conf/resolver\.c'
 one_home '(cjson/)?cJSON\.h' 'shared/json_document\.c'
 one_home 'pcre2\.h' 'shared/pattern\.c'

@@ -22,8 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (bridge_message_read(slice_make((const char *)data, size), &message, &reason) != 0) {
         check(reason != NULL);
+        check(!message.broken || message.id.size > 0);
         return 0;
     }
+    check(!message.broken);
     edits[0] = (struct bridge_edit){message.id, slice_from("\"x\"")};
     edits[1] = (struct bridge_edit){message.token, slice_from("12345")};
     edits[2] = (struct bridge_edit){message.request_id, slice_from("7")};

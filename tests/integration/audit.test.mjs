@@ -151,7 +151,7 @@ test('a refusal has a line with its reason', async (t) => {
     gate.writeSettings();
     gate.signal('SIGHUP');
     await waitFor('the settings', () => /reloaded.*certificates/.test(gate.log));
-    const flood = Load.posting(8, url, [bad]);
+    const flood = Load.posting(t, 8, url, [bad]);
     await waitFor('a flood', () => flood.failures.length > 2000, { deadline: 60_000 });
     await flood.stop();
     const withheld = await trail.has('the rest, counted', ({ event }) => event === 'refusals_withheld');
@@ -347,7 +347,7 @@ test('rotation under load loses no line, writes none twice, and keeps the order 
   const { gate, issuer, url, trail } = await setUp(t);
   const tokens = await Promise.all(Array.from({ length: 4 }, () => issuer.token(url)));
   let sent = 0;
-  const load = new Load(8, async (agent) => (await post(url, tokens[sent % 4], { body: call('echo', sent++), agent })).status);
+  const load = new Load(t, 8, async (agent) => (await post(url, tokens[sent % 4], { body: call('echo', sent++), agent })).status);
   const moved = [];
   const rotate = async (signal) => {
     const aside = `${trail.path}.${moved.length}`;
@@ -448,7 +448,7 @@ test('a pipe that nobody reads stops nobody, and is a failure', async (t) => {
   process.kill(reader, 'SIGSTOP');
   t.after(() => process.kill(reader, 'SIGCONT'));
   const stranger = await (await Issuer.make()).token(url);
-  const load = new Load(8, async (agent) => ((await post(url, token, { agent })).status === 503 ? 503 : 200));
+  const load = new Load(t, 8, async (agent) => ((await post(url, token, { agent })).status === 503 ? 503 : 200));
   await waitFor('requests to be refused', () => load.failures.length > 0, { deadline: 60_000 });
   await load.stop();
   assert.equal(await ask(), 503);

@@ -25,7 +25,7 @@ test(`${RATE} changes a second for ${SECONDS} s lose none and drop no request`, 
     resources: { 'steady.yaml': [authConfig('steady', steady, { labels: { app: 'steady' } })] },
   });
   const url = gate.url('steady');
-  const load = Load.posting(8, url, [await steady.token(url), await steady.token(url)]);
+  const load = Load.posting(t, 8, url, [await steady.token(url), await steady.token(url)]);
 
   // Each file: an app and its config, there or not, with an audience that a number tells apart.
   const state = Array.from({ length: FILES }, () => undefined);

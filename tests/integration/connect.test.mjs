@@ -16,7 +16,7 @@ import { ModernServer } from './harness/modern_server.mjs';
 import { freePort } from './harness/ports.mjs';
 import { Program, run } from './harness/process.mjs';
 import { Relay } from './harness/relay.mjs';
-import { assertSame, recordScenario } from './harness/scenario.mjs';
+import { assertSame, recordScenario, withoutSession } from './harness/scenario.mjs';
 import { Upstream, body } from './harness/upstream.mjs';
 import { waitFor } from './harness/wait.mjs';
 
@@ -26,10 +26,11 @@ function scratch(t) {
   return directory;
 }
 
-async function gateBefore(t, uri, { jwt, ...options } = {}) {
+// `server`: its URI, or what an app says of it.
+async function gateBefore(t, server, { jwt, ...options } = {}) {
   const issuer = await Issuer.make();
   const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri }],
+    apps: [{ name: 'app', ...(typeof server === 'string' ? { uri: server } : server) }],
     resources: { 'issuer.yaml': [authConfig('issuer', issuer, { jwt })] },
     ...options,
   });
@@ -69,6 +70,54 @@ test('the comparison of clients, server-everything', async (t) => {
     });
   }
 });
+
+const bareEverything = [join(import.meta.dirname, '../node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'stdio'];
+const user = process.getuid() === 0 ? { run_as_host_user: 'nobody' } : {};
+
+// The same server twice: at the client's own pipes, and behind `connect`, the gate, and its bridge.
+test('the comparison of clients, with the bare server over stdio', async (t) => {
+  const app = { mcp: { command: process.execPath, args: bareEverything, ...user } };
+  const { url, file } = await gateBefore(t, app, { gate: { stdio: { users: ['nobody'] } } });
+  for (const kind of ['v1', 'legacy', 'auto']) {
+    await t.test(`SDK client ${kind}`, async (t) => {
+      const bare = await recordScenario(t, overStdio(kind, process.execPath, bareEverything), everything);
+      const through = await recordScenario(t, connected(kind, url, '--token-file', file), everything);
+      assert.ok(bare.length > 40);
+      assertSame(withoutSession(through), withoutSession(bare));
+    });
+  }
+});
+
+// What dies with the gate is the server of its session: another is started, and told what the first
+// one was.
+for (const kind of ['v1', 'legacy']) {
+  test(`an SDK client ${kind} lives on when the gate restarts, and when its token changes`, async (t) => {
+    const app = { mcp: { command: process.execPath, args: bareEverything, ...user } };
+    const { gate, issuer, url, file } = await gateBefore(t, app, { gate: { stdio: { users: ['nobody'] } }, jwt: { clock_skew: '0s' } });
+    const old = await issuer.token(url, { exp: Math.floor(Date.now() / 1000) + 5 });
+    writeFileSync(file, old);
+    const client = makeClient(kind);
+    t.after(() => client.close().catch(() => {}));
+    let updated = 0;
+    client.fallbackNotificationHandler = async ({ method }) => {
+      if (method === 'notifications/resources/updated') updated++;
+    };
+    await client.connect(connected(kind, url, '--token-file', file).transport());
+    await client.subscribeResource({ uri: 'demo://resource/dynamic/text/1' });
+    const call = async (name, args = {}) => (await client.callTool({ name, arguments: args })).content[0].text;
+    assert.equal(await call('echo', { message: 'before' }), 'Echo: before');
+
+    await waitFor('the token to expire', async () => (await post(url, old)).status === 401);
+    writeFileSync(file, await issuer.token(url));
+    assert.equal(await call('echo', { message: 'another token' }), 'Echo: another token');
+
+    await gate.stop();
+    await gate.run();
+    assert.equal(await call('echo', { message: 'restarted' }), 'Echo: restarted');
+    await call('toggle-subscriber-updates');
+    await waitFor('an update of what was subscribed to before', () => updated > 0);
+  });
+}
 
 test('the comparison of clients, mcp-proxy', async (t) => {
   const server = await startMcpProxy(t);
@@ -219,6 +268,79 @@ test('a session that the server forgot is opened anew', async (t) => {
   const sums = await Promise.all([10, 20, 30, 40].map(add));
   assert.deepEqual(sums.map((sum) => sum.content[0].text), ['11', '21', '31', '41']);
   assert.equal(words.match(/opened anew/g).length, 1);
+});
+
+test('a new session is told what the last one was: subscriptions, and the log level', async (t) => {
+  let known = true;
+  const lost = () => (known ? undefined : [404, {}]);
+  const server = await scripted(t, {
+    ping: lost,
+    initialize: () => {
+      known = true;
+      return undefined;
+    },
+  });
+  const connect = Connect.start(t, [server.url]);
+  await connect.initialize();
+  await connect.request('logging/setLevel', { level: 'info' });
+  await connect.request('logging/setLevel', { level: 'debug' });
+  const uris = Array.from({ length: 20 }, (_, i) => `file:///${i}/"ü"`);
+  for (const uri of [...uris, 'file:///given-up', uris[3]]) await connect.request('resources/subscribe', { uri });
+  await connect.request('resources/unsubscribe', { uri: 'file:///given-up' });
+  await connect.request('resources/unsubscribe', { uri: 'file:///never' });
+  const before = server.requests.length;
+  const said = connect.messages.length;
+  known = false;
+  assert.ok((await connect.request('ping')).result);
+
+  const after = server.requests.slice(before).map(({ message, headers }) => ({ ...message, session: headers['mcp-session-id'] }));
+  const session = after.find(({ method }) => method === 'notifications/initialized').session;
+  const told = after.filter(({ method }) => method === 'logging/setLevel' || method === 'resources/subscribe');
+  assert.deepEqual(told.filter(({ method }) => method === 'logging/setLevel').map(({ params }) => params.level), ['debug']);
+  assert.deepEqual(told.flatMap(({ params }) => params.uri ?? []).sort(), [...uris].sort());
+  assert.ok(told.every((message) => message.session === session));
+  // The request that waited comes behind all of them, and the client hears of none.
+  assert.equal(after.at(-1).method, 'ping');
+  assert.equal(after.at(-1).session, session);
+  assert.equal(connect.messages.length, said + 1);
+
+  // Each time; and not what a client told before it began anew itself.
+  known = false;
+  const second = server.requests.length;
+  assert.ok((await connect.request('ping')).result);
+  assert.equal(server.requests.slice(second).filter(({ message }) => message.method === 'resources/subscribe').length, uris.length);
+  await connect.initialize();
+  known = false;
+  const third = server.requests.length;
+  assert.ok((await connect.request('ping')).result);
+  assert.equal(server.requests.slice(third).filter(({ message }) => /subscribe|setLevel/.test(message.method)).length, 0);
+});
+
+test('a new session that refuses what it is told serves all the same', async (t) => {
+  let known = true;
+  let refuses = false;
+  const server = await scripted(t, {
+    ping: () => (known ? undefined : [404, {}]),
+    'logging/setLevel': () => (refuses ? [400, { jsonrpc: '2.0', id: null, error: { code: -32602, message: 'no such level' } }] : undefined),
+    'resources/subscribe': ({ message: { id } }, response) => {
+      if (!refuses) return;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32002, message: 'that resource is gone' } }));
+    },
+    initialize: () => {
+      known = true;
+      return undefined;
+    },
+  });
+  const connect = Connect.start(t, [server.url]);
+  await connect.initialize();
+  await connect.request('logging/setLevel', { level: 'debug' });
+  await connect.request('resources/subscribe', { uri: 'file:///a' });
+  refuses = true;
+  known = false;
+  assert.ok((await connect.request('ping')).result);
+  assert.match(connect.stderr, /no such level/);
+  assert.match(connect.stderr, /that resource is gone/);
 });
 
 // A server in the test's hands. `answers`: by method; each gives [status, result or body, headers].

@@ -43,7 +43,7 @@ for (const role of ['worker', 'watcher', 'janitor', 'bridge']) {
   test(`kill -9 of a ${role} under load`, async (t) => {
     const { gate, url, tokens, issuer } = await setUp(t);
     for (const token of tokens) assert.equal((await post(url, token)).status, 200);
-    const load = Load.posting(12, url, tokens);
+    const load = Load.posting(t, 12, url, tokens);
     await waitFor('load', () => load.done.length > 200);
 
     const others = gate.children().map(({ pid }) => pid);
@@ -92,7 +92,7 @@ for (const role of ['worker', 'watcher', 'janitor', 'bridge']) {
 
 test('every worker may be killed, one after the other', async (t) => {
   const { gate, url, tokens } = await setUp(t);
-  const load = Load.posting(6, url, tokens);
+  const load = Load.posting(t, 6, url, tokens);
   await waitFor('load', () => load.done.length > 100);
   for (const victim of gate.children('worker')) {
     process.kill(victim.pid, 'SIGKILL');

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -26,13 +27,12 @@ const INITIALIZE = JSON.stringify({
   params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
 });
 
-async function gateBefore(t, apps, options = {}) {
+async function gateBefore(t, apps, resources = (issuer) => ({ 'issuer.yaml': [authConfig('issuer', issuer)] })) {
   const issuer = await Issuer.make();
   const gate = await Gateway.start(t, {
     apps,
     gate: { stdio: { users: ['nobody'] } },
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    ...options,
+    resources: resources(issuer),
   });
   gate.issuer = issuer;
   return gate;
@@ -129,6 +129,56 @@ test('old SDK clients', async (t) => {
   }
 });
 
+// fetch(), of a name that only the gate knows.
+const named = (port) => async (url, { method, headers, body, signal } = {}) => {
+  const { host, pathname, search } = new URL(url);
+  const answer = await open(`http://127.0.0.1:${port}${pathname}${search}`, { method, body, headers: { ...Object.fromEntries(new Headers(headers)), host } });
+  signal?.addEventListener('abort', () => answer.request.destroy());
+  return new Response(Readable.toWeb(answer.stream), { status: answer.status, headers: Object.entries(answer.headers) });
+};
+
+test("old SDK clients at a name of the app's own", async (t) => {
+  const streamable = await startEverything(t);
+  const gate = await gateBefore(t, [
+    { name: 'streamable', uri: streamable.uri, public_addr: 'streamable.example.com' },
+    { name: 'stdio', public_addr: 'stdio.example.com', mcp: { command: process.execPath, args: [own], ...user } },
+    { name: 'elsewhere', public_addr: 'elsewhere.example.com', uri: streamable.uri.replace(/mcp$/, 'sse') },
+    { name: 'web', public_addr: 'web.example.com', uri: streamable.uri.replace('mcp+', '') },
+  ], (issuer) => ({ 'issuer.yaml': [authConfig('issuer', issuer, { labels: [{ name: '*', values: ['*'] }] })] }));
+  const token = (app) => gate.issuer.token(gate.url(app));
+  const at = (app, path, more = {}) => request(`${gate.origin}${path}`, { ...more, headers: { host: `${app}.example.com`, accept: 'text/event-stream', ...more.headers } });
+  for (const app of ['streamable', 'stdio']) {
+    await t.test(`of a server ${app}`, async (t) => {
+      const client = new Client({ name: 'old', version: '1' });
+      t.after(() => client.close().catch(() => {}));
+      await client.connect(new SSEClientTransport(new URL(`http://${app}.example.com:${gate.port}/sse`),
+        { requestInit: { headers: { authorization: `Bearer ${await token(app)}` } }, fetch: named(gate.port) }));
+      assert.match(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), /hi/);
+      assert.equal((await at(app, '/sse')).status, 401);
+      assert.equal((await at(app, '/sse', { method: 'POST', headers: { authorization: `Bearer ${await token(app)}` } })).status, 405);
+      await client.close();
+    });
+  }
+
+  await t.test('its messages go beside its stream', async () => {
+    const stream = await open(`${gate.origin}/sse`, { headers: { host: 'stdio.example.com', accept: 'text/event-stream', authorization: `Bearer ${await token('stdio')}` } });
+    let text = '';
+    stream.stream.on('data', (data) => (text += data));
+    await waitFor('the endpoint', () => /\n\n/.test(text));
+    assert.match(text, /^event: endpoint\ndata: \/sse\/message\?sessionId=[0-9a-f]{32}\n\n/);
+    stream.request.destroy();
+  });
+
+  // Of these the paths are the server's own: it has none there.
+  for (const app of ['elsewhere', 'web']) {
+    await t.test(`not of ${app}`, async () => {
+      const answer = await at(app, '/sse', { headers: { authorization: `Bearer ${await token(app)}` } });
+      assert.equal(answer.status, 404);
+      assert.notEqual(answer.headers['gatehouse-error-origin'], 'gateway');
+    });
+  }
+});
+
 test('a server of the old transport', async (t) => {
   const server = await oldServer(t, { answer: (message) => ({ content: [{ type: 'text', text: message.params.name }] }) });
   const gate = await gateBefore(t, [{ name: 'old', uri: `mcp+sse+http://localhost:${server.port}/a/sse`, rewrite: { headers: [{ name: 'X-Key', value: 'secret' }] } }]);
@@ -185,6 +235,118 @@ test('what no server of the old transport may say', async (t) => {
     assert.match(answer.text, /endpoint/);
     assert.deepEqual(server.seen.posts, []);
   }
+});
+
+// A server of Streamable HTTP whose streams break off. Each test says what a call's stream brings, and
+// what comes when the rest of it is asked for.
+async function breakingServer(t) {
+  const seen = { posts: [], gets: [], standing: [], calls: {}, resumed: {} };
+  const events = (outgoing) => outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
+  const server = createServer(async (incoming, outgoing) => {
+    if (incoming.method === 'GET') {
+      const last = incoming.headers['last-event-id'];
+      seen.gets.push(incoming.headers);
+      const resume = seen.resumed[last];
+      if (resume) {
+        resume(outgoing, events);
+      } else {
+        events(outgoing).flushHeaders();
+        seen.standing.push(outgoing);
+      }
+      return;
+    }
+    let text = '';
+    for await (const data of incoming) text += data;
+    const message = text === '' ? {} : JSON.parse(text);
+    seen.posts.push(message);
+    if (message.method === 'initialize') {
+      outgoing.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'the-session' });
+      outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'breaking', version: '1' } } }));
+    } else if (message.id === undefined) {
+      outgoing.writeHead(202).end();
+    } else {
+      seen.calls[message.params.name](message.id, events(outgoing), message.params);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { uri: `mcp+http://127.0.0.1:${server.address().port}/mcp`, ...seen };
+}
+
+test("a stream of the server's that breaks is resumed for an old client", async (t) => {
+  const server = await breakingServer(t);
+  const gate = await gateBefore(t, [{ name: 'app', uri: server.uri }]);
+  const url = gate.url('app');
+  const client = await connectOld(t, url, await gate.issuer.token(url));
+  const said = [];
+  client.fallbackNotificationHandler = async ({ params }) => said.push(params.data);
+  const answer = (id, text) => `id: ${text}\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }] } })}\n\n`;
+  const log = (id, data) => `id: ${id}\ndata: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } })}\n\n`;
+  const call = (name) => client.callTool({ name, arguments: {} });
+  const cut = (outgoing, text) => outgoing.write(text, () => outgoing.destroy());
+  const asked = (last) => server.gets.filter((headers) => headers['last-event-id'] === last);
+  await waitFor("the server's own stream", () => server.standing.length === 1);
+
+  await t.test('twice, from where it stood', async () => {
+    server.calls.twice = (id, outgoing) => {
+      server.resumed['a-2'] = (again, events) => cut(events(again), log('a-3', 'third'));
+      server.resumed['a-3'] = (again, events) => events(again).end(answer(id, 'done'));
+      cut(outgoing, `id: a-1\nretry: 10\ndata: \n\n${log('a-2', 'second')}`);
+    };
+    assert.equal(words(await call('twice')), 'done');
+    assert.deepEqual(said, ['second', 'third']);
+    assert.equal(asked('a-2').length, 1);
+    assert.equal(asked('a-2')[0]['mcp-session-id'], 'the-session');
+    assert.equal(asked('a-2')[0]['mcp-protocol-version'], '2025-11-25');
+    assert.equal(server.posts.filter(({ params }) => params?.name === 'twice').length, 1, 'and is posted once');
+  });
+
+  await t.test('when the server closes it in good order, and is away for a while', async () => {
+    let away = 2;
+    server.calls.polled = (id, outgoing) => {
+      server.resumed['b-1'] = (again, events) => {
+        if (away-- > 0) again.writeHead(503).end();
+        else events(again).end(answer(id, 'polled'));
+      };
+      outgoing.end('id: b-1\nretry: 10\ndata: \n\n');
+    };
+    assert.equal(words(await call('polled')), 'polled');
+  });
+
+  await t.test('not without ids: the caller is told', async () => {
+    server.calls.nameless = (id, outgoing) => cut(outgoing, 'data: {"jsonrpc":"2.0","method":"notifications/x"}\n\n');
+    await assert.rejects(call('nameless'), /cannot be asked|answer is none/);
+  });
+
+  await t.test('nor where it refuses', async () => {
+    server.calls.refused = (id, outgoing) => {
+      server.resumed['c-1'] = (again) => again.writeHead(400).end();
+      outgoing.end('id: c-1\nretry: 10\ndata: \n\n');
+    };
+    await assert.rejects(call('refused'), /cannot resume/);
+    assert.equal(asked('c-1').length, 1);
+  });
+
+  await t.test('nor for ever', async () => {
+    server.calls.never = (id, outgoing) => {
+      server.resumed['d-1'] = (again) => again.destroy();
+      outgoing.end('id: d-1\nretry: 1\ndata: \n\n');
+    };
+    await assert.rejects(call('never'), /cannot be resumed/);
+    assert.ok(asked('d-1').length > 2 && asked('d-1').length < 12, `${asked('d-1').length} times`);
+  });
+
+  await t.test("and so is the server's own", async () => {
+    said.length = 0;
+    server.resumed['s-1'] = (again, events) => events(again).write(log('s-2', 'own, later'));
+    cut(server.standing[0], `retry: 10\n${log('s-1', 'own')}`);
+    await waitFor('both', () => said.length === 2);
+    assert.deepEqual(said, ['own', 'own, later']);
+  });
+  await client.close();
 });
 
 test('by TLS, with a certificate of its own', async (t) => {

@@ -8,21 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { Gateway, authConfig } from './harness/gateway.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { noResumption, overHttp, overMcpRemote, startEverything } from './harness/mcp.mjs';
-import { assertSame, recordScenario } from './harness/scenario.mjs';
+import { assertSame, recordScenario, withoutSession } from './harness/scenario.mjs';
 
 const everything = join(dirname(fileURLToPath(import.meta.url)), '../node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 const user = process.getuid() === 0 ? { run_as_host_user: 'nobody' } : {};
 const facts = { asks: true, tells: true, tasks: true, piped: true };
-
-// Over HTTP the server names its session in what it logs; over stdio it has none. The ids that come
-// after it are numbered again.
-function withoutSession(record) {
-  const ids = new Map();
-  const text = JSON.stringify(record).replace(/ from session <id \d+>/g, ' ')
-    .replace(/ for session (?:<id \d+>|undefined)/g, '')
-    .replace(/<id \d+>/g, (id) => ids.set(id, ids.get(id) ?? `<id ${ids.size + 1}>`).get(id));
-  return JSON.parse(text);
-}
 
 const clients = {
   'SDK v1': (t, url, options) => overHttp('v1', url, { ...options, ...noResumption }),

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GATEHOUSE, Gateway, authConfig } from './harness/gateway.mjs';
+import { Connect } from './harness/connect.mjs';
+import { GATEHOUSE, Gateway, authConfig, temporaryDirectory } from './harness/gateway.mjs';
 import { MCP_HEADERS, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { connectClient, startEverything } from './harness/mcp.mjs';
@@ -375,6 +377,37 @@ test('both eras', async (t) => {
   }
 });
 
+// Neither SDK's client says goodbye when it closes.
+test('of clients that leave without a word nothing is left, ten seconds later', async (t) => {
+  const gate = await gateBefore(t, [stdioApp('one', { env: { ERA: 'legacy' } }), { name: 'old', uri: (await startEverything(t, 'sse')).uri.replace('mcp+http', 'mcp+sse+http').replace(/mcp$/, 'sse') }]);
+  const url = gate.url('one');
+  const token = await gate.issuer.token(url);
+  const clients = await Promise.all(['v1', 'legacy', 'auto'].map((kind) => connectClient(t, kind, url, token)));
+  const old = await connectClient(t, 'v1', gate.url('old'), await gate.issuer.token(gate.url('old')));
+  const killed = Connect.start(t, [url, '--token-env', 'TOKEN'], { env: { TOKEN: token } });
+  await killed.initialize();
+  for (const client of clients) assert.equal(words(await client.callTool({ name: 'echo', arguments: { message: 'hi' } })), 'hi');
+  assert.ok((await killed.request('tools/list')).result);
+  await waitFor('all sessions', async () => await gate.metric('bridge_sessions') === 5);
+  assert.equal(servers(gate), 4);
+  await Promise.all([...clients, old].map((client) => client.close()));
+  killed.child.kill('SIGKILL');
+  await waitFor('the servers to end', () => servers(gate) === 0, { deadline: 10_000 });
+  await waitFor('the sessions to end', async () => await gate.metric('bridge_sessions') === 0, { deadline: 10_000 });
+
+  // Whose worker dies has not left, and has its session when one who did has none.
+  const session = await Session.open(gate, 'one', token);
+  const standing = await session.stream({ method: 'GET' });
+  for (const worker of gate.children('worker')) process.kill(worker.pid, 'SIGKILL');
+  await waitFor('the stream breaks', () => standing.over);
+  await gate.ready();
+  const another = await connectClient(t, 'v1', url, token);
+  assert.equal(servers(gate), 2);
+  await another.close();
+  await waitFor('the other server to end', () => servers(gate) === 1);
+  assert.equal((await session.call('who')).status, 200);
+});
+
 test('caps are told in a sentence', async (t) => {
   const gate = await gateBefore(t, [stdioApp('one', { limits: { max_servers: 2 } })]);
   const token = await gate.issuer.token(gate.url('one'));
@@ -393,14 +426,76 @@ test('caps are told in a sentence', async (t) => {
 test('a server that cannot start is tried again later and later', async (t) => {
   const gate = await gateBefore(t, [stdioApp('broken', {}, ['-e', 'console.error("no way"); process.exit(1)'])]);
   const token = await gate.issuer.token(gate.url('broken'));
-  const first = await post(gate.url('broken'), token, { body: INITIALIZE });
-  assert.match(first.text, /error id/);
-  assert.equal(first.status, 200);
+  // Once is an accident.
+  for (let i = 0; i < 2; i++) {
+    const early = await post(gate.url('broken'), token, { body: INITIALIZE });
+    assert.match(early.text, /error id/);
+    assert.equal(early.status, 200);
+  }
   await waitFor('its last words', () => /server_last_words.*no way/.test(gate.log));
-  const second = await post(gate.url('broken'), token, { body: INITIALIZE });
-  assert.equal(second.status, 503);
-  assert.match(second.text, /keeps failing/);
-  assert.ok(Number(second.headers['retry-after']) > 0);
+  const third = await post(gate.url('broken'), token, { body: INITIALIZE });
+  assert.equal(third.status, 503);
+  assert.match(third.text, /keeps failing/);
+  assert.ok(Number(third.headers['retry-after']) > 0);
+  assert.match(gate.log, /server_keeps_failing: app broken: 2 servers in a row/);
+});
+
+// As an operator does it, or the kernel that is out of memory.
+function killServers(gate) {
+  for (const { pid } of gate.children('launcher').flatMap((launcher) => childrenOf(launcher.pid)).flatMap((guardian) => childrenOf(guardian.pid))) {
+    process.kill(pid, 'SIGKILL');
+  }
+}
+
+test('servers killed from outside are started again at once', async (t) => {
+  const directory = temporaryDirectory();
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  const ready = join(directory, 'ready');
+  const gate = await gateBefore(t, [
+    stdioApp('one'), stdioApp('slow', {}, ['-e', `if (require('node:fs').existsSync(${JSON.stringify(ready)})) import(${JSON.stringify(own)}); else setInterval(() => {}, 1000);`]),
+  ]);
+  for (let i = 0; i < 4; i++) {
+    const session = await Session.open(gate, 'one', await gate.issuer.token(gate.url('one')));
+    assert.equal((await session.call('who')).status, 200);
+    killServers(gate);
+    await waitFor('its session to end', async () => (await session.call('who')).status === 404);
+  }
+  // And one that has answered nothing yet.
+  const token = await gate.issuer.token(gate.url('slow'));
+  const first = post(gate.url('slow'), token, { body: INITIALIZE });
+  await waitFor('the server', () => /server_started: app slow/.test(gate.log));
+  killServers(gate);
+  assert.match((await first).text, /error id/);
+  writeFileSync(ready, '');
+  await Session.open(gate, 'slow', token);
+});
+
+test('what the bridge does is in the metrics, by app', async (t) => {
+  const gate = await gateBefore(t, [stdioApp('one'), stdioApp('unused'), stdioApp('broken', {}, ['-e', 'process.exit(1)'])]);
+  const of = async (name, app) => {
+    const { text } = await request(`${gate.admin}/metrics`);
+    return Number(new RegExp(`^gatehouse_${name}${app ? `\\{app="${app}"\\}` : ''} (\\d+)$`, 'm').exec(text)?.[1] ?? NaN);
+  };
+  const token = await gate.issuer.token(gate.url('one'));
+  await Session.open(gate, 'one', token);
+  const second = await Session.open(gate, 'one', token);
+  await post(gate.url('broken'), await gate.issuer.token(gate.url('broken')), { body: INITIALIZE });
+  await second.call('crash');
+  await waitFor('its end', async () => await of('stdio_servers', 'one') === 1);
+  assert.equal(await of('stdio_starts_total', 'one'), 2);
+  assert.equal(await of('stdio_deaths_total', 'one'), 1);
+  assert.equal(await of('stdio_failures_total', 'one'), 0);
+  assert.equal(await of('stdio_failures_total', 'broken'), 1);
+  assert.equal(await of('stdio_servers', 'unused'), 0);
+  await waitFor('the sessions to be told', async () => await of('bridge_sessions') === 1);
+  assert.equal(await of('bridge_queued_lines'), 0);
+
+  process.kill(gate.children('bridge')[0].pid, 'SIGKILL');
+  await waitFor('none to run', async () => await of('stdio_servers', 'one') === 0);
+  await waitFor('another bridge', () => gate.children('bridge').length === 1);
+  await waitFor('it to serve', async () => (await post(gate.url('one'), token, { body: INITIALIZE })).status === 200);
+  assert.ok(await of('stdio_starts_total', 'one') >= 3, 'the counters go on');
 });
 
 test("a worker's death costs a session nothing", async (t) => {

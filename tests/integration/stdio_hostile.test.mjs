@@ -135,6 +135,19 @@ test('garbage before, between and after messages', async (t) => {
   await goodLives();
 });
 
+test('answers that are none are told to their callers at once', async (t) => {
+  const { gate, begin, goodLives } = await setUp(t, server(`({ id, params: { arguments: { answer } } }) => say(JSON.stringify({ jsonrpc: '2.0', id, ...answer }) + '\\n')`));
+  const session = await begin();
+  for (const answer of [{ result: 7 }, { result: [] }, { result: null }, {}, { error: 'no' }, { result: {}, error: { code: 1, message: 'x' } }]) {
+    const { status, json } = await session.call({ name: 'x', arguments: { answer } });
+    assert.equal(status, 200);
+    assert.deepEqual(json, { jsonrpc: '2.0', id: 'c', error: { code: -32603, message: "the server's answer breaks JSON-RPC 2.0" } });
+  }
+  assert.equal(gate.log.match(/server_answer: app bad/g).length, 6);
+  assert.match((await session.call({ name: 'x', arguments: { answer: { result: { said: 'better' } } } })).text, /better/);
+  await goodLives();
+});
+
 test('a flood on standard error', async (t) => {
   const { gate, begin, goodLives } = await setUp(t, server(`({ id }) => { let left = 3000; const more = () => { if (left-- > 0) process.stderr.write(('flood '.repeat(50) + '\\n').repeat(20), more); else reply(id, 'flooded'); }; more(); }`));
   const session = await begin();

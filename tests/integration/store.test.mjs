@@ -74,7 +74,7 @@ test('the store after ten sessions', async (t) => {
     const byUser = await gate.dump('sessions', 'sessions_by_user');
     for (const [key] of byUser) assert.match(key, new RegExp(`^${digest}/user-\\d@example\\.com/jwt_[0-9a-f]{64}$`));
     const byExpiry = await gate.dump('sessions', 'sessions_by_expiry');
-    for (const [key] of byExpiry) assert.match(key, /^[0-9a-f]{16}\/jwt_[0-9a-f]{64}$/);
+    for (const [key] of byExpiry) assert.match(key, /^[0-9a-f]{16}\/[0-9a-f]{16}\/jwt_[0-9a-f]{64}$/);
     assert.deepEqual((await gate.dump('config', 'apps')).map(([key]) => key), ['app', 'second']);
   });
   await t.test('no token, signature or signed payload is in the store or in the log', async () => {

@@ -1,21 +1,23 @@
-// Clients that ask without pause, each on a connection of its own, until told to stop. Of each request
-// that failed it is known when it began, and when its connection was made.
+// Clients that ask without pause, each on a connection of its own, until told to stop, or until their test
+// ends: what goes on after a failure would slow all that follows down. Of each request that failed it is
+// known when it began, and when its connection was made.
 
 import { Agent } from 'node:http';
 import { post } from './http.mjs';
 
 export class Load {
   // ask(agent) sends one request and gives its status.
-  constructor(clients, ask) {
+  constructor(t, clients, ask) {
     this.done = [];
     this.failures = [];
     this.stopped = false;
+    t.after(() => (this.stopped = true));
     this.loops = Array.from({ length: clients }, () => this.loop(ask));
   }
 
-  static posting(clients, url, tokens) {
+  static posting(t, clients, url, tokens) {
     let turn = 0;
-    return new Load(clients, async (agent) => (await post(url, tokens[turn++ % tokens.length], { agent })).status);
+    return new Load(t, clients, async (agent) => (await post(url, tokens[turn++ % tokens.length], { agent })).status);
   }
 
   async loop(ask) {

@@ -95,6 +95,7 @@ export function processOf(pid) {
     const after = (flag) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
     return {
       pid,
+      state: fields[0],
       parent: Number(fields[1]),
       started: Number(fields[19]),
       role: after('--role'),

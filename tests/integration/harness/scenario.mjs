@@ -66,6 +66,16 @@ export class Normaliser {
   }
 }
 
+// Over HTTP the server names its session in what it logs; over stdio it has none. The ids that come
+// after it are numbered again.
+export function withoutSession(record) {
+  const ids = new Map();
+  const text = JSON.stringify(record).replace(/ from session <id \d+>/g, ' ')
+    .replace(/ for session (?:<id \d+>|undefined)/g, '')
+    .replace(/<id \d+>/g, (id) => ids.set(id, ids.get(id) ?? `<id ${ids.size + 1}>`).get(id));
+  return JSON.parse(text);
+}
+
 export class Scenario {
   constructor(t, subject, server) {
     this.t = t;

@@ -24,7 +24,9 @@ struct key_server {
     int fd;
     unsigned port;
     atomic_uint requests;
-    /* Runs in the server's thread: writes the response to a request's head. */
+    /* Instead of what follows, when it is set: all of a connection; the server closes it. */
+    void (*serve)(struct key_server *server, int fd);
+    /* Runs in the server's thread: writes the response to a request, whose body was read. */
     void (*answer)(struct key_server *server, int fd, const char *path, const char *head);
     void *context;
 };
@@ -43,13 +45,29 @@ static void send_text(int fd, const char *text)
     }
 }
 
+/* Whether head and body are there. */
+static bool request_is_whole(const char *text, size_t size)
+{
+    const char *end = strstr(text, "\r\n\r\n");
+    const char *length = strstr(text, "Content-Length: ");
+    size_t body = 0;
+
+    if (length != NULL)
+        sscanf(length, "Content-Length: %zu", &body);
+    return end != NULL && size >= (size_t)(end - text) + 4 + body;
+}
+
 static void key_server_serve(struct key_server *server, int fd)
 {
-    char head[2048] = "";
+    char head[4096] = "";
     char path[256] = "";
     size_t size = 0;
 
-    while (size < sizeof(head) - 1 && strstr(head, "\r\n\r\n") == NULL) {
+    if (server->serve != NULL) {
+        server->serve(server, fd);
+        return;
+    }
+    while (size < sizeof(head) - 1 && !request_is_whole(head, size)) {
         ssize_t got = recv(fd, head + size, sizeof(head) - 1 - size, 0);
 
         if (got <= 0)
@@ -58,7 +76,7 @@ static void key_server_serve(struct key_server *server, int fd)
         head[size] = '\0';
     }
     atomic_fetch_add(&server->requests, 1);
-    sscanf(head, "GET %255s", path);
+    sscanf(head, "%*s %255s", path);
     server->answer(server, fd, path, head);
 }
 

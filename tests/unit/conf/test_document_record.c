@@ -33,6 +33,9 @@ static struct document_record sample(void)
                                      .selector_count = 2};
 
     record.audiences[0] = slice_from("{{app.resource}}");
+    record.parts[0] = (struct app_part){slice_from("/r/b.yaml"), 0};
+    record.parts[1] = (struct app_part){slice_from("/r/c.yaml"), 3};
+    record.part_count = 2;
     return record;
 }
 
@@ -51,6 +54,9 @@ static void test_survives_the_store(void **state)
     assert_int_equal(read.place.line, 3);
     assert_true(slice_is(read.good_place.file, "/r/b.yaml"));
     assert_int_equal(read.good_place.column, 7);
+    assert_int_equal(read.part_count, 2);
+    assert_true(slice_is(read.parts[1].file, "/r/c.yaml"));
+    assert_true(read.parts[0].endpoints == 0 && read.parts[1].endpoints == 3);
     assert_true(slice_is(read.warning, "spec.y: never matches"));
     assert_int_equal(read.key_epoch, 42);
     assert_true(slice_is(read.keys_url, "https://idp/set"));

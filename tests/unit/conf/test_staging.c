@@ -91,11 +91,152 @@ static void test_refused_files_are_read_each_time(void **state)
     reading_free(&reading);
 }
 
+#define PART(uri) PART_OF(uri, "env: a")
+#define PART_OF(uri, labels)                                               \
+    "---\nversion: v1\nkind: app\nmetadata: {name: wiki, labels: {" labels \
+    "}}\nspec: {uri: \"" uri "\"}\n"
+#define SERVER(n) "mcp+http://localhost:300" #n "/mcp"
+#define GARBAGE "---\n\"not YAML\n"
+
+/* The last digits of the endpoints' ports, in their order. */
+static const char *ports(struct fixture *fixture)
+{
+    static char text[APP_ENDPOINTS_MAX + 1];
+    struct app_record app;
+    size_t i = 0;
+
+    if (!look_app(fixture, "wiki", &app))
+        return "none";
+    for (; i < app.endpoint_count; i++)
+        text[i] = (char)('0' + app.endpoints[i].port % 10);
+    text[i] = '\0';
+    return text;
+}
+
+static const char *file_status(struct fixture *fixture, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/resources/%s", fixture->directory, name);
+    return refusal(fixture, DOCUMENT_UNKNOWN, path);
+}
+
+/* Whichever file cannot be read: what it said of an app stays, what others say of it goes on. */
+static void test_keeps_what_an_unreadable_file_said_of_an_app(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reading reading = {.settings.source = slice_from("/etc/gatehouse.yaml")};
+
+    write_resource(fixture, "1.yaml", PART(SERVER(1)));
+    write_resource(fixture, "2.yaml", PART(SERVER(2)));
+    write_resource(fixture, "3.yaml", PART(SERVER(3)) PART(SERVER(4)));
+    assert_int_equal(apply_directory(fixture, &reading), 1);
+    assert_string_equal(ports(fixture), "1234");
+    write_resource(fixture, "2.yaml", GARBAGE);
+    apply_directory(fixture, &reading);
+    assert_int_equal(strlen(ports(fixture)), 4);
+    assert_non_null(strchr(ports(fixture), '2'));
+    assert_string_equal(refusal(fixture, DOCUMENT_APP, "wiki"), "");
+    assert_int_not_equal(strlen(file_status(fixture, "2.yaml")), 0);
+    /* Others change meanwhile, also over a restart. */
+    write_resource(fixture, "1.yaml", PART(SERVER(5)));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "5342");
+    close_publisher(fixture);
+    reading_free(&reading);
+    reading = (struct reading){.settings.source = slice_from("/etc/gatehouse.yaml")};
+    open_publisher(fixture);
+    write_resource(fixture, "1.yaml", PART(SERVER(6)));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "6342");
+    /* Readable again, it says what holds; gone, it says nothing. */
+    write_resource(fixture, "2.yaml", PART(SERVER(7)));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "6734");
+    assert_string_equal(file_status(fixture, "2.yaml"), "none");
+    write_resource(fixture, "2.yaml", GARBAGE);
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "6347");
+    write_resource(fixture, "2.yaml", NULL);
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "634");
+    reading_free(&reading);
+}
+
+/* Of a file's documents, those before the mistake are read. */
+static void test_keeps_what_stood_behind_the_mistake(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reading reading = {.settings.source = slice_from("/etc/gatehouse.yaml")};
+
+    write_resource(fixture, "1.yaml", PART(SERVER(1)) PART(SERVER(2)) PART(SERVER(3)));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "123");
+    write_resource(fixture, "1.yaml", PART(SERVER(4)) PART(SERVER(2)) GARBAGE);
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "423");
+    /* An app of one document that is read is what it says, whatever follows it. */
+    write_resource(fixture, "1.yaml", PART(SERVER(5)));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "5");
+    write_resource(fixture, "1.yaml", PART(SERVER(6)) GARBAGE);
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "6");
+    reading_free(&reading);
+}
+
+static void test_kept_documents_must_agree_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reading reading = {.settings.source = slice_from("/etc/gatehouse.yaml")};
+
+    write_resource(fixture, "1.yaml", PART(SERVER(1)));
+    write_resource(fixture, "2.yaml", PART(SERVER(2)));
+    apply_directory(fixture, &reading);
+    write_resource(fixture, "2.yaml", GARBAGE);
+    write_resource(fixture, "1.yaml", PART_OF(SERVER(3), "env: b"));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "12");
+    assert_non_null(strstr(refusal(fixture, DOCUMENT_APP, "wiki"), "2.yaml, cannot be read"));
+    /* None of its documents is seen: all of it stays. */
+    write_resource(fixture, "1.yaml", NULL);
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "12");
+    /* What moved to another file is named by it. */
+    write_resource(fixture, "3.yaml", PART(SERVER(2)) PART(SERVER(1)));
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "21");
+    assert_string_equal(refusal(fixture, DOCUMENT_APP, "wiki"), "");
+    reading_free(&reading);
+}
+
+/* A file that is found under another name is the one whose loss counts. */
+static void test_follows_files_that_move(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reading reading = {.settings.source = slice_from("/etc/gatehouse.yaml")};
+
+    write_resource(fixture, "1.yaml", PART(SERVER(1)));
+    write_resource(fixture, "2.yaml", PART(SERVER(2)));
+    apply_directory(fixture, &reading);
+    write_resource(fixture, "2.yaml", NULL);
+    write_resource(fixture, "3.yaml", PART(SERVER(2)));
+    apply_directory(fixture, &reading);
+    write_resource(fixture, "3.yaml", GARBAGE);
+    apply_directory(fixture, &reading);
+    assert_string_equal(ports(fixture), "12");
+    reading_free(&reading);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_unchanged_files_stay_in_force_unread),
         TEST(test_refused_files_are_read_each_time),
+        TEST(test_keeps_what_an_unreadable_file_said_of_an_app),
+        TEST(test_keeps_what_stood_behind_the_mistake),
+        TEST(test_kept_documents_must_agree_too),
+        TEST(test_follows_files_that_move),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

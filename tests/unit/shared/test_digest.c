@@ -76,6 +76,25 @@ static void test_equal_secret(void **state)
     assert_false(digest_equal_secret(slice_make("\x80", 1), slice_make("\0", 1)));
 }
 
+/* Whichever way the size is taken apart, each byte counts. */
+static void test_equal_secret_sees_every_byte(void **state)
+{
+    char left[200], right[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(left); i++)
+        left[i] = (char)(i * 7);
+    memcpy(right, left, sizeof(left));
+    for (size_t size = 0; size <= sizeof(left); size++) {
+        assert_true(digest_equal_secret(slice_make(left, size), slice_make(right, size)));
+        for (size_t i = 0; i < size; i++) {
+            right[i] = (char)(right[i] ^ 0x10);
+            assert_false(digest_equal_secret(slice_make(left, size), slice_make(right, size)));
+            right[i] = left[i];
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +102,7 @@ int main(void)
         cmocka_unit_test(test_parts_are_one_run),
         cmocka_unit_test(test_parts_longer_than_the_stack),
         cmocka_unit_test(test_equal_secret),
+        cmocka_unit_test(test_equal_secret_sees_every_byte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@
 static struct bridge *bridge;
 static int launcher; /* master's end of the bridge's channel */
 static struct stdio_app fixture_apps[3];
+static struct server_board fixture_board;
 
 static void turn_end(void)
 {
@@ -79,6 +80,7 @@ static int fixture_set_up(void **state)
         .max_servers = 8,
         .max_servers_per_app = 3,
         .idle_timeout = 60 * 1000,
+        .leave_timeout = 60 * 1000,
         .start_timeout = 10 * 1000,
         .line_size = 256 * 1024,
         .queue_size = 64 * 1024,
@@ -88,6 +90,8 @@ static int fixture_set_up(void **state)
         fixture_apps[i] = (struct stdio_app){.name = slice_from(names[i]),
                                              .revision = slice_from("r1"),
                                              .scope = (enum stdio_scope)i};
+    memset(&fixture_board, 0, sizeof(fixture_board));
+    bridge->board = &fixture_board;
     bridge->child.stdio_apps = (struct stdio_app_list){.apps = fixture_apps, .count = 3};
     return 0;
 }
@@ -104,6 +108,7 @@ static int fixture_tear_down(void **state)
     assert_int_equal(bridge->session_count, 0);
     assert_int_equal(bridge->server_count, 0);
     assert_true(bridge->buffered == 0);
+    assert_true(bridge->queued == 0);
     bridge_app_free_all(bridge);
     ev_loop_destroy(bridge->loop);
     close(bridge->child.channel);

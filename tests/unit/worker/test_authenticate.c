@@ -16,11 +16,10 @@ struct request {
 static void request_done(struct auth_attempt *attempt)
 {
     struct request *request = attempt->context;
-    size_t size = attempt->session.user.size;
 
     request->done = true;
-    if (attempt->verdict == AUTH_ACCEPTED && size < sizeof(request->user))
-        memcpy(request->user, attempt->session.user.data, size);
+    if (attempt->verdict == AUTH_ACCEPTED && attempt->session->user.size < sizeof(request->user))
+        memcpy(request->user, attempt->session->user.data, attempt->session->user.size);
 }
 
 static void request_prepare(struct request *request, const char *app, struct slice token)
@@ -96,7 +95,7 @@ static void new_token_makes_a_session_and_the_next_finds_it(void **state)
     assert_int_equal(1, fixture_count(&fixture, COUNT_SIGNATURE_CHECKS));
     request_prepare(&request, "red", token);
     assert_int_equal(AUTH_ACCEPTED, authenticate(fixture.authenticator, &request.attempt));
-    assert_true(slice_is(request.attempt.session.user, "ann@x.test"));
+    assert_true(slice_is(request.attempt.session->user, "ann@x.test"));
     assert_int_equal(1, fixture_count(&fixture, COUNT_SESSIONS_FOUND));
     assert_int_equal(1, fixture_count(&fixture, COUNT_SESSIONS_CREATED));
     assert_int_equal(1, fixture_count(&fixture, COUNT_SIGNATURE_CHECKS));

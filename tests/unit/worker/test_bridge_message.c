@@ -116,6 +116,35 @@ static void test_refused(void **state)
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":{\"_meta\":{\"a\":1,\"a\":2}}}");
 }
 
+/* Whose answer that was to be; "": nobody's. */
+static void broken(const char *text, const char *whose)
+{
+    struct bridge_message message;
+    const char *reason = NULL;
+
+    assert_int_not_equal(bridge_message_read(slice_from(text), &message, &reason), 0);
+    assert_int_equal(message.broken, whose[0] != '\0');
+    if (message.broken)
+        expect(message.id, whose);
+}
+
+static void test_broken_answers_name_whose_they_are(void **state)
+{
+    (void)state;
+    broken("{\"jsonrpc\":\"2.0\",\"id\":1}", "1");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":5}", "1");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"result\":{},\"error\":{\"code\":1}}", "\"a\"");
+    broken("{\"jsonrpc\":\"2.0\",\"result\":{},\"result\":{},\"id\":1}", "1");
+    broken("{\"id\":1,\"result\":{}}", "1");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"result\":{}}", "");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":1,\"i\\u0064\":2,\"result\":{}}", "");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":5}", "");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":5}", "");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":5}", "");
+    broken("[{\"jsonrpc\":\"2.0\",\"id\":1}]", "");
+    broken("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":", "");
+}
+
 static void test_edits(void **state)
 {
     struct bridge_message message = read_message(
@@ -153,9 +182,13 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),  cmocka_unit_test(test_notifications),
-        cmocka_unit_test(test_responses), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_edits),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_notifications),
+        cmocka_unit_test(test_responses),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_broken_answers_name_whose_they_are),
+        cmocka_unit_test(test_edits),
+        cmocka_unit_test(test_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,24 +234,180 @@ static void test_crash(void **state)
     session_opens(&worker, &server, "own", OWNER_A, true);
 }
 
-static void test_backoff(void **state)
+/* A server starts for that app, and dies before it has answered. */
+static void dies_early(struct worked *worker, const char *app)
+{
+    struct played server;
+
+    worker_sends(worker, "POST", "/mcp", app, OWNER_A, "", INITIALIZE);
+    turn();
+    if (!server_asked(&server))
+        fail_msg("no server was asked for: %s", worker_read(worker));
+    server_runs(&server, 100 + server.request);
+    server_dies(&server);
+    expect_text(worker_read(worker), "error id");
+    expect_none(worker->read, "Mcp-Session-Id");
+    assert_true(server_stopped(&server));
+}
+
+static bool is_refused(struct worked *worker, const char *app)
+{
+    struct message message;
+
+    worker_sends(worker, "POST", "/mcp", app, OWNER_A, "", INITIALIZE);
+    if (channel_receive(launcher, &message) == 1)
+        return false;
+    expect_text(worker_read(worker), "HTTP/1.1 503");
+    expect_text(worker->read, "Retry-After: ");
+    expect_text(worker->read, "keeps failing");
+    return true;
+}
+
+static const struct server_board_entry *told(const char *app)
+{
+    return server_board_take(&fixture_board, slice_from(app));
+}
+
+static void test_one_early_death_costs_nothing_several_do(void **state)
+{
+    struct worked worker;
+
+    (void)state;
+    worker_opens(&worker);
+    dies_early(&worker, "own");
+    dies_early(&worker, "own");
+    assert_true(is_refused(&worker, "own"));
+    assert_int_equal(bridge->session_count, 0);
+    assert_int_equal(told("own")->servers, 0);
+    assert_int_equal(told("own")->starts, 2);
+    assert_int_equal(told("own")->deaths, 2);
+    assert_int_equal(told("own")->failures, 2);
+    assert_false(is_refused(&worker, "user")); /* other apps have nothing to do with it */
+}
+
+static void test_early_deaths_are_forgotten_when_one_answers(void **state)
+{
+    struct worked worker, other;
+    struct played server;
+
+    (void)state;
+    worker_opens(&worker);
+    dies_early(&worker, "own");
+    session_opens(&other, &server, "own", OWNER_A, true);
+    dies_early(&worker, "own");
+    assert_false(is_refused(&worker, "own"));
+}
+
+/* Its caller may have made it die: no others are to wait for that. */
+static void test_a_death_after_an_answer_is_its_callers_own(void **state)
+{
+    struct worked worker;
+    struct played server;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        session_opens(&worker, &server, "own", OWNER_A, true);
+        server_dies(&server);
+        assert_true(server_stopped(&server));
+        worker_closes(&worker);
+    }
+    assert_int_equal(told("own")->deaths, 4);
+    assert_int_equal(told("own")->failures, 0);
+    worker_opens(&worker);
+    assert_false(is_refused(&worker, "own"));
+}
+
+static void test_a_shared_server_that_dies_young_keeps_failing(void **state)
+{
+    struct worked worker;
+    struct played server;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        session_opens(&worker, &server, "shared", OWNER_A, true);
+        server_dies(&server);
+        assert_true(server_stopped(&server));
+        worker_closes(&worker);
+    }
+    worker_opens(&worker);
+    assert_true(is_refused(&worker, "shared"));
+}
+
+static void test_what_dies_with_the_launcher_has_not_failed(void **state)
 {
     struct worked worker;
     struct played server;
 
     (void)state;
     worker_opens(&worker);
-    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, "", INITIALIZE);
-    server_starts(&server, 1);
-    server_dies(&server);
-    expect_text(worker_read(&worker), "error id");
-    expect_none(worker.read, "Mcp-Session-Id");
-    assert_true(server_stopped(&server));
-    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, "", INITIALIZE);
-    expect_text(worker_read(&worker), "HTTP/1.1 503");
-    expect_text(worker.read, "Retry-After: ");
-    assert_false(server_asked(&server));
-    assert_int_equal(bridge->session_count, 0);
+    for (int i = 0; i < 4; i++) {
+        worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, "", INITIALIZE);
+        server_starts(&server, 1);
+        bridge_server_all_lost(bridge);
+        expect_text(worker_read(&worker), "error id");
+        server_dies(&server);
+    }
+    assert_false(is_refused(&worker, "own"));
+}
+
+/* What is plainly an answer, and yet none, is answered at once: its caller would wait till the time
+ * is up. */
+static void test_broken_answers(void **state)
+{
+    static const char *const broken[] = {
+        "\"result\":7",
+        "\"result\":[]",
+        "\"result\":null",
+        "\"x\":1",
+        "\"result\":{},\"error\":{\"code\":1,\"message\":\"x\"}",
+        "\"error\":\"no\"",
+        "\"error\":{\"code\":\"x\"}",
+        "\"result\":{},\"result\":{}",
+    };
+    struct worked worker;
+    struct played server;
+    char line[256];
+
+    (void)state;
+    session_opens(&worker, &server, "own", OWNER_A, true);
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("9"));
+        server_read(&server);
+        snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%lu,%s}", server_id(&server),
+                 broken[i]);
+        server_says(&server, line);
+        expect_text(worker_read(&worker), "\"id\":9,\"error\":{\"code\":-32603,\"message\":\"the "
+                                          "server's answer breaks JSON-RPC 2.0\"}");
+    }
+    /* The session goes on. */
+    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("10"));
+    server_read(&server);
+    server_answers(&server, "{\"ok\":1}");
+    expect_text(worker_read(&worker), "\"id\":10,\"result\":{\"ok\":1}");
+}
+
+/* A session that was not opened has no id; a server that was to be shared ends. */
+static void test_broken_answers_to_initialize(void **state)
+{
+    static const char *const apps[] = {"own", "user"};
+    struct worked worker;
+    struct played server;
+    char line[256];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        worker_opens(&worker);
+        worker_sends(&worker, "POST", "/mcp", apps[i], OWNER_A, "", INITIALIZE);
+        server_starts(&server, 1 + i);
+        server_read(&server);
+        snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%lu,\"result\":\"welcome\"}",
+                 server_id(&server));
+        server_says(&server, line);
+        expect_text(worker_read(&worker), "\"id\":\"i\",\"error\":{\"code\":-32603");
+        expect_none(worker.read, "Mcp-Session-Id");
+        assert_true(server_stopped(&server));
+        assert_int_equal(bridge->session_count, 0);
+    }
 }
 
 static void test_caps(void **state)
@@ -434,6 +590,7 @@ static void test_a_server_that_does_not_read(void **state)
     }
     assert_true(full);
     expect_text(worker.read, "the server does not read");
+    assert_true(bridge->queued > 0);
 }
 
 static void test_long_line(void **state)
@@ -642,6 +799,58 @@ static void test_idle(void **state)
     assert_true(server_stopped(&server));
 }
 
+/* The connections of a client that leaves, whose token ends, and whose worker dies end alike. */
+static void test_a_client_that_leaves(void **state)
+{
+    struct worked worker, standing;
+    struct played server;
+
+    (void)state;
+    session_opens(&worker, &server, "own", OWNER_A, true);
+    bridge->child.settings.stdio.leave_timeout = 20;
+    for (int i = 0; i < 3; i++) {
+        worker_opens(&standing);
+        worker_sends(&standing, "GET", "/mcp", "own", OWNER_A, session_line, "");
+        expect_text(worker_read(&standing), "HTTP/1.1 200");
+        /* The first two times it is not the client that leaves, or it comes back. */
+        if (i > 0)
+            assert_int_equal(write(standing.fd, "LEFT\r\n", 6), 6);
+        worker_closes(&standing);
+        if (i == 1) {
+            worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("5"));
+            server_read(&server);
+            server_answers(&server, "{}");
+            expect_text(worker_read(&worker), "HTTP/1.1 200");
+        }
+        pass(0.05);
+        bridge_session_sweep(bridge);
+        assert_int_equal(bridge->session_count, i < 2 ? 1 : 0);
+    }
+    assert_true(server_stopped(&server));
+}
+
+/* It left its own stream, but waits for an answer. */
+static void test_a_client_that_waits_has_not_left(void **state)
+{
+    struct worked worker, standing;
+    struct played server;
+
+    (void)state;
+    session_opens(&worker, &server, "own", OWNER_A, true);
+    bridge->child.settings.stdio.leave_timeout = 20;
+    worker_opens(&standing);
+    worker_sends(&standing, "GET", "/mcp", "own", OWNER_A, session_line, "");
+    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("5"));
+    assert_int_equal(write(standing.fd, "LEFT\r\n", 6), 6);
+    worker_closes(&standing);
+    pass(0.05);
+    bridge_session_sweep(bridge);
+    assert_int_equal(bridge->session_count, 1);
+    server_read(&server);
+    server_answers(&server, "{\"late\":1}");
+    expect_text(worker_read(&worker), "{\"late\":1}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -654,7 +863,13 @@ int main(void)
         TEST(test_standing_stream),
         TEST(test_cancel),
         TEST(test_crash),
-        TEST(test_backoff),
+        TEST(test_one_early_death_costs_nothing_several_do),
+        TEST(test_early_deaths_are_forgotten_when_one_answers),
+        TEST(test_a_death_after_an_answer_is_its_callers_own),
+        TEST(test_a_shared_server_that_dies_young_keeps_failing),
+        TEST(test_what_dies_with_the_launcher_has_not_failed),
+        TEST(test_broken_answers),
+        TEST(test_broken_answers_to_initialize),
         TEST(test_caps),
         TEST(test_a_server_of_a_user),
         TEST(test_a_shared_server),
@@ -669,6 +884,8 @@ int main(void)
         TEST(test_old_client),
         TEST(test_start_fails),
         TEST(test_idle),
+        TEST(test_a_client_that_leaves),
+        TEST(test_a_client_that_waits_has_not_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

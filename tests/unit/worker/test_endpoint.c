@@ -135,6 +135,49 @@ static void test_the_dead_are_the_last_resort(void **state)
     assert_int_equal(choose(fixture), 1);
 }
 
+/* A server that took connections and failed requests is left alone only while there is another. */
+static void test_the_doubted_come_before_a_refusal(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fails(fixture, 0, ENDPOINT_MISBEHAVED);
+    assert_int_equal(chosen(fixture), 6);
+    fails(fixture, 1, ENDPOINT_UNREACHABLE);
+    assert_true(health_board_set(&fixture->board, fixture->app.endpoints[2].id, true));
+    assert_int_equal(chosen(fixture), 1); /* before what the probes call dead */
+    assert_int_equal(choose(fixture), 0);
+    assert_int_equal(choose(fixture), -1); /* once for a request */
+    fixture->trials = (struct endpoint_trials){0};
+    /* When it was killed meanwhile, the next request learns it. */
+    fails(fixture, 0, ENDPOINT_UNREACHABLE);
+    assert_int_equal(chosen(fixture), 4);
+    fails(fixture, 2, ENDPOINT_MISBEHAVED);
+    assert_int_equal(chosen(fixture), 0); /* dead by both */
+    assert_true(health_board_set(&fixture->board, fixture->app.endpoints[2].id, false));
+    assert_int_equal(chosen(fixture), 4);
+    endpoint_succeeded(endpoint_begin(fixture->memory, fixture->app.endpoints[2].id));
+    assert_int_equal(choose(fixture), 2);
+}
+
+/* A failure of the last resort prolongs the mark, but is not one more in a row. */
+static void test_doubts_do_not_double(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->app.endpoint_count = 1;
+    fails(fixture, 0, ENDPOINT_MISBEHAVED);
+    for (int i = 0; i < 3; i++) {
+        fixture->now += 0.999;
+        assert_int_equal(choose(fixture), 0);
+        assert_true(fixture->trials.desperate);
+        fixture->trials = (struct endpoint_trials){0};
+        fails(fixture, 0, ENDPOINT_MISBEHAVED);
+    }
+    fixture->now += 1.001;
+    assert_int_equal(choose(fixture), 0);
+    assert_false(fixture->trials.desperate);
+}
+
 static void test_marks_grow_and_end(void **state)
 {
     static const int marks[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
@@ -142,8 +185,8 @@ static void test_marks_grow_and_end(void **state)
 
     fixture->app.endpoint_count = 1;
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-        fails(fixture, 0, ENDPOINT_MISBEHAVED);
-        fails(fixture, 0, ENDPOINT_MISBEHAVED); /* was under way with it */
+        fails(fixture, 0, ENDPOINT_UNREACHABLE);
+        fails(fixture, 0, ENDPOINT_UNREACHABLE); /* was under way with it */
         fixture->now += marks[i] / 1000. - 0.001;
         assert_int_equal(chosen(fixture), 0);
         fixture->now += 0.002;
@@ -169,7 +212,8 @@ static void test_probes_end_marks(void **state)
     fixture->trials = (struct endpoint_trials){0};
     fails(fixture, 0, ENDPOINT_MISBEHAVED); /* a connection can be made all the same */
     fixture->now += 0.501;
-    assert_int_equal(choose(fixture), -1);
+    assert_int_equal(choose(fixture), 0);
+    assert_true(fixture->trials.desperate); /* it is marked still */
 }
 
 static bool keep_none(void *context, uint64_t id)
@@ -200,6 +244,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_less_busy_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_dead_are_the_last_resort, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_doubted_come_before_a_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_doubts_do_not_double, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_marks_grow_and_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_probes_end_marks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_board, set_up, tear_down),

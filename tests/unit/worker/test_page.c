@@ -55,6 +55,37 @@ static void metrics_sum_blocks_and_count_roles(void **state)
     free(work);
 }
 
+static void metrics_of_stdio_servers_are_by_app(void **state)
+{
+    struct scoreboard_public public = {.generation = 1};
+    struct scoreboard_work *work = work_make();
+    struct buffer page = {0};
+    struct server_board_entry *entry = server_board_take(&work->servers, slice_from("one"));
+
+    (void)state;
+    entry->servers = 2;
+    entry->starts = 5;
+    entry->failures = 1;
+    work->blocks[0].pid = 100;
+    work->blocks[0].role = ROLE_BRIDGE;
+    work->blocks[0].ready = 1;
+    work->blocks[0].gauges[GAUGE_BRIDGE_LINES] = 7;
+    assert_int_equal(0, page_metrics(&page, &public, work));
+    assert_true(holds(&page, "# TYPE gatehouse_stdio_servers gauge\n"
+                             "gatehouse_stdio_servers{app=\"one\"} 2\n"));
+    assert_true(holds(&page, "\ngatehouse_stdio_starts_total{app=\"one\"} 5\n"));
+    assert_true(holds(&page, "\ngatehouse_stdio_deaths_total{app=\"one\"} 0\n"));
+    assert_true(holds(&page, "\ngatehouse_stdio_failures_total{app=\"one\"} 1\n"));
+    assert_true(holds(&page, "\ngatehouse_bridge_queued_lines 7\n"));
+    buffer_clear(&page);
+    work->blocks[0].pid = 0; /* it died: so did they */
+    assert_int_equal(0, page_metrics(&page, &public, work));
+    assert_true(holds(&page, "\ngatehouse_stdio_servers{app=\"one\"} 0\n"));
+    assert_true(holds(&page, "\ngatehouse_stdio_starts_total{app=\"one\"} 5\n"));
+    buffer_free(&page);
+    free(work);
+}
+
 /* Every line is a comment or `name[{labels}] number`, each metric with its HELP and TYPE first. */
 static void metrics_have_the_exposition_format(void **state)
 {
@@ -174,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_sum_blocks_and_count_roles),
+        cmocka_unit_test(metrics_of_stdio_servers_are_by_app),
         cmocka_unit_test(metrics_have_the_exposition_format),
         cmocka_unit_test(ready_needs_a_generation_and_a_worker),
         cmocka_unit_test(debug_page_escapes_everything),

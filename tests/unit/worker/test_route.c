@@ -111,6 +111,22 @@ static void test_hosts(void **state)
     assert_int_equal(find("1.2.3.4.example", "/", false), ROUTE_HOST);
 }
 
+/* Old clients under an app's own name; elsewhere these are no paths of the gate's. */
+static void test_old_paths_of_a_host(void **state)
+{
+    (void)state;
+    assert_int_equal(find("app.example.com", "/sse", false), ROUTE_HOST);
+    assert_int_equal(route.old, ROUTE_OLD_STREAM);
+    assert_int_equal(find("app.example.com", "/sse/message", false), ROUTE_HOST);
+    assert_int_equal(route.old, ROUTE_OLD_MESSAGE);
+    assert_int_equal(find("app.example.com", "/a/sse", false), ROUTE_HOST);
+    assert_int_equal(route.old, ROUTE_OLD_NONE);
+    assert_int_equal(find("app.example.com", "/mcp/apps/a/sse", false), ROUTE_HOST);
+    assert_int_equal(route.old, ROUTE_OLD_NONE);
+    assert_int_equal(find("gate.example.com", "/sse", false), ROUTE_NONE);
+    assert_int_equal(route.old, ROUTE_OLD_NONE);
+}
+
 static void test_long_host(void **state)
 {
     char host[300];
@@ -136,9 +152,9 @@ static void test_admin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths), cmocka_unit_test(test_old_paths),
-        cmocka_unit_test(test_hosts), cmocka_unit_test(test_long_host),
-        cmocka_unit_test(test_admin),
+        cmocka_unit_test(test_paths),     cmocka_unit_test(test_old_paths),
+        cmocka_unit_test(test_hosts),     cmocka_unit_test(test_old_paths_of_a_host),
+        cmocka_unit_test(test_long_host), cmocka_unit_test(test_admin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
