@@ -201,6 +201,20 @@ static void app_read_health(struct app_reading *reading)
         record->health = reading->out->health;
 }
 
+/* The gate itself holds the sessions of Streamable HTTP alone: those of other servers are the
+ * bridge's. */
+static void app_read_loss(struct app_reading *reading)
+{
+    struct app_record *record = &reading->out->record;
+
+    if (reading->form.on_loss == APP_LOSS_END)
+        return;
+    if (record->transport != APP_MCP_HTTP)
+        app_error(reading, "on_endpoint_loss", NULL,
+                  "goes with an MCP server of Streamable HTTP (mcp+http, mcp+https)");
+    record->reinitialize = true;
+}
+
 /* What only a server that is connected to can have. */
 static void app_refuse_connection_keys(const struct app_reading *reading)
 {
@@ -342,6 +356,7 @@ static void app_fill(struct app_reading *reading)
     if (reading->form.public_addr.size > 0)
         record->public_addr = app_lower_case(reading->form.public_addr, reading->context);
     app_read_server(reading);
+    app_read_loss(reading);
     app_read_labels(reading);
     app_read_methods(reading);
     snprintf(headers, sizeof(headers), "%s%s%srewrite.headers", reading->prefix,

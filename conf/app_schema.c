@@ -51,8 +51,9 @@ static const char *app_path_check(struct slice path)
     return path.size > 0 && path.data[0] == '/' ? NULL : "must begin with '/'";
 }
 
-/* In the order of enum app_health_type, and of enum app_endpoint_state. */
+/* In the order of enum app_health_type, of enum app_loss_form, and of enum app_endpoint_state. */
 static const char *const health_types[] = {"tcp", "http", "mcp", "off", NULL};
+static const char *const losses[] = {"end", "reinitialize", NULL};
 static const char *const endpoint_states[] = {"active", "drain", NULL};
 
 #define APP(field) .offset = offsetof(struct app_form, field)
@@ -97,7 +98,9 @@ static const char *const endpoint_states[] = {"active", "drain", NULL};
         .high = 10, .fallback = "2"                                                         \
     }
 
-/* The keys that stand alike in both shapes; `at` is what leads to them. Of a stdio server:
+/* The keys that stand alike in both shapes; `at` is what leads to them. on_endpoint_loss is `end`
+ * unless one says so: a server may remember of a session what no initialize brings back, and only
+ * its operator knows. Of a stdio server:
  * - env comes beside PATH, HOME, LANG and TZ, which it always gets; nothing else is inherited.
  * - scope: a process is not a conversation: unless one says so, two sessions never share one.
  * - limits.max_servers: where it is absent gate.stdio.max_servers_per_app holds.
@@ -115,6 +118,11 @@ static const char *const endpoint_states[] = {"active", "drain", NULL};
          .low = 1,                                                                                \
          .high = APP_ENDPOINTS_MAX},                                                              \
         APP_HEALTH_ROWS(at),                                                                      \
+        {.path = at "on_endpoint_loss",                                                           \
+         .type = SCHEMA_CHOICE,                                                                   \
+         APP(on_loss),                                                                            \
+         .fallback = "end",                                                                       \
+         .choices = losses},                                                                      \
         {.path = at "public_addr",                                                                \
          .type = SCHEMA_STRING,                                                                   \
          APP(public_addr),                                                                        \

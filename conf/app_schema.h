@@ -17,11 +17,15 @@ struct app_form {
         struct slice path;
         uint64_t interval, timeout, rise, fall; /* timeout 0: not said */
     } health;
+    unsigned on_loss;                /* enum app_loss_form */
     const struct yaml_node *labels;  /* a mapping of names to texts, or NULL */
     const struct yaml_node *headers; /* a list, or NULL */
     struct stdio_form stdio;         /* of a stdio server */
     const struct yaml_node *methods; /* a string or a list of strings, or NULL */
 };
+
+/* What becomes of the MCP sessions of an endpoint that is lost. */
+enum app_loss_form { APP_LOSS_END, APP_LOSS_REINITIALIZE };
 
 enum app_health_type { APP_HEALTH_TCP, APP_HEALTH_HTTP, APP_HEALTH_MCP, APP_HEALTH_OFF };
 

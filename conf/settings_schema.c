@@ -241,6 +241,9 @@ static const struct schema_row settings_rows[] = {
      * is back the next day. */
     {LIMIT(mcp_task_ttl), .type = SCHEMA_DURATION, .low = SECOND, .high = 30 * 24 * HOUR,
      .fallback = "24h"},
+    /* Two connections, and an initialize that loads what the server needs; clients wait 60 s. */
+    {LIMIT(reinitialize_timeout), .type = SCHEMA_DURATION, .low = 100, .high = MINUTE,
+     .fallback = "10s"},
 
     {.path = "gate.stdio", .type = SCHEMA_MAPPING},
     /* Who `run_as_host_user` of an app may name; nobody, unless one says so. Never root. */

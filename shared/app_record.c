@@ -56,6 +56,8 @@ int app_record_encode(const struct app_record *app, struct buffer *out)
     if (app->transport == APP_MCP_STDIO)
         record_put(&writer, "revision", app->revision);
     app_record_put_health(&writer, &app->health);
+    if (app->reinitialize)
+        record_put_number(&writer, "reinitialize", 1);
     return record_finish(&writer);
 }
 
@@ -142,6 +144,8 @@ int app_record_decode(struct slice bytes, struct app_record *out)
     if (out->transport == APP_MCP_STDIO)
         out->revision = record_get(&reader, "revision");
     app_record_get_health(&reader, &out->health);
+    if (record_next_is(&reader, "reinitialize"))
+        out->reinitialize = record_get_range(&reader, "reinitialize", 1, 1) != 0;
     for (size_t i = 0; i < out->endpoint_count; i++)
         out->endpoints[i].id = app_endpoint_id(out->name, &out->endpoints[i]);
     return record_end(&reader);

@@ -92,6 +92,7 @@ struct app_record {
     struct slice methods[APP_METHODS_MAX]; /* mcp.allowed_methods */
     size_t method_count;
     struct app_health health;
+    bool reinitialize; /* MCP sessions go on at another endpoint when theirs is lost */
 };
 
 /* The same for the same app, host, port, scheme and path, in every process; never 0. */

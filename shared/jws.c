@@ -2,14 +2,13 @@
 
 #include "shared/base64url.h"
 
+#include <stddef.h>
+
 static const struct slice jws_no_part = {0};
 
 /* Header members that a decision reads; the rest (x5t, jku, jwk, cty, ...) is never used. */
 enum { JWS_ALG, JWS_KID, JWS_TYP, JWS_CRIT, JWS_B64, JWS_ZIP, JWS_NAMES };
 static const char *const jws_names[JWS_NAMES] = {"alg", "kid", "typ", "crit", "b64", "zip"};
-
-/* Who issued it decides how the rest is read. */
-static const char *const jws_claims[] = {"iss"};
 
 /* Cuts the next part off at a dot; at the end, the rest. */
 static struct slice jws_cut(struct slice *rest)
@@ -26,11 +25,16 @@ static struct slice jws_cut(struct slice *rest)
     return part;
 }
 
+static void jws_clear(struct jws *jws)
+{
+    memset(jws, 0, offsetof(struct jws, signature));
+}
+
 /* Appends the decoded part to the token's memory, which has the room, and reads it as an object
  * whose members each appear once. */
-static bool jws_decode(struct jws *jws, struct slice part, struct json_value *out)
+static bool jws_decode(struct jws *jws, struct slice part, struct json_table *members,
+                       struct json_value *object)
 {
-    const char *reason;
     size_t room;
     char *space = buffer_space(&jws->memory, &room);
     long size = base64url_decode(part, space, room);
@@ -38,8 +42,7 @@ static bool jws_decode(struct jws *jws, struct slice part, struct json_value *ou
     if (size < 0)
         return false;
     buffer_commit(&jws->memory, (size_t)size);
-    return json_parse(slice_make(space, (size_t)size), out, &reason) == 0 &&
-           out->kind == JSON_OBJECT;
+    return json_table_read(members, slice_make(space, (size_t)size), object) == 0;
 }
 
 /* "JWT" or "at+jwt" (RFC 7519, 5.1; RFC 9068, 2.1), also as full media types. */
@@ -86,12 +89,12 @@ static bool jws_read_kid(struct jws *jws, const struct json_value *kid)
     return true;
 }
 
-static enum jws_error jws_read_header(struct jws *jws, const struct json_value *header)
+static enum jws_error jws_read_header(struct jws *jws, const struct json_table *header)
 {
     struct json_value members[JWS_NAMES];
 
-    if (json_members(header, jws_names, JWS_NAMES, members) != 0)
-        return JWS_MALFORMED;
+    for (size_t i = 0; i < JWS_NAMES; i++)
+        members[i] = json_table_get(header, slice_from(jws_names[i]));
     if (!jws_read_algorithm(jws, &members[JWS_ALG]))
         return JWS_ALGORITHM;
     if (members[JWS_CRIT].kind != JSON_INVALID || members[JWS_B64].kind != JSON_INVALID ||
@@ -108,7 +111,8 @@ static enum jws_error jws_read(struct slice token, struct jws *jws)
     struct slice header_part = jws_cut(&rest);
     struct slice payload_part = jws_cut(&rest);
     struct slice signature_part = rest;
-    struct json_value header;
+    struct json_table header;
+    struct json_value object;
     enum jws_error error;
     long size;
 
@@ -118,7 +122,7 @@ static enum jws_error jws_read(struct slice token, struct jws *jws)
     /* Reserved at once: what was read from it must not move. */
     if (buffer_reserve(&jws->memory, BASE64URL_DECODED_MAX(token.size)) != 0)
         return JWS_MALFORMED;
-    if (!jws_decode(jws, header_part, &header))
+    if (!jws_decode(jws, header_part, &header, &object))
         return JWS_MALFORMED;
     error = jws_read_header(jws, &header);
     if (error != JWS_OK)
@@ -128,16 +132,14 @@ static enum jws_error jws_read(struct slice token, struct jws *jws)
     if (size <= 0)
         return JWS_MALFORMED;
     jws->signature_size = (size_t)size;
-    if (!jws_decode(jws, payload_part, &jws->payload))
-        return JWS_MALFORMED;
-    return json_members(&jws->payload, jws_claims, 1, &jws->issuer) == 0 ? JWS_OK : JWS_MALFORMED;
+    return jws_decode(jws, payload_part, &jws->claims, &jws->payload) ? JWS_OK : JWS_MALFORMED;
 }
 
 enum jws_error jws_parse(struct slice token, struct jws *out)
 {
     enum jws_error error;
 
-    *out = (struct jws){0};
+    jws_clear(out);
     if (token.size == 0 || token.size > JWS_TOKEN_MAX)
         return JWS_MALFORMED;
     error = jws_read(token, out);
@@ -149,5 +151,5 @@ enum jws_error jws_parse(struct slice token, struct jws *out)
 void jws_free(struct jws *jws)
 {
     buffer_free(&jws->memory);
-    *jws = (struct jws){0};
+    jws_clear(jws);
 }

@@ -9,7 +9,7 @@
 
 #include "shared/buffer.h"
 #include "shared/jose.h"
-#include "shared/json.h"
+#include "shared/json_table.h"
 #include "shared/slice.h"
 
 /* Bytes; the kid's with a NUL. */
@@ -28,14 +28,15 @@ struct jws {
     size_t kid_size;            /* 0 when absent */
     struct slice signing_input; /* borrowed from the token */
     struct json_value payload;  /* an object; borrowed from `memory` */
-    struct json_value issuer;   /* its `iss`; JSON_INVALID when absent */
-    uint8_t signature[JWS_SIGNATURE_MAX];
     size_t signature_size;
     struct buffer memory; /* owned: the decoded payload; free with jws_free */
+    /* What follows is most of it, and is not cleared before it is filled. */
+    uint8_t signature[JWS_SIGNATURE_MAX];
+    struct json_table claims; /* the payload's members; borrowed, too */
 };
 
-/* The token's bytes must outlive *out. After an error there is nothing to free, and *out is empty;
- * jws_free is harmless then. */
+/* The token's bytes must outlive *out. After an error there is nothing to free, and *out is empty,
+ * but for its signature and claims; jws_free is harmless then. */
 enum jws_error jws_parse(struct slice token, struct jws *out);
 void jws_free(struct jws *jws);
 

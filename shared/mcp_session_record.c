@@ -1,5 +1,29 @@
 #include "shared/mcp_session_record.h"
 
+/* Left out where nobody asked for it. */
+static void record_put_opening(struct record_writer *writer,
+                               const struct mcp_session_record *record)
+{
+    if (record->opening.size == 0 && record->upstream.size == 0)
+        return;
+    record_put(writer, "opening", record->opening);
+    record_put(writer, "identity", record->identity);
+    record_put(writer, "upstream", record->upstream);
+    record_put_number(writer, "reopened", record->reopened);
+}
+
+static void record_get_opening(struct record_reader *reader, struct mcp_session_record *out)
+{
+    out->opening = out->identity = out->upstream = slice_make(NULL, 0);
+    out->reopened = 0;
+    if (!record_next_is(reader, "opening"))
+        return;
+    out->opening = record_get(reader, "opening");
+    out->identity = record_get(reader, "identity");
+    out->upstream = record_get(reader, "upstream");
+    out->reopened = record_get_range(reader, "reopened", 0, INT64_MAX);
+}
+
 int mcp_session_record_encode(const struct mcp_session_record *record, struct buffer *out)
 {
     struct record_writer writer;
@@ -12,6 +36,7 @@ int mcp_session_record_encode(const struct mcp_session_record *record, struct bu
         record_put_number(&writer, "birth", record->birth);
     record_put_number(&writer, "created", record->created);
     record_put_number(&writer, "used", record->used);
+    record_put_opening(&writer, record);
     return record_finish(&writer);
 }
 
@@ -27,7 +52,28 @@ int mcp_session_record_decode(struct slice bytes, struct mcp_session_record *out
         record_next_is(&reader, "birth") ? record_get_range(&reader, "birth", 1, INT64_MAX) : 0;
     out->created = record_get_range(&reader, "created", 0, INT64_MAX);
     out->used = record_get_range(&reader, "used", 0, INT64_MAX);
+    record_get_opening(&reader, out);
     return record_end(&reader);
+}
+
+struct mcp_session_home mcp_session_record_home(const struct mcp_session_record *record)
+{
+    return (struct mcp_session_home){.upstream =
+                                         record->upstream.size > 0 ? record->upstream : record->id,
+                                     .address = record->origin.address,
+                                     .port = record->origin.port,
+                                     .endpoint = record->origin.endpoint};
+}
+
+bool mcp_session_home_equal(const struct mcp_session_home *a, const struct mcp_session_home *b)
+{
+    return a->port == b->port && a->endpoint == b->endpoint &&
+           slice_equal(a->address, b->address) && slice_equal(a->upstream, b->upstream);
+}
+
+bool mcp_session_record_can_reopen(const struct mcp_session_record *record)
+{
+    return record->opening.size > 0 && record->identity.size > 0 && record->version.size > 0;
 }
 
 bool mcp_session_id_is_valid(struct slice id)

@@ -68,7 +68,8 @@ int mcp_session_put(struct store *store, const struct store_key *key,
     return mcp_session_write(store, key, record);
 }
 
-int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version)
+int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version,
+                            struct slice identity)
 {
     struct mcp_session_record record;
     struct slice value;
@@ -77,7 +78,51 @@ int mcp_session_set_version(struct store *store, const struct store_key *key, st
     if (error != 0 || mcp_session_record_decode(value, &record) != 0)
         return error == -ENOENT ? 0 : error;
     record.version = version;
+    record.identity = identity;
     return mcp_session_write(store, key, &record);
+}
+
+/* The record, while it is at that home. */
+static int mcp_session_find_at(struct store *store, const struct store_key *key,
+                               const struct mcp_session_home *from,
+                               struct mcp_session_record *record)
+{
+    struct mcp_session_home home;
+    struct slice value;
+    int error = store_get(store, STORE_MCP_SESSIONS, key, &value);
+
+    if (error != 0)
+        return error;
+    if (mcp_session_record_decode(value, record) != 0)
+        return -ENOENT;
+    home = mcp_session_record_home(record);
+    return mcp_session_home_equal(&home, from) ? 0 : -EEXIST;
+}
+
+int mcp_session_move(struct store *store, const struct store_key *key,
+                     const struct mcp_session_home *from, const struct mcp_session_home *to,
+                     int64_t now)
+{
+    struct mcp_session_record record;
+    int error = mcp_session_find_at(store, key, from, &record);
+
+    if (error != 0)
+        return error;
+    record.upstream = to->upstream;
+    record.origin.address = to->address;
+    record.origin.port = to->port;
+    record.origin.endpoint = to->endpoint;
+    record.used = record.reopened = now;
+    return mcp_session_write(store, key, &record);
+}
+
+int mcp_session_abandon(struct store *store, const struct store_key *key,
+                        const struct mcp_session_home *from)
+{
+    struct mcp_session_record record;
+    int error = mcp_session_find_at(store, key, from, &record);
+
+    return error != 0 ? error : store_delete(store, STORE_MCP_SESSIONS, key);
 }
 
 int mcp_session_touch(struct store *store, const struct store_key *key, int64_t now)

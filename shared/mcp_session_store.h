@@ -28,8 +28,19 @@ int mcp_session_find(struct store *store, const struct store_key *key, struct sl
 /* -EEXIST when another caller's session of that id is alive: nothing is written. */
 int mcp_session_put(struct store *store, const struct store_key *key,
                     const struct mcp_session_record *record, uint64_t idle);
-/* The version that its server named. 0 also when it is gone. */
-int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version);
+/* The version that its server named, and what it said of itself (mcp_session_record.identity; may
+ * be empty). 0 also when it is gone. */
+int mcp_session_set_version(struct store *store, const struct store_key *key, struct slice version,
+                            struct slice identity);
+/* It was opened anew at another home, at `now`. Who reads a lost home first, and writes last, does
+ * not win: -EEXIST when it is no longer at `from`, -ENOENT when it is gone; then nothing is
+ * written. */
+int mcp_session_move(struct store *store, const struct store_key *key,
+                     const struct mcp_session_home *from, const struct mcp_session_home *to,
+                     int64_t now);
+/* It could not be: deletes it, on the same terms. */
+int mcp_session_abandon(struct store *store, const struct store_key *key,
+                        const struct mcp_session_home *from);
 /* 0 also when it is gone. */
 int mcp_session_touch(struct store *store, const struct store_key *key, int64_t now);
 /* 0 also when it is gone. */

@@ -2,6 +2,8 @@
 
 #include "shared/policy_set.h"
 
+_Static_assert(POLICY_POINTERS_KEPT <= 32, "what is known of the pointers is one 32-bit word");
+
 /* What is judged, and what judging it has cost. */
 struct judge {
     const struct policy_set *set;
@@ -9,9 +11,9 @@ struct judge {
     struct slice name, folded; /* folded: of resources */
     struct slice bare;         /* folded, without query and fragment */
     unsigned given_up;
-    size_t walked; /* bytes of arguments that were looked through */
+    size_t walked;  /* bytes of arguments that were looked through */
+    uint32_t known; /* a bit for each of found */
     struct {
-        bool known;
         enum json_pointer_answer answer;
         struct json_value value;
     } found[POLICY_POINTERS_KEPT];
@@ -46,8 +48,7 @@ static bool judge_begin(struct judge *judge, const struct policy_set *set,
     judge->name = query->name;
     judge->given_up = 0;
     judge->walked = 0;
-    for (size_t i = 0; i < POLICY_POINTERS_KEPT; i++)
-        judge->found[i].known = false;
+    judge->known = 0;
     if (query->kind != POLICY_RESOURCE)
         return true;
     if (query->name.size > sizeof(judge->room) || !resource_name_is_plain(query->name))
@@ -148,9 +149,9 @@ static enum json_pointer_answer judge_find(struct judge *judge, const struct con
 
     if (index >= POLICY_POINTERS_KEPT)
         return judge_walk(judge, condition, value);
-    if (!judge->found[index].known) {
+    if ((judge->known & UINT32_C(1) << index) == 0) {
         judge->found[index].answer = judge_walk(judge, condition, &judge->found[index].value);
-        judge->found[index].known = true;
+        judge->known |= UINT32_C(1) << index;
     }
     *value = judge->found[index].value;
     return judge->found[index].answer;

@@ -28,29 +28,34 @@ void record_begin(struct record_writer *writer, struct buffer *out, char version
     record_append(writer, &version, 1);
 }
 
-void record_put(struct record_writer *writer, const char *name, struct slice value)
+static char *record_copy(char *at, struct slice bytes)
+{
+    if (bytes.size > 0)
+        memcpy(at, bytes.data, bytes.size);
+    return at + bytes.size;
+}
+
+void record_put_field(struct record_writer *writer, struct slice name, struct slice value)
 {
     char digits[RECORD_NUMBER_MAX];
     char *end = digits + sizeof(digits);
     char *first = record_digits(end, value.size);
-    struct slice parts[] = {slice_make(" ", 1), slice_from(name),
-                            slice_make("=", 1), slice_make(first, (size_t)(end - first)),
-                            slice_make(":", 1), value};
-    size_t size = 0, room;
+    const size_t marks = 3; /* " =:" */
+    size_t size = marks + name.size + (size_t)(end - first) + value.size, room;
     char *at;
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        size += parts[i].size;
     if (writer->error == 0)
         writer->error = buffer_reserve(writer->out, size);
     if (writer->error != 0)
         return;
     at = buffer_space(writer->out, &room);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (parts[i].size > 0)
-            memcpy(at, parts[i].data, parts[i].size);
-        at += parts[i].size;
-    }
+    *at++ = ' ';
+    at = record_copy(at, name);
+    *at++ = '=';
+    while (first < end)
+        *at++ = *first++;
+    *at++ = ':';
+    record_copy(at, value);
     buffer_commit(writer->out, size);
 }
 

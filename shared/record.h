@@ -24,7 +24,12 @@ struct record_writer {
 
 /* Starts a record of `version` ('1' to '9') at the end of `out`. */
 void record_begin(struct record_writer *writer, struct buffer *out, char version);
-void record_put(struct record_writer *writer, const char *name, struct slice value);
+void record_put_field(struct record_writer *writer, struct slice name, struct slice value);
+/* In the header, so that a literal name's size is known when it is compiled. */
+static inline void record_put(struct record_writer *writer, const char *name, struct slice value)
+{
+    record_put_field(writer, slice_from(name), value);
+}
 void record_put_number(struct record_writer *writer, const char *name, int64_t value);
 /* 0, or -ENOMEM when any put failed; the buffer's content is then not a record. */
 int record_finish(const struct record_writer *writer);

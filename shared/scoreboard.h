@@ -56,6 +56,8 @@ enum scoreboard_counter {
     COUNT_UPSTREAM_CONNECTS,
     COUNT_UPSTREAM_REUSED,
     COUNT_UPSTREAM_FAILED,
+    COUNT_MCP_SESSIONS_REINITIALIZED, /* opened anew at another server, or at the same */
+    COUNT_MCP_SESSIONS_REINITIALIZE_FAILED,
     COUNT_HEALTH_PROBES,      /* of endpoints, by the watcher */
     COUNT_HEALTH_TRANSITIONS, /* endpoints that were found dead, or alive again */
     COUNT_STORE_FULL,

@@ -18,7 +18,7 @@
 enum {
     SESSION_ID_SIZE = 4 + DIGEST_HEX_SIZE,
     SESSION_RECORD_USUAL = 1024, /* bytes that most records do not exceed */
-    SESSION_ROLES_MAX = 16, /* a token that gives more is refused: one of them may forbid */
+    SESSION_ROLES_MAX = 16,      /* a token that gives more is refused: one of them may forbid */
     /* What was judged: the user's, email_verified, those required, those that give roles. */
     SESSION_CLAIMS_MAX = 2 + AUTH_CLAIMS_MAX + ROLE_MAPPING_CLAIMS_MAX,
 };

@@ -44,6 +44,7 @@ static const struct settings_limit {
     {"sessions_per_user", offsetof(struct settings_limits, sessions_per_user), false},
     {"mcp_session_idle", offsetof(struct settings_limits, mcp_session_idle), false},
     {"mcp_task_ttl", offsetof(struct settings_limits, mcp_task_ttl), false},
+    {"reinitialize_timeout", offsetof(struct settings_limits, reinitialize_timeout), false},
 };
 
 enum { SETTINGS_LIMIT_FIELDS = sizeof(settings_limit_fields) / sizeof(settings_limit_fields[0]) };

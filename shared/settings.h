@@ -81,6 +81,7 @@ struct settings_limits {
     uint64_t sessions_per_user;
     uint64_t mcp_session_idle; /* an MCP session that nobody uses */
     uint64_t mcp_task_ttl;     /* that a task of an MCP server is remembered after its last use */
+    uint64_t reinitialize_timeout; /* a request that waits for its MCP session to be opened anew */
 };
 
 /* gate.stdio. Times are milliseconds, sizes bytes. */

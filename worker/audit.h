@@ -22,8 +22,8 @@
  * Members of every line:
  *     time         RFC 3339, UTC, with microseconds
  *     event        session_start, session_end, mcp_session_start, mcp_session_end,
- *                  mcp_session_foreign, request, refused, batch_message, stream_end,
- *                  refusals_withheld, audit_gap
+ *                  mcp_session_foreign, mcp_session_reopen, request, refused,
+ *                  batch_message, stream_end, refusals_withheld, audit_gap
  *     worker, pid  the process; `line` counts its lines, so that a missing one shows
  * Of requests and their streams:
  *     connection   number of the client's connection in that process

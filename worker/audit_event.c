@@ -155,7 +155,7 @@ void audit_mcp_session(struct audit *audit, enum audit_mcp_change change, struct
                        const struct mcp_session_record *session, const char *reason)
 {
     static const char *const events[] = {"mcp_session_start", "mcp_session_end",
-                                         "mcp_session_foreign"};
+                                         "mcp_session_foreign", "mcp_session_reopen"};
     char text[DIGEST_HEX_SIZE + 1];
     struct audit_line line;
 

@@ -42,11 +42,11 @@ void audit_session_end(struct audit *audit, const struct session_id *id,
 /* Sessions that ended by time, as the janitor tells of them (session_end.h). */
 void audit_sessions_ended(struct audit *audit, struct slice entries);
 
-enum audit_mcp_change { AUDIT_MCP_START, AUDIT_MCP_END, AUDIT_MCP_FOREIGN };
+enum audit_mcp_change { AUDIT_MCP_START, AUDIT_MCP_END, AUDIT_MCP_FOREIGN, AUDIT_MCP_REOPEN };
 
-/* An MCP session of an app began or ended, or another than its owner named it: `caller` is who did
- * (NULL: nobody), `session` what is on record of it (NULL: not known). `reason`: a literal, or NULL
- * at its start. */
+/* An MCP session of an app began or ended, another than its owner named it, or it was opened anew
+ * at another server: `caller` is who did (NULL: nobody), `session` what is on record of it (NULL:
+ * not known). `reason`: a literal, or NULL at its start and when it goes on. */
 void audit_mcp_session(struct audit *audit, enum audit_mcp_change change, struct slice app,
                        struct slice id, const struct audit_caller *caller,
                        const struct mcp_session_record *session, const char *reason);

@@ -332,16 +332,19 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
                                         struct auth_attempt *attempt,
                                         const struct session_record *previous, bool current)
 {
-    struct verification verification = {.catalog = authenticator->catalog,
-                                        .block = authenticator->child->block,
-                                        .app = attempt->app,
-                                        .token = attempt->token,
-                                        .client_address = attempt->client_address,
-                                        .previous = previous,
-                                        .stands = current};
-    enum auth_reason reason = verification_make(&verification);
+    struct verification verification;
+    enum auth_reason reason;
     enum auth_verdict verdict;
 
+    verification_begin(&verification);
+    verification.catalog = authenticator->catalog;
+    verification.block = authenticator->child->block;
+    verification.app = attempt->app;
+    verification.token = attempt->token;
+    verification.client_address = attempt->client_address;
+    verification.previous = previous;
+    verification.stands = current;
+    reason = verification_make(&verification);
     if (reason == AUTH_OK && current)
         verdict = attempt_finish(authenticator, attempt, AUTH_OK, NULL);
     else if (reason == AUTH_OK)

@@ -124,7 +124,7 @@ int endpoint_choose(struct endpoint_memory *memory, const struct health_board *b
     struct endpoint_seen *seen;
     unsigned chosen;
 
-    for (int state = ENDPOINT_LIVE; count == 0 && state < ENDPOINT_DEAD; state++) {
+    for (enum endpoint_state state = ENDPOINT_LIVE; count == 0 && state < ENDPOINT_DEAD; state++) {
         if (state != ENDPOINT_LIVE && trials->desperate)
             break;
         count = endpoint_candidates(memory, board, app, trials, now, state, candidates);

@@ -28,6 +28,7 @@ static void exchange_late(struct deadline *deadline)
         break;
     case EXCHANGE_AUTH:
     case EXCHANGE_BODY:
+    case EXCHANGE_REOPEN:
     case EXCHANGE_CONNECT:
     case EXCHANGE_RECORD:
     case EXCHANGE_OVER:

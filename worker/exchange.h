@@ -31,6 +31,7 @@ enum { EXCHANGE_RETRY_AFTER = 2 }; /* seconds that a client should wait for what
 enum exchange_state {
     EXCHANGE_AUTH,    /* the verdict is awaited; the head stays where it was parsed */
     EXCHANGE_BODY,    /* the request's body is collected */
+    EXCHANGE_REOPEN,  /* its MCP session is opened anew: exchange_reopen.h */
     EXCHANGE_CONNECT, /* an upstream connection opens */
     EXCHANGE_SEND,    /* the request is written upstream */
     EXCHANGE_HEAD,    /* the response's head is awaited */
@@ -94,6 +95,7 @@ struct exchange {
     size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
     enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
     struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
+    struct exchange_reopen *reopen;  /* owned; NULL: its MCP session has one server, or none */
     struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
     struct mcp_begun *begun;  /* the MCP session that the response begins; owned; NULL: none */
     struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
@@ -185,6 +187,8 @@ void exchange_error(struct exchange *exchange, struct reply_error *error);
 /* Answers with an error of ours, and ends. `origin` NULL: the gateway's. */
 void exchange_refuse(struct exchange *exchange, unsigned status, const char *message,
                      unsigned retry_after, const char *origin);
+/* 200 without a body. */
+void exchange_acknowledge(struct exchange *exchange);
 /* What was appended to the client's output is the answer: counts it, flushes it, and ends. */
 void exchange_answered(struct exchange *exchange, unsigned status, bool close);
 /* The exchange is over; its client goes on, or closes. */
@@ -205,6 +209,9 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
 /* The caller was admitted: false when the MCP session that the head names is not theirs (the
  * exchange has ended then). `caller` is borrowed. */
 bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller);
+/* 404, alike for a session that never was, that is over, and that is another caller's. Always
+ * false. */
+bool exchange_mcp_lost(struct exchange *exchange);
 /* The server of the request's MCP session is lost, and there are others: the session has ended, and
  * so has the exchange. */
 void exchange_mcp_orphaned(struct exchange *exchange);
@@ -221,6 +228,9 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
                                       struct buffer *out);
 /* The request's head goes away, and an event stream begins: remembers its session. */
 void exchange_mcp_stream(struct exchange *exchange);
+/* Whether the session of an event stream, of a GET, goes on at another server: no events come here
+ * any more. */
+bool exchange_mcp_moved(struct exchange *exchange);
 /* The event stream is alive: and so is its session. */
 void exchange_mcp_touch(struct exchange *exchange);
 /* The request's body goes away. */

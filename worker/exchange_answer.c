@@ -227,6 +227,17 @@ static void exchange_content(struct exchange *exchange, const char *media_type, 
         exchange_answered(exchange, status, close);
 }
 
+void exchange_acknowledge(struct exchange *exchange)
+{
+    struct buffer nothing = {0}, lines = {0};
+
+    if (cors_append(&lines, exchange_origin(exchange)) != 0 || buffer_append(&lines, "", 1) != 0)
+        client_close(exchange->client);
+    else
+        exchange_content(exchange, "application/json", &nothing, buffer_data(&lines), 200);
+    buffer_free(&lines);
+}
+
 void exchange_metadata(struct exchange *exchange, struct slice app)
 {
     const struct issuer_list *issuers;

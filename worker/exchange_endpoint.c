@@ -9,6 +9,7 @@
 #include "worker/exchange.h"
 
 #include "shared/log.h"
+#include "worker/exchange_reopen.h"
 #include "worker/forward.h"
 
 #include <errno.h>
@@ -38,8 +39,11 @@ static bool exchange_aim(struct exchange *exchange)
         .has_body = exchange->request_body != HTTP_BODY_NONE,
     };
     struct buffer lines = {0};
-    int error = exchange_bridge_forward(exchange, &forward, &lines);
+    int error;
 
+    if (exchange->reopen != NULL)
+        exchange_reopen_request(exchange);
+    error = exchange_bridge_forward(exchange, &forward, &lines);
     if (error == 0)
         error = forward_request_head(&exchange->upstream_head, &forward);
     buffer_free(&lines);
@@ -118,26 +122,6 @@ void exchange_endpoint_failed(struct exchange *exchange, enum endpoint_failure f
                     ev_now(exchange->worker->loop));
 }
 
-/* false: its certificates cannot be checked just now. */
-static bool exchange_address(const struct exchange *exchange, const struct app_endpoint *endpoint,
-                             unsigned n, struct upstream_target *target)
-{
-    const struct app_record *app = &exchange->app->record;
-
-    snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
-             endpoint->addresses[n].data);
-    target->port = endpoint->port;
-    target->bridge = false;
-    target->tls = NULL;
-    target->host[0] = '\0';
-    if (!endpoint->tls)
-        return true;
-    snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
-             endpoint->host.data);
-    target->tls = tls_client_find(exchange->worker->trust, app->ca_pem, !app->insecure_skip_verify);
-    return target->tls != NULL;
-}
-
 /* The endpoint's address that is to be tried now. false: none is left. */
 static bool exchange_target(const struct exchange *exchange, struct upstream_target *target)
 {
@@ -149,8 +133,8 @@ static bool exchange_target(const struct exchange *exchange, struct upstream_tar
         exchange_bridge_target(target);
         return exchange->tried == 0;
     }
-    return exchange->tried < count &&
-           exchange_address(exchange, endpoint, first + exchange->tried, target);
+    return exchange->tried < count && upstream_target_at(exchange->worker, &exchange->app->record,
+                                                         endpoint, first + exchange->tried, target);
 }
 
 static void exchange_unreachable(struct exchange *exchange, const struct upstream_target *target,
@@ -192,6 +176,8 @@ static void exchange_exhausted(struct exchange *exchange)
     bool tried = exchange->tried > 0;
 
     exchange_endpoint_failed(exchange, ENDPOINT_UNREACHABLE);
+    if (exchange->reopen != NULL && exchange_reopen(exchange))
+        return;
     if (exchange->pinned && exchange_has_others(exchange))
         exchange_mcp_orphaned(exchange);
     else if (exchange_has_others(exchange))
@@ -224,7 +210,8 @@ static void exchange_send_queued(struct write_entry *entry)
 
     if (exchange->state != EXCHANGE_SEND)
         return; /* the server answered before it was asked: exchange_response_resume */
-    if (!exchange_has_others(exchange) || !upstream_has_ended(exchange->upstream)) {
+    if ((!exchange_has_others(exchange) && exchange->reopen == NULL) ||
+        !upstream_has_ended(exchange->upstream)) {
         exchange_send(exchange);
         return;
     }
@@ -274,6 +261,8 @@ void exchange_dispatch(struct exchange *exchange)
         exchange_refuse(exchange, 503, "the app has no endpoint", EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
+    if (exchange->reopen != NULL && exchange_reopen_first(exchange))
+        return;
     if (!exchange_first(exchange)) {
         exchange_refuse(exchange, 503, "none of the app's servers is there just now",
                         EXCHANGE_RETRY_AFTER, NULL);

@@ -7,9 +7,10 @@
 #include "shared/log.h"
 #include "shared/session_store.h"
 #include "worker/exchange_reading.h"
+#include "worker/exchange_reopen.h"
 #include "worker/exchange_task.h"
 #include "worker/exchange_tool.h"
-#include "worker/mcp_result.h"
+#include "worker/mcp_identity.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -228,8 +229,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
     return exchange_tool_admits(exchange, &gate) && exchange_task_admits(exchange, &gate);
 }
 
-/* Alike for a session that never was, that is over, and that is another caller's. */
-static bool exchange_mcp_lost(struct exchange *exchange)
+bool exchange_mcp_lost(struct exchange *exchange)
 {
     struct reply_error error = {
         .status = 404, .code = MCP_SESSION_NOT_FOUND, .message = "Session not found"};
@@ -313,12 +313,15 @@ struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
                                .endpoint = exchange->bridge != NULL ? 0 : endpoint->id};
 }
 
-static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key *key,
+/* 0; -ENOENT when the session is not theirs, or over; -ENOMEM. */
+static int exchange_mcp_enter(struct exchange *exchange, const struct store_key *key,
                               const struct mcp_session_record *record,
                               const struct session_record *caller)
 {
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
     struct slice app = exchange->app->record.name;
+    bool pinned;
+    int error;
 
     if (!mcp_origin_is_of(&record->origin, caller)) {
         log_warning("mcp_session_foreign", "app %.*s, client %s: user %.*s named a session of %.*s",
@@ -326,18 +329,23 @@ static bool exchange_mcp_owns(struct exchange *exchange, const struct store_key 
                     caller->user.data, (int)record->origin.user.size, record->origin.user.data);
         exchange->audit.reason = "the MCP session is another caller's";
         exchange_mcp_tell(exchange, AUDIT_MCP_FOREIGN, record->id, record, exchange->audit.reason);
-        return false;
+        return -ENOENT;
     }
-    if (!exchange_mcp_pin(exchange, &record->origin)) {
+    pinned = exchange_mcp_pin(exchange, &record->origin);
+    error = pinned ? 0 : -ENOENT;
+    if (record->opening.size > 0 || record->upstream.size > 0)
+        error = exchange_reopen_begin(exchange, record, pinned);
+    if (error == -ENOENT) {
         exchange->audit.reason = "the app has the MCP session's server no longer";
         exchange_mcp_tell(exchange, AUDIT_MCP_END, record->id, record, exchange->audit.reason);
-        return false;
     }
+    if (error != 0)
+        return error;
     exchange->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
         mcp_sessions_queue(sessions, MCP_SESSION_TOUCH, key, NULL);
-    return true;
+    return 0;
 }
 
 bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller)
@@ -366,14 +374,14 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
             error = session_store_find(worker->sessions, &exchange->session, &again);
         caller = &again;
     }
-    if (error != 0 && error != -ENOENT) {
+    if (error == 0)
+        error = exchange_mcp_enter(exchange, &key, &record, caller);
+    if (error == -ENOENT)
+        return exchange_mcp_lost(exchange);
+    if (error != 0)
         exchange_refuse(exchange, 503, "the gateway's store is unavailable", EXCHANGE_RETRY_AFTER,
                         NULL);
-        return false;
-    }
-    if (error == -ENOENT || !exchange_mcp_owns(exchange, &key, &record, caller))
-        return exchange_mcp_lost(exchange);
-    return true;
+    return error == 0;
 }
 
 struct slice exchange_mcp_id(const struct exchange *exchange)
@@ -510,7 +518,8 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
     record = (struct mcp_session_record){.id = id,
                                          .origin = exchange_mcp_origin(exchange, &caller),
                                          .birth = exchange->app->record.birth,
-                                         .created = clock_wall_seconds()};
+                                         .created = clock_wall_seconds(),
+                                         .opening = exchange_reopen_opening(exchange)};
     record.used = record.created;
     mcp_session_key(&key, exchange->app->record.name, id);
     if (!exchange_mcp_begin(exchange, &key, id)) {
@@ -526,6 +535,8 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
     const struct http_header *header;
     struct slice id;
 
+    if (exchange->reopen != NULL && exchange_reopen_answers(exchange, data))
+        return false;
     if (!exchange->mcp || exchange->mcp_modern || exchange->recorded || response->status >= 300)
         return true;
     id = exchange_mcp_id(exchange);
@@ -536,7 +547,8 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
         return exchange_mcp_hold(exchange, data, MCP_SESSION_DELETE, &key, NULL);
     }
     header = http_find(response->headers, response->header_count, HTTP_MCP_SESSION_ID);
-    if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id))
+    if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id) ||
+        slice_equal(header->value, exchange_reopen_upstream(exchange)))
         return true;
     return exchange_mcp_record(exchange, data, header->value);
 }
@@ -547,7 +559,7 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
     struct mcp_sessions *sessions = &exchange->worker->mcp_sessions;
     struct mcp_result result;
     struct json_value value;
-    char version[EXCHANGE_VERSION_MAX];
+    char version[EXCHANGE_VERSION_MAX], identity[DIGEST_HEX_SIZE + 1] = "";
     long size;
     int error;
 
@@ -559,8 +571,10 @@ enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice te
     /* Of a session without a version, nothing is allowed that one would have to allow. */
     if (size <= 0 || !http_is_token(slice_make(version, (size_t)size)))
         return MCP_PASSES;
+    if (exchange->app->record.reinitialize)
+        (void)mcp_identity_of(&result, identity);
     error = mcp_sessions_set_version(sessions, &exchange->begun->key,
-                                     slice_make(version, (size_t)size));
+                                     slice_make(version, (size_t)size), slice_from(identity));
     if (error != 0)
         log_error("mcp_session_unversioned", "an MCP session's version cannot be recorded: %s",
                   strerror(-error));
@@ -579,6 +593,18 @@ void exchange_mcp_stream(struct exchange *exchange)
         return; /* it just does not keep its session alive */
     exchange->use->used = clock_wall_seconds();
     mcp_session_key(&exchange->use->key, exchange->app->record.name, id);
+}
+
+bool exchange_mcp_moved(struct exchange *exchange)
+{
+    struct mcp_session_record record;
+    struct slice value;
+
+    return exchange->reopen != NULL && exchange->use != NULL && exchange->method == HTTP_GET &&
+           store_get(exchange->worker->sessions, STORE_MCP_SESSIONS, &exchange->use->key, &value) ==
+               0 &&
+           mcp_session_record_decode(value, &record) == 0 &&
+           !exchange_reopen_is_home(exchange, &record);
 }
 
 void exchange_mcp_touch(struct exchange *exchange)
@@ -612,6 +638,7 @@ void exchange_mcp_dispose(struct exchange *exchange)
     exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
+    exchange_reopen_dispose(exchange);
     exchange_mcp_tell_begun(exchange, slice_make(NULL, 0));
     exchange_task_dispose(exchange);
 }

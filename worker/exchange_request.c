@@ -62,8 +62,10 @@ static void exchange_release_sent(struct exchange *exchange)
     const struct mcp_method *method = exchange->rpc.method;
     char *kept;
 
-    /* What an initialize, and a batch, says is needed later. */
-    if (!exchange->mcp || exchange->method != HTTP_POST || method == NULL || method->initialize)
+    /* What an initialize, and a batch, says is needed later; and what may be answered by a server
+     * that knows the session no longer is sent to another. */
+    if (!exchange->mcp || exchange->reopen != NULL || exchange->method != HTTP_POST ||
+        method == NULL || method->initialize)
         return;
     kept = malloc(id.size + session.size + 1);
     if (kept == NULL)

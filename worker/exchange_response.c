@@ -3,6 +3,7 @@
 
 #include "shared/log.h"
 #include "worker/exchange_reading.h"
+#include "worker/exchange_reopen.h"
 #include "worker/forward.h"
 
 #include <errno.h>
@@ -123,6 +124,8 @@ static bool exchange_begin(struct exchange *exchange, size_t room)
         .body_room = room,
         .close = !exchange->keep_alive || exchange->client_body == HTTP_BODY_UNTIL_CLOSE};
 
+    if (exchange->reopen != NULL)
+        exchange_reopen_response(exchange);
     if (forward_response_head(&exchange->client->out, &forward) != 0) {
         client_close(exchange->client);
         return false;
@@ -479,6 +482,11 @@ void exchange_stream_late(struct exchange *exchange)
             exchange_refuse(exchange, 504, "the app's server did not answer in time", 0, NULL);
         else
             client_close(exchange->client);
+        return;
+    }
+    if (exchange_mcp_moved(exchange)) {
+        exchange->end_reason = "its session goes on at another server";
+        exchange_stream_end(exchange);
         return;
     }
     if (exchange->ends > 0 && ev_now(exchange->worker->loop) >= exchange->ends) {

@@ -60,14 +60,17 @@ int known_sessions_find(struct known_sessions *sessions, struct store *store,
     struct known_session **at = known_place(sessions, id);
     struct known_session *known = known_is(*at, id) ? *at : NULL;
     struct store_place place = known != NULL ? known->place : (struct store_place){0};
-    uint64_t snapshot = place.snapshot;
     struct slice record;
-    int error = session_store_read(store, id, &place, &record);
+    int error;
 
+    if (known != NULL && place.snapshot != 0 && place.snapshot == store_last_write(store)) {
+        *out = known;
+        return 0;
+    }
+    error = session_store_read(store, id, &place, &record);
     if (error != 0)
         return error;
-    if (known == NULL || !((snapshot != 0 && snapshot == place.snapshot) ||
-                           slice_equal(slice_make(known->bytes, known->size), record))) {
+    if (known == NULL || !slice_equal(slice_make(known->bytes, known->size), record)) {
         error = known_make(id, record, &known);
         if (error != 0)
             return error;

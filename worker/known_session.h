@@ -30,9 +30,9 @@ struct known_sessions {
     struct known_session *places[KNOWN_SESSIONS]; /* owned */
 };
 
-/* The session of that id as the store has it now; *out is borrowed until the next call. -ENOENT;
- * -EBADMSG when its record cannot be decoded, which a caller treats as absent; -ENOMEM; the store's
- * errors. */
+/* The session of that id as the store has it now, not while that is being written; *out is borrowed
+ * until the next call. -ENOENT; -EBADMSG when its record cannot be decoded, which a caller treats
+ * as absent; -ENOMEM; the store's errors. */
 int known_sessions_find(struct known_sessions *sessions, struct store *store,
                         const struct session_id *id, struct known_session **out);
 void known_sessions_free(struct known_sessions *sessions);

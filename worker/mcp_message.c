@@ -383,6 +383,7 @@ static void read_error(struct mcp_draft *draft)
 static void draft_judge(struct mcp_draft *draft)
 {
     struct mcp_message *message = draft->message;
+    bool notification;
 
     if (!draft->version_seen)
         draft_refuse(draft, "jsonrpc is not \"2.0\"");
@@ -398,11 +399,12 @@ static void draft_judge(struct mcp_draft *draft)
     }
     message->kind = draft->id_seen ? MCP_REQUEST : MCP_NOTIFICATION;
     message->known = mcp_method_find(&message->method);
+    notification = mcp_method_is_notification(&message->method);
     if (draft->result || draft->error)
         draft_refuse(draft, "it has a method, and a result or error");
-    else if (mcp_method_is_notification(&message->method) && draft->id_seen)
+    else if (notification && draft->id_seen)
         draft_refuse(draft, "a notification has no id");
-    else if (!mcp_method_is_notification(&message->method) && !draft->id_seen)
+    else if (!notification && !draft->id_seen)
         draft_refuse(draft, "a request needs an id");
 }
 

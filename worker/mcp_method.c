@@ -39,8 +39,25 @@ static const struct mcp_method mcp_methods[] = {
     {METHOD("notifications/tasks/status"), .legacy_only = true},
 };
 
+static bool method_is_plain(const struct json_value *name, struct slice *out)
+{
+    if (name->kind != JSON_STRING || name->escaped)
+        return false;
+    *out = slice_make(name->text.data + 1, name->text.size - 2);
+    return true;
+}
+
 const struct mcp_method *mcp_method_find(const struct json_value *name)
 {
+    struct slice plain;
+
+    /* All clients write methods as they are. */
+    if (method_is_plain(name, &plain)) {
+        for (size_t i = 0; i < sizeof(mcp_methods) / sizeof(mcp_methods[0]); i++)
+            if (slice_equal(plain, mcp_methods[i].name))
+                return &mcp_methods[i];
+        return NULL;
+    }
     for (size_t i = 0; i < sizeof(mcp_methods) / sizeof(mcp_methods[0]); i++) {
         if (json_string_is(name, mcp_methods[i].name))
             return &mcp_methods[i];
@@ -51,7 +68,11 @@ const struct mcp_method *mcp_method_find(const struct json_value *name)
 bool mcp_method_is_notification(const struct json_value *name)
 {
     char text[MCP_METHOD_MAX];
-    long size = json_string(name, text, sizeof(text));
+    struct slice plain;
+    long size;
 
+    if (method_is_plain(name, &plain))
+        return plain.size <= sizeof(text) && slice_has_prefix(plain, slice_from(NOTIFICATIONS));
+    size = json_string(name, text, sizeof(text));
     return size > 0 && slice_has_prefix(slice_make(text, (size_t)size), slice_from(NOTIFICATIONS));
 }

@@ -96,13 +96,26 @@ int mcp_sessions_put_task(struct mcp_sessions *sessions, const struct store_key 
 }
 
 int mcp_sessions_set_version(struct mcp_sessions *sessions, const struct store_key *key,
-                             struct slice version)
+                             struct slice version, struct slice identity)
 {
     int error = store_write_begin(sessions->store);
 
     if (error != 0)
         return error;
-    return sessions_finish(sessions, mcp_session_set_version(sessions->store, key, version));
+    return sessions_finish(sessions,
+                           mcp_session_set_version(sessions->store, key, version, identity));
+}
+
+int mcp_sessions_move(struct mcp_sessions *sessions, const struct store_key *key,
+                      const struct mcp_session_home *from, const struct mcp_session_home *to)
+{
+    int error = store_write_begin(sessions->store);
+
+    if (error != 0)
+        return error;
+    error = to == NULL ? mcp_session_abandon(sessions->store, key, from)
+                       : mcp_session_move(sessions->store, key, from, to, clock_wall_seconds());
+    return sessions_finish(sessions, error);
 }
 
 int mcp_sessions_commit(struct mcp_sessions *sessions)

@@ -46,12 +46,16 @@ struct mcp_session_write *mcp_sessions_queue(struct mcp_sessions *sessions,
                                              enum mcp_session_change change,
                                              const struct store_key *key,
                                              const struct mcp_session_record *record);
-/* These two commit at once: what was read from the store in this turn is gone. 0, -EEXIST (another
- * caller's task of that id is remembered), or the store's error. */
+/* These commit at once: what was read from the store in this turn is gone. 0, -EEXIST (another
+ * caller's task of that id is remembered; the session is at another home), -ENOENT (it is gone), or
+ * the store's error. */
 int mcp_sessions_put_task(struct mcp_sessions *sessions, const struct store_key *key,
                           const struct mcp_task_record *record);
 int mcp_sessions_set_version(struct mcp_sessions *sessions, const struct store_key *key,
-                             struct slice version);
+                             struct slice version, struct slice identity);
+/* `to` NULL: it ends. See mcp_session_move and mcp_session_abandon. */
+int mcp_sessions_move(struct mcp_sessions *sessions, const struct store_key *key,
+                      const struct mcp_session_home *from, const struct mcp_session_home *to);
 
 /* At the turn's end, before authenticator_commit (`done` may begin a client's next request). 0, or
  * -EUCLEAN: the store is corrupt. */

@@ -13,14 +13,21 @@ struct name_table_entry {
     void *value;
 };
 
-/* FNV-1a: names come from our own documents, so no flood of collisions is to be feared. */
+/* As FNV-1a, but eight bytes at a time, whose upper ones are then brought down. Names come from our
+ * own documents, so no flood of collisions is to be feared. */
 static uint64_t name_table_hash(struct slice name)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = 14695981039346656037u ^ name.size;
+    uint64_t word;
 
+    for (; name.size >= sizeof(word); name = slice_skip(name, sizeof(word))) {
+        memcpy(&word, name.data, sizeof(word));
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
     for (size_t i = 0; i < name.size; i++)
         hash = (hash ^ (uint8_t)name.data[i]) * 1099511628211u;
-    return hash;
+    return hash ^ hash >> 32;
 }
 
 /* The place of that name, or the free one where it belongs. There is always a free one. */

@@ -238,6 +238,24 @@ static struct upstream *upstream_reuse(struct upstream_pool *pool,
     return upstream;
 }
 
+bool upstream_target_at(const struct worker *worker, const struct app_record *app,
+                        const struct app_endpoint *endpoint, size_t n,
+                        struct upstream_target *target)
+{
+    snprintf(target->address, sizeof(target->address), "%.*s", (int)endpoint->addresses[n].size,
+             endpoint->addresses[n].data);
+    target->port = endpoint->port;
+    target->bridge = false;
+    target->tls = NULL;
+    target->host[0] = '\0';
+    if (!endpoint->tls)
+        return true;
+    snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
+             endpoint->host.data);
+    target->tls = tls_client_find(worker->trust, app->ca_pem, !app->insecure_skip_verify);
+    return target->tls != NULL;
+}
+
 int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
                   struct upstream **out)
 {

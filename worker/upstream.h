@@ -8,6 +8,7 @@
 #ifndef GATEHOUSE_WORKER_UPSTREAM_H
 #define GATEHOUSE_WORKER_UPSTREAM_H
 
+#include "shared/app_record.h"
 #include "shared/buffer.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
@@ -53,6 +54,11 @@ int upstream_pool_open(struct upstream_pool **out);
 /* Closes the idle ones: when draining, and at the end. */
 void upstream_pool_clear(struct upstream_pool *pool);
 void upstream_pool_close(struct upstream_pool *pool);
+
+/* The n-th address of an app's endpoint. false: its certificates cannot be checked just now. */
+bool upstream_target_at(const struct worker *worker, const struct app_record *app,
+                        const struct app_endpoint *endpoint, size_t n,
+                        struct upstream_target *target);
 
 /* An idle connection (its state is UPSTREAM_BUSY, reused is true) unless a fresh one is wanted, or
  * one that connects: `opened` follows, later. *out is NULL with -errno when not even a socket could

@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 static enum auth_reason verification_refuse(struct verification *verification,
                                             enum auth_reason reason, const char *description)
@@ -29,8 +30,10 @@ static enum auth_reason verification_parse(struct verification *verification)
  * nothing. */
 static enum auth_reason verification_bind(struct verification *verification)
 {
+    /* Unverified; who is said to have issued it decides how the rest is read. */
+    struct json_value claim = json_table_get(&verification->jws.claims, slice_from("iss"));
     char issuer[JUDGEMENT_ISSUER_MAX];
-    long size = judgement_issuer(&verification->jws.issuer, issuer);
+    long size = judgement_issuer(&claim, issuer);
 
     if (size > 0) {
         verification->binding = catalog_binding_find(verification->catalog, verification->app,
@@ -118,6 +121,11 @@ static enum auth_reason verification_record(struct verification *verification)
     session->created =
         verification->previous != NULL ? verification->previous->created : clock_wall_seconds();
     return AUTH_OK;
+}
+
+void verification_begin(struct verification *verification)
+{
+    memset(verification, 0, offsetof(struct verification, jws));
 }
 
 enum auth_reason verification_make(struct verification *verification)

@@ -24,15 +24,16 @@ struct verification {
     struct judgement judgement;            /* its session is whole when the reason is AUTH_OK */
     const char *description;               /* a literal; when the reason is not AUTH_OK */
     /* private */
-    struct jws jws;
     struct digest digest; /* SHA-256 of the signing input, once proven; not when `stands` */
     char signing_input[DIGEST_HEX_SIZE + 1];
+    struct jws jws; /* comes last: it is most of it, and not cleared */
 };
 
 /* AUTH_OK: proven. AUTH_KID: all is well but that there is no such key (binding is set).
  * AUTH_SCOPE: proven, but the token lacks scopes that the binding's config requires.
- * AUTH_STORE: the catalog could not be read. Everything else refuses the token. Must be zeroed but
- * for what is given; then verification_free. */
+ * AUTH_STORE: the catalog could not be read. Everything else refuses the token. Begin it, then set
+ * what is given; then verification_free. */
+void verification_begin(struct verification *verification);
 enum auth_reason verification_make(struct verification *verification);
 void verification_free(struct verification *verification);
 

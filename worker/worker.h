@@ -22,11 +22,13 @@
 
 enum {
     WORKER_SCRATCH = 64 * 1024, /* bytes read from a socket at once */
+    WORKER_REOPENINGS = 256,    /* buckets: a lost server may have had thousands of sessions */
     WORKER_SPARE_INPUTS = 64,   /* 1 MiB at most, of which few pages are ever touched */
 };
 
 struct client;
 struct endpoint_memory;
+struct reopening;
 struct upstream_pool;
 
 /* First member of objects that callbacks may still hold when they end: their memory is freed at the
@@ -48,15 +50,16 @@ struct worker {
     struct line_bucket refusals; /* of the log: refusal_log.h */
     struct tls_trust *trust;
     struct upstream_pool *upstreams;
-    struct endpoint_memory *endpoints;   /* what was seen of them */
-    struct sockaddr_un bridge;           /* where the bridge listens */
-    struct client *clients;              /* all, newest first */
-    uint64_t connection_count;           /* since the process began */
-    size_t client_count;                 /* of `clients` */
-    size_t client_peak;                  /* most of them since memory was given back */
-    size_t admin_count;                  /* of them, on the admin listener */
-    size_t exchange_count, stream_count; /* of the others */
-    uint64_t body_bytes;                 /* of all request bodies that are held */
+    struct endpoint_memory *endpoints;               /* what was seen of them */
+    struct reopening *reopenings[WORKER_REOPENINGS]; /* by session; reopening.c's */
+    struct sockaddr_un bridge;                       /* where the bridge listens */
+    struct client *clients;                          /* all, newest first */
+    uint64_t connection_count;                       /* since the process began */
+    size_t client_count;                             /* of `clients` */
+    size_t client_peak;                              /* most of them since memory was given back */
+    size_t admin_count;                              /* of them, on the admin listener */
+    size_t exchange_count, stream_count;             /* of the others */
+    uint64_t body_bytes;                             /* of all request bodies that are held */
     bool draining;
     struct remains *remains;   /* freed at the turn's end */
     struct write_queue writes; /* of this turn */

@@ -1,7 +1,7 @@
 /* Any bytes: what json_parse accepts can be walked to its last leaf, and what is appended is
  * accepted again. */
 #include "shared/buffer.h"
-#include "shared/json.h"
+#include "shared/json_table.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -58,6 +58,28 @@ static void walk(const struct json_value *value, int depth)
         walk(&element, depth + 1);
 }
 
+/* A table takes what json_parse and json_members take, and has the same members. */
+static void check_table(struct slice text)
+{
+    static const char *const names[] = {"a", "iss", ""};
+    static struct json_table table;
+    struct json_value found[3], object, again;
+    const char *reason;
+    bool taken = json_parse(text, &object, &reason) == 0 && object.kind == JSON_OBJECT &&
+                 json_members(&object, names, 3, found) == 0;
+
+    check((json_table_read(&table, text, &again) == 0) == taken);
+    if (!taken)
+        return;
+    check(slice_equal(again.text, object.text));
+    for (size_t i = 0; i < 3; i++) {
+        struct json_value value = json_table_get(&table, slice_from(names[i]));
+
+        check(value.kind == found[i].kind && value.escaped == found[i].escaped &&
+              slice_equal(value.text, found[i].text));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice text = slice_make((const char *)data, size);
@@ -69,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         walk(&value, 0);
     else
         check(reason != NULL && value.kind == JSON_INVALID);
+    check_table(text);
     check(json_append_string(&out, text) == 0);
     check(json_parse(buffer_slice(&out), &value, &reason) == 0);
     buffer_free(&out);

@@ -2,6 +2,7 @@
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
 #include "shared/key_record.h"
+#include "shared/mcp_session_record.h"
 #include "shared/record.h"
 #include "shared/session_record.h"
 #include "shared/stdio_app.h"
@@ -57,6 +58,23 @@ static void decode_stdio(struct slice bytes)
     arena_free(&arena);
 }
 
+static void decode_mcp_session(struct slice bytes)
+{
+    struct mcp_session_record session, again;
+    struct buffer out = {0};
+
+    if (mcp_session_record_decode(bytes, &session) != 0)
+        return;
+    inside(bytes, session.opening);
+    inside(bytes, session.upstream);
+    if (mcp_session_record_encode(&session, &out) != 0 ||
+        mcp_session_record_decode(buffer_slice(&out), &again) != 0 ||
+        !slice_equal(session.opening, again.opening) ||
+        !slice_equal(session.upstream, again.upstream))
+        abort();
+    buffer_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct app_record app;
@@ -68,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             inside(bytes, app.endpoints[i].path);
     decode_config(bytes);
     decode_stdio(bytes);
+    decode_mcp_session(bytes);
     if (session_record_decode(bytes, &session) == 0) {
         struct session_record again;
         struct buffer out = {0};

@@ -106,7 +106,7 @@ class Chaos {
 const memoryOf = (gate, role) => Math.max(...gate.children(role).map(({ pid }) => privateMemory(pid)));
 const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).length;
 
-test(`${SECONDS} seconds of chaos`, { timeout: (SECONDS + 120) * 1000 }, async (t) => {
+test(`${SECONDS} seconds of chaos`, { timeout: (SECONDS + 120 * patience) * 1000 }, async (t) => {
   const upstream = await Upstream.start();
   t.after(() => upstream.stop());
   const issuer = await Issuer.make();

@@ -7,7 +7,7 @@ import { post } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { IdentityProvider, makeKey } from './harness/provider.mjs';
 import { Upstream } from './harness/upstream.mjs';
-import { waitFor } from './harness/wait.mjs';
+import { patience, waitFor } from './harness/wait.mjs';
 
 // A gate whose only config names the provider's issuer, and no place of keys.
 async function setUp(t, keys, options = {}) {
@@ -71,12 +71,12 @@ test('a key that is withdrawn ends its sessions', async (t) => {
   assert.equal((await post(url, await provider.token(url))).status, 200);
   const began = performance.now();
   await waitFor('the session to end', async () => (await post(url, old)).status === 401);
-  assert.ok(performance.now() - began < 1000);
+  assert.ok(performance.now() - began < 1000 * patience);
 });
 
 test('a flood of invented kids delays no good token', async (t) => {
   // Who waited for a key would wait this long; a busy machine does not.
-  const { gate, provider, url } = await setUp(t, [await makeKey('only')], { limits: { key_wait: '20s' } });
+  const { gate, provider, url } = await setUp(t, [await makeKey('only')], { limits: { key_wait: '30s' } });
   const good = await tokens(provider, url, 50);
   const flood = await invented(provider.issuer, url, 500);
   const refused = Promise.all(flood.map((token) => post(url, token)));
@@ -89,7 +89,7 @@ test('a flood of invented kids delays no good token', async (t) => {
   }
   for (const { status } of await refused) assert.equal(status, 401);
   times.sort((a, b) => a - b);
-  assert.ok(times.at(-1) < 5000, `the slowest good request took ${Math.round(times.at(-1))} ms`);
+  assert.ok(times.at(-1) < Math.min(5000 * patience, 20_000), `the slowest good request took ${Math.round(times.at(-1))} ms`);
   // The fetch at the start, and the one that an unknown kid may ask for in a minute.
   assert.ok(provider.fetches <= 2, `${provider.fetches} fetches`);
   assert.equal((await post(url, flood[0])).status, 401);

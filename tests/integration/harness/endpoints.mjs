@@ -10,14 +10,15 @@ import { waitFor } from './wait.mjs';
 
 const ISSUER = 'https://one.example.com';
 
-// The kernel's table of TCP sockets: [{ local, remote (ports), state, sent (not yet acknowledged), unread }] in
-// bytes; a listener's `unread` is its connections that nobody has accepted.
-export function tcpSockets() {
-  const port = (address) => parseInt(address.split(':')[1], 16);
-  return readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1).map((line) => {
+// The kernel's TCP sockets at either side of a port: [{ local, remote (ports), state, sent (not yet acknowledged),
+// unread }], in bytes; a listener's `unread` is its connections that nobody has accepted.
+function tcpSockets(port) {
+  const number = (address) => parseInt(address.split(':')[1], 16);
+  const named = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter((line) => line.includes(named)).map((line) => {
     const [, local, remote, state, queues] = line.trim().split(/\s+/);
     const [sent, unread] = queues.split(':').map((size) => parseInt(size, 16));
-    return { local: port(local), remote: port(remote), state, sent, unread };
+    return { local: number(local), remote: number(remote), state, sent, unread };
   });
 }
 
@@ -89,7 +90,7 @@ export class Server {
     try {
       for (const pid of workers) process.kill(pid, 'SIGSTOP');
       await waitFor('the workers to stand still', () => workers.every((pid) => processOf(pid)?.state === 'T'));
-      await waitFor('all that was sent to be read', () => tcpSockets().every(({ local, remote, sent, unread }) => (
+      await waitFor('all that was sent to be read', () => tcpSockets(this.port).every(({ local, remote, sent, unread }) => (
         (remote !== this.port || sent === 0) && (local !== this.port || unread === 0))));
       await this.kill();
     } finally {

@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { patience } from './wait.mjs';
 
 export const PING = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' });
 export const MCP_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
@@ -91,7 +92,7 @@ export class Raw {
   }
 
   // Waits for more bytes, or the end: false at the end or after `deadline` milliseconds.
-  async more(deadline = 10_000) {
+  async more(deadline = 10_000 * patience) {
     if (this.ended || this.closed) return false;
     const before = this.received.length;
     let timer;
@@ -159,7 +160,7 @@ export class Raw {
   }
 
   // Resolves when the peer has closed; false when it did not within `deadline` milliseconds.
-  async closes(deadline = 10_000) {
+  async closes(deadline = 10_000 * patience) {
     const end = performance.now() + deadline;
     while (!this.ended && !this.closed && performance.now() < end) await this.more(end - performance.now());
     return Boolean(this.ended || this.closed);

@@ -38,9 +38,9 @@ async function serve(t, name, command, args, port, env) {
   return { program, port, uri: `mcp+http://127.0.0.1:${port}/mcp` };
 }
 
-// `transport`: streamableHttp, or sse (at /sse, where `uri` does not lead).
-export async function startEverything(t, transport = 'streamableHttp') {
-  const port = await freePort();
+// `transport`: streamableHttp, or sse (at /sse, where `uri` does not lead). `again`: the port of one that was killed.
+export async function startEverything(t, transport = 'streamableHttp', again = undefined) {
+  const port = again ?? await freePort();
   return serve(t, 'server-everything', process.execPath, ['--require', join(here, 'loopback.cjs'), everything, transport], port, { PORT: String(port) });
 }
 

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { waitFor } from './wait.mjs';
+import { patience, waitFor } from './wait.mjs';
 
 const running = new Set();
 
@@ -66,7 +66,7 @@ export class Program {
     return match;
   }
 
-  async stop(deadline = 10_000) {
+  async stop(deadline = 10_000 * patience) {
     if (this.ended) return this.ended;
     this.kill('SIGTERM');
     const timer = setTimeout(() => this.kill('SIGKILL'), deadline);
@@ -79,7 +79,7 @@ export class Program {
 // Runs a command to its end: { status, signal, stdout, output }.
 export async function run(command, args, options = {}) {
   const program = new Program(command, args, options);
-  const timer = setTimeout(() => program.kill('SIGKILL'), options.deadline ?? 60_000);
+  const timer = setTimeout(() => program.kill('SIGKILL'), options.deadline ?? 60_000 * patience);
   const { status, signal } = await program.exited;
   clearTimeout(timer);
   return { status, signal, stdout: program.stdout, output: program.output };

@@ -136,6 +136,25 @@ static void test_health_check(void **state)
             "spec.health_check.type: mcp goes with an MCP server");
 }
 
+static void test_endpoint_loss(void **state)
+{
+    (void)state;
+    read_documents(HEAD "  uri: mcp+http://a\n");
+    assert_false(documents.documents[0].app.record.reinitialize);
+    finish("");
+    read_documents(HEAD "  {uri: mcp+http://a, on_endpoint_loss: end}\n");
+    assert_false(documents.documents[0].app.record.reinitialize);
+    finish("");
+    read_documents(HEAD "  {endpoints: [mcp+https://a], on_endpoint_loss: reinitialize}\n");
+    assert_true(documents.documents[0].app.record.reinitialize);
+    finish("");
+    refused("{uri: mcp+http://a, on_endpoint_loss: '404'}", "spec.on_endpoint_loss: must be");
+    refused("{uri: mcp+sse+http://a, on_endpoint_loss: reinitialize}",
+            "spec.on_endpoint_loss: goes with an MCP server of Streamable HTTP");
+    refused("{mcp: {command: /x}, on_endpoint_loss: reinitialize}",
+            "spec.on_endpoint_loss: goes with");
+}
+
 static void test_public_addr(void **state)
 {
     (void)state;
@@ -298,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_uris),
         cmocka_unit_test(test_endpoints),
         cmocka_unit_test(test_health_check),
+        cmocka_unit_test(test_endpoint_loss),
         cmocka_unit_test(test_public_addr),
         cmocka_unit_test(test_allowed_methods),
         cmocka_unit_test(test_names),

@@ -92,6 +92,7 @@ static void test_default_limits(void **state)
         .sessions_per_user = 1000,
         .mcp_session_idle = 1800000,
         .mcp_task_ttl = 86400000,
+        .reinitialize_timeout = 10000,
     };
 
     (void)state;

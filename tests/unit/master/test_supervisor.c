@@ -842,6 +842,7 @@ static void test_bridge_and_launcher_hear_of_each_other(void **state)
 {
     struct run *run = *state;
     pid_t bridge, launcher;
+    size_t before;
 
     run_write_settings(run, 1, stdio_app());
     run_launch(run);
@@ -853,8 +854,10 @@ static void test_bridge_and_launcher_hear_of_each_other(void **state)
     assert_true(run_ask_bridge(run, 'S'));
     run_expect(run, "fake_heard: start of one");
     run_expect(run, "fake_heard: started, with 3 descriptors");
+    before = run->seen;
     kill(launcher, SIGKILL);
     run_expect(run, "fake_heard: servers are lost");
+    run->seen = before; /* the bridge hears of it before or after the next launcher is ready */
     (void)run_expect_ready(run, "launcher");
     kill(bridge, SIGKILL);
     assert_true(run_ask_bridge(run, '.')); /* waits in the socket's queue for the next bridge */

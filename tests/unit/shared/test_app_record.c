@@ -42,6 +42,7 @@ static void test_round_trip(void **state)
     struct buffer out = {0};
 
     (void)state;
+    app.reinitialize = true;
     assert_int_equal(app_record_encode(&app, &out), 0);
     assert_int_equal(app_record_decode(buffer_slice(&out), &decoded), 0);
     assert_true(slice_is(decoded.name, "weather"));
@@ -67,6 +68,7 @@ static void test_round_trip(void **state)
     assert_true(slice_is(decoded.labels[0].value, "prod"));
     assert_int_equal(decoded.method_count, 2);
     assert_true(slice_is(decoded.methods[1], "notifications/vendor"));
+    assert_true(decoded.reinitialize);
     buffer_free(&out);
 }
 

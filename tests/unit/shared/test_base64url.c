@@ -73,6 +73,38 @@ static void test_refuses_what_is_not_canonical(void **state)
     assert_int_equal(base64url_decode(slice_make("Zm\0v", 4), out, sizeof(out)), -EINVAL);
 }
 
+/* Long texts are decoded many at a time: each place, and each character in it. */
+static void test_every_character_in_every_place(void **state)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char text[48], out[36];
+
+    (void)state;
+    for (size_t place = 0; place < sizeof(text); place++) {
+        for (int c = 0; c < 256; c++) {
+            const char *found = c == 0 ? NULL : strchr(alphabet, c);
+            long size;
+
+            memset(text, 'A', sizeof(text));
+            text[place] = (char)c;
+            memset(out, 0x55, sizeof(out));
+            size = base64url_decode(slice_make(text, sizeof(text)), out, sizeof(out));
+            if (found == NULL) {
+                assert_int_equal(size, -EINVAL);
+                continue;
+            }
+            assert_int_equal(size, sizeof(out));
+            for (size_t bit = 0; bit < 8 * sizeof(out); bit++) {
+                size_t shift = 5 - bit % 6;
+                int expected = bit / 6 == place ? (int)(found - alphabet) >> shift & 1 : 0;
+
+                assert_int_equal((unsigned char)out[bit / 8] >> (7 - bit % 8) & 1, expected);
+            }
+        }
+    }
+}
+
 static void test_one_value_has_one_spelling(void **state)
 {
     static const char alphabet[] =
@@ -106,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_vectors_both_ways),
         cmocka_unit_test(test_every_byte_round_trips),
         cmocka_unit_test(test_refuses_what_is_not_canonical),
+        cmocka_unit_test(test_every_character_in_every_place),
         cmocka_unit_test(test_one_value_has_one_spelling),
         cmocka_unit_test(test_stays_within_its_room),
     };

@@ -91,6 +91,25 @@ static void test_refuses_cut_records(void **state)
     buffer_free(&bytes);
 }
 
+static void test_refuses_half_an_opening(void **state)
+{
+    struct mcp_session_record record = example("a", "alice");
+    struct buffer bytes = {0};
+    size_t without;
+
+    (void)state;
+    assert_int_equal(mcp_session_record_encode(&record, &bytes), 0);
+    without = buffer_size(&bytes);
+    buffer_clear(&bytes);
+    record.opening = slice_from("{}");
+    record.identity = slice_from("digest");
+    assert_int_equal(mcp_session_record_encode(&record, &bytes), 0);
+    for (size_t size = without + 1; size < buffer_size(&bytes); size++)
+        assert_int_equal(decode(slice_make(buffer_data(&bytes), size)), -EBADMSG);
+    assert_int_equal(decode(buffer_slice(&bytes)), 0);
+    buffer_free(&bytes);
+}
+
 static void test_keeps_sessions(void **state)
 {
     struct store *store = ((struct store_fixture *)*state)->store;
@@ -111,7 +130,8 @@ static void test_keeps_sessions(void **state)
     assert_int_equal(find(store, "a", &found), 0);
     assert_int_equal(found.used, NOW + 30);
     assert_int_equal(store_write_begin(store), 0);
-    assert_int_equal(mcp_session_set_version(store, &key, slice_from("2025-03-26")), 0);
+    assert_int_equal(
+        mcp_session_set_version(store, &key, slice_from("2025-03-26"), slice_make(NULL, 0)), 0);
     assert_int_equal(store_commit(store), 0);
     assert_int_equal(find(store, "a", &found), 0);
     assert_true(slice_is(found.version, "2025-03-26") && slice_is(found.origin.subject, "alice"));
@@ -120,9 +140,85 @@ static void test_keeps_sessions(void **state)
     assert_int_equal(mcp_session_delete(store, &key), 0);
     assert_int_equal(mcp_session_delete(store, &key), 0);
     assert_int_equal(mcp_session_touch(store, &key, NOW + 40), 0); /* does not bring it back */
-    assert_int_equal(mcp_session_set_version(store, &key, slice_from("2025-03-26")), 0);
+    assert_int_equal(
+        mcp_session_set_version(store, &key, slice_from("2025-03-26"), slice_make(NULL, 0)), 0);
     assert_int_equal(store_commit(store), 0);
     assert_int_equal(find(store, "a", &found), -ENOENT);
+}
+
+static int move(struct store *store, const struct mcp_session_home *from,
+                const struct mcp_session_home *to)
+{
+    struct store_key key = key_of("a");
+    int error;
+
+    assert_int_equal(store_write_begin(store), 0);
+    error = to == NULL ? mcp_session_abandon(store, &key, from)
+                       : mcp_session_move(store, &key, from, to, NOW + 9);
+    if (error == 0)
+        return store_commit(store);
+    store_abort(store);
+    return error;
+}
+
+static void test_who_moves_a_session_first_wins(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    struct mcp_session_record record = example("a", "alice"), found;
+    const struct mcp_session_home first = {slice_from("a"), slice_from("::1"), 3001,
+                                           UINT64_MAX - 5},
+                                  winner = {slice_from("b"), slice_from("::1"), 3002, 17},
+                                  loser = {slice_from("c"), slice_from("::1"), 3003, 18},
+                                  third = {slice_from("b"), slice_from("::1"), 3003, 18};
+    struct store_key key = key_of("a");
+
+    record.version = slice_make(NULL, 0);
+    record.opening = slice_from("{\"method\":\"initialize\"}");
+    assert_int_equal(move(store, &first, &winner), -ENOENT);
+    assert_int_equal(put(store, &record), 0);
+    assert_int_equal(find(store, "a", &found), 0);
+    assert_false(mcp_session_record_can_reopen(&found));
+    assert_int_equal(store_write_begin(store), 0);
+    assert_int_equal(
+        mcp_session_set_version(store, &key, slice_from("2025-11-25"), slice_from("digest")), 0);
+    assert_int_equal(store_commit(store), 0);
+    assert_int_equal(move(store, &first, &winner), 0);
+    assert_int_equal(move(store, &first, &loser), -EEXIST);
+    assert_int_equal(move(store, &first, NULL), -EEXIST);
+    assert_int_equal(move(store, &third, &loser), -EEXIST);
+    assert_int_equal(find(store, "a", &found), 0);
+    assert_true(slice_is(found.id, "a") && slice_is(found.upstream, "b"));
+    assert_true(slice_is(found.origin.subject, "alice") && slice_is(found.identity, "digest"));
+    assert_true(slice_equal(found.opening, record.opening));
+    assert_int_equal(found.origin.port, 3002);
+    assert_int_equal(found.origin.endpoint, 17);
+    assert_int_equal(found.reopened, NOW + 9);
+    assert_int_equal(found.used, NOW + 9);
+    assert_true(mcp_session_record_can_reopen(&found));
+    assert_int_equal(move(store, &winner, &third),
+                     0); /* the id may be the same at another server */
+    assert_int_equal(move(store, &third, NULL), 0);
+    assert_int_equal(find(store, "a", &found), -ENOENT);
+    assert_int_equal(move(store, &third, &first), -ENOENT);
+}
+
+/* The largest that is recorded, with ids as long as they get, fits in a record. */
+static void test_keeps_the_largest_opening(void **state)
+{
+    struct store *store = ((struct store_fixture *)*state)->store;
+    static char id[MCP_SESSION_ID_MAX + 1], opening[MCP_SESSION_OPENING_MAX];
+    struct mcp_session_record record, found;
+
+    memset(id, 'i', sizeof(id) - 1);
+    memset(opening, 'o', sizeof(opening));
+    record = example(id, "alice");
+    record.opening = slice_make(opening, sizeof(opening));
+    record.upstream = slice_from(id);
+    record.reopened = NOW;
+    assert_int_equal(put(store, &record), 0);
+    assert_int_equal(find(store, id, &found), 0);
+    assert_true(slice_equal(found.opening, record.opening));
+    assert_true(slice_equal(found.upstream, record.upstream));
 }
 
 static void test_keeps_the_first_owner(void **state)
@@ -201,7 +297,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_cut_records),
+        cmocka_unit_test(test_refuses_half_an_opening),
         cmocka_unit_test_setup_teardown(test_keeps_sessions, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_who_moves_a_session_first_wins, open_store,
+                                        close_store),
+        cmocka_unit_test_setup_teardown(test_keeps_the_largest_opening, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_keeps_the_first_owner, open_store, close_store),
         cmocka_unit_test(test_knows_ids),
         cmocka_unit_test(test_ends_by_idleness),
