@@ -22,19 +22,19 @@ bool metadata_name_is_plain(struct slice name, size_t max);
      .type = SCHEMA_CHOICE,                                                                \
      .required = true,                                                                     \
      .offset = offsetof(form, version),                                                    \
-     .choices = versions_,                                                                 \
-     .hint = version_hint},                                                                \
+     .choices = (versions_),                                                               \
+     .hint = (version_hint)},                                                              \
         {.path = "kind",                                                                   \
          .type = SCHEMA_CHOICE,                                                            \
          .required = true,                                                                 \
          .offset = offsetof(form, kind),                                                   \
-         .choices = kinds_},                                                               \
+         .choices = (kinds_)},                                                             \
         {.path = "metadata", .type = SCHEMA_MAPPING, .required = true},                    \
         {.path = "metadata.name",                                                          \
          .type = SCHEMA_STRING,                                                            \
          .required = true,                                                                 \
          .offset = offsetof(form, name),                                                   \
-         .check = name_check},                                                             \
+         .check = (name_check)},                                                           \
         {.path = "metadata.description",                                                   \
          .type = SCHEMA_STRING,                                                            \
          .offset = offsetof(form, description),                                            \
@@ -42,7 +42,7 @@ bool metadata_name_is_plain(struct slice name, size_t max);
          .high = METADATA_DESCRIPTION_MAX},                                                \
         {.path = "metadata.labels", .type = SCHEMA_MAP, .offset = offsetof(form, labels)}, \
     {                                                                                      \
-        .path = "metadata.expires", .type = SCHEMA_REFUSED, .hint = ends                   \
+        .path = "metadata.expires", .type = SCHEMA_REFUSED, .hint = (ends)                 \
     }
 
 #endif

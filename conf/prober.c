@@ -483,8 +483,10 @@ void prober_close(struct prober *prober)
             target_free(prober->apps[i]->targets[j]);
         probed_app_release(prober->apps[i]);
     }
-    while (prober->gone != NULL)
-        target_free(prober->gone);
+    for (struct target *target = prober->gone, *next; target != NULL; target = next) {
+        next = target->next;
+        target_free(target);
+    }
     free(prober->apps);
     ev_timer_stop(prober->loop, &prober->patience);
     http_fetcher_close(prober->fetcher);
