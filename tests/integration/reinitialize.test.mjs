@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
+import { Gateway, authConfig, gatehouse } from './harness/gateway.mjs';
 import { MCP_HEADERS, Raw, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
 import { connectClient, startEverything } from './harness/mcp.mjs';
@@ -109,6 +109,7 @@ test('what is sent to the other server, what is on record, and what is told', as
   assert.equal(heir.requests.length, 0);
   await home.kill();
   assert.equal(await served(session, 8), heir.name);
+  assert.equal(JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout).apps[0].on_endpoint_loss, 'reinitialize');
   const [opening, told, asked] = heir.requests;
   assert.deepEqual(opening.message, JSON.parse(initializeWith()));
   assert.equal(opening.id, undefined);
