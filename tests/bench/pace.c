@@ -165,8 +165,13 @@ int main(int argc, char **argv)
     load.begin = peer_now() + (rate > 0 ? 5000000 : 0);
     end = load.begin + (int64_t)seconds * 1000000000 + patience;
     while (load.done + load.bad < load.total && peer_now() < end) {
+        size_t before = load.done + load.bad;
+
         load_send(&load);
         load_wait(&load);
+        /* Without a rate it takes as long as it takes, while answers come. */
+        if (rate == 0 && load.done + load.bad > before)
+            end = peer_now() + patience;
     }
     if (load.done == 0)
         return 1;

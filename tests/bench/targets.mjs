@@ -58,6 +58,14 @@ function listens(port) {
   });
 }
 
+// A gateway listens before it knows its apps; until then it answers 401.
+async function ready(target, port) {
+  for (const end = Date.now() + PATIENCE; ; await pause(20)) {
+    if (await fetch(`http://127.0.0.1:${port}/readyz`).then(({ ok }) => ok, () => false)) return;
+    if (target.process.exitCode !== null || Date.now() > end) throw new Error(`${target.name} does not get ready:\n${target.said}`);
+  }
+}
+
 export class Bench {
   constructor(directory, programs, ports) {
     // wrapper: a command that executes the rest of its line, before a gateway.
@@ -172,6 +180,7 @@ export class Bench {
     execFileSync('rm', ['-rf', this.file(`${name}/state`)]);
     const plain = new Target(name, port, { path: `/mcp/apps/${APP}` });
     await this.start(plain, cpu, ...this.wrapper, this.gatehouse, 'run', '-c', this.file(`${name}/gatehouse.yaml`));
+    await ready(plain, port + 2);
     const tls = new Target(`${name} TLS`, port + 1, { path: plain.path, tls: true });
     tls.process = plain.process;
     return { plain, tls };
