@@ -159,6 +159,8 @@ static int apps_visit_json(void *context, struct slice key, struct slice value)
     for (size_t i = 0; i < app.endpoint_count; i++)
         apps_put_endpoint_json(apps, &app, &app.endpoints[i]);
     json_writer_close(json, ']');
+    if (app.reinitialize)
+        json_writer_string(json, "on_endpoint_loss", slice_from("reinitialize"));
     json_writer_open(json, "labels", '[');
     for (size_t i = 0; i < app.label_count; i++) {
         json_writer_open(json, NULL, '{');

@@ -63,7 +63,7 @@ run_files() { # how many at a time, name, file...
     count() { sed -n "s/^# $1 \([0-9]*\)$/\1/p" "$tap" | tail -1; }
     rm -f "$tap"
     GATEHOUSE_BIN=${GATEHOUSE_BIN:-$build/gatehouse} timeout 1500 node --test \
-        --test-concurrency="$together" --test-timeout=400000 \
+        --test-concurrency="$together" --test-timeout=600000 \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=./tests/integration/harness/file_times.mjs \
         --test-reporter-destination="$tap.times" \

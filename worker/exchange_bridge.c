@@ -54,7 +54,7 @@ void exchange_bridge_left(struct exchange *exchange)
                          .iov_len = sizeof(BRIDGE_WORD_LEFT) - 1};
 
     /* When it cannot be written, the session ends later, by gate.stdio.idle_timeout. */
-    if (exchange->bridge != NULL && exchange->state == EXCHANGE_STREAM &&
+    if (exchange->bridge != NULL && exchange->state == EXCHANGE_STREAM && exchange->event_stream &&
         exchange->upstream != NULL)
         (void)connection_write(&exchange->upstream->connection, &word, 1);
 }

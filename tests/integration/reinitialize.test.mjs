@@ -6,9 +6,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
+import { Gateway, authConfig, gatehouse } from './harness/gateway.mjs';
 import { MCP_HEADERS, Raw, open, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
+import { Load } from './harness/load.mjs';
 import { connectClient, startEverything } from './harness/mcp.mjs';
 import { SessionServer } from './harness/session_server.mjs';
 import { waitFor } from './harness/wait.mjs';
@@ -109,6 +110,7 @@ test('what is sent to the other server, what is on record, and what is told', as
   assert.equal(heir.requests.length, 0);
   await home.kill();
   assert.equal(await served(session, 8), heir.name);
+  assert.equal(JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout).apps[0].on_endpoint_loss, 'reinitialize');
   const [opening, told, asked] = heir.requests;
   assert.deepEqual(opening.message, JSON.parse(initializeWith()));
   assert.equal(opening.id, undefined);
@@ -482,6 +484,40 @@ test('a client that leaves does not stop what others wait for', async (t) => {
   assert.equal(answer.status, 200, answer.text);
   assert.equal(heir.began, 1);
   assert.deepEqual(heir.calls, [2]);
+});
+
+test('sessions under load outlive servers and workers that come and go', { timeout: 120_000 }, async (t) => {
+  const { gate, url, token, servers, begin } = await setUp(t, 3, { workers: 2, limits: { reinitialize_timeout: '5s' } });
+  const sessions = await Promise.all(Array.from({ length: 12 }, async () => (await begin()).session));
+  const wrong = [];
+  let id = 0;
+  const load = new Load(t, 16, async (agent) => {
+    id += 1;
+    const own = id;
+    const session = sessions[own % sessions.length];
+    const answer = await post(url, token, { agent, body: call(own), headers: { 'mcp-session-id': session } });
+    // 502: it was sent in full to a server that died; 503: no server is taken for alive just now.
+    if (![200, 502, 503].includes(answer.status)) wrong.push(`${answer.status} ${answer.text}`);
+    if (answer.status === 200 && (answer.headers['mcp-session-id'] !== session || answer.json.id !== own)) wrong.push(`${own}: ${answer.text}`);
+    return answer.status;
+  });
+  for (let i = 0; i < 6; i++) {
+    const before = load.done.length;
+    const server = servers[i % 3];
+    await waitFor('answers', () => load.done.length > before + 50, { deadline: 30_000 });
+    await server.kill();
+    if (i === 3) for (const { pid } of gate.children('worker')) process.kill(pid, 'SIGKILL');
+    await waitFor('more answers', () => load.done.length > before + 100, { deadline: 30_000 });
+    await server.revive();
+  }
+  await load.stop();
+  assert.deepEqual(wrong, []);
+  const calls = servers.flatMap((server) => server.calls);
+  assert.equal(new Set(calls).size, calls.length, 'a call ran twice');
+  for (const session of sessions) {
+    await waitFor('every session to go on', async () => (await post(url, token, { body: call(`last ${session}`), headers: { 'mcp-session-id': session } })).status === 200);
+  }
+  assert.ok(await gate.metric('mcp_sessions_reinitialized_total') >= 6);
 });
 
 test('by default a session still ends with its server', async (t) => {
