@@ -206,6 +206,8 @@ void exchange_collect(struct exchange *exchange);
 /* The request to an MCP server is in hand, its head in worker.request: false when it was refused
  * (and ended). */
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
+/* The same once more: the caller's policy changed while the request waited. */
+bool exchange_mcp_admits_again(struct exchange *exchange);
 /* The caller was admitted: false when the MCP session that the head names is not theirs (the
  * exchange has ended then). `caller` is borrowed. */
 bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller);

@@ -229,6 +229,15 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
     return exchange_tool_admits(exchange, &gate) && exchange_task_admits(exchange, &gate);
 }
 
+bool exchange_mcp_admits_again(struct exchange *exchange)
+{
+    exchange_mcp_forget(exchange);
+    exchange_task_dispose(exchange);
+    policy_set_release(exchange->rpc.policy);
+    exchange->rpc.policy = NULL;
+    return exchange_mcp_admits(exchange, exchange_body(exchange));
+}
+
 bool exchange_mcp_lost(struct exchange *exchange)
 {
     struct reply_error error = {

@@ -121,16 +121,13 @@ static bool reopen_is_better_elsewhere(const struct exchange *exchange)
 }
 
 /* Nothing of it is anywhere: no server has to hear that it is over. */
-static void reopen_delete(struct exchange *exchange)
+static void reopen_delete(struct exchange *exchange, const struct store_key *key,
+                          const struct mcp_session_record *record)
 {
-    struct slice id = exchange_mcp_id(exchange);
-    struct store_key key;
-
-    mcp_session_key(&key, exchange->app->record.name, id);
-    audit_mcp_session(&exchange->worker->audit, AUDIT_MCP_END, exchange->app->record.name, id,
-                      exchange->client->caller, NULL, "the client deleted it");
+    audit_mcp_session(&exchange->worker->audit, AUDIT_MCP_END, exchange->app->record.name,
+                      record->id, exchange->client->caller, record, "the client deleted it");
     /* Without memory it ends when nobody uses it. */
-    mcp_sessions_queue(&exchange->worker->mcp_sessions, MCP_SESSION_DELETE, &key, NULL);
+    mcp_sessions_queue(&exchange->worker->mcp_sessions, MCP_SESSION_DELETE, key, NULL);
     exchange_acknowledge(exchange);
 }
 
@@ -161,11 +158,11 @@ static int reopen_find(struct exchange *exchange, const struct store_key *key,
 
     if (error == 0)
         error = mcp_session_find(store, key, exchange_mcp_id(exchange), record);
-    if (error == 0)
-        error = session_store_find(store, &exchange->session, &caller);
-    if (error == 0 && !mcp_origin_is_of(&record->origin, &caller))
-        error = -ENOENT;
-    return error;
+    if (error != 0)
+        return error;
+    if (session_store_find(store, &exchange->session, &caller) != 0)
+        return -EIO; /* the caller's session is over, or cannot be read: not the server's */
+    return mcp_origin_is_of(&record->origin, &caller) ? 0 : -ENOENT;
 }
 
 /* The app as it is now: its servers may be others than when the request came. false: it is not
@@ -182,6 +179,18 @@ static bool reopen_renew_app(struct exchange *exchange, const struct mcp_session
     return app->record.birth == record->birth;
 }
 
+/* Whether the caller may still do what the request asks for: it may have waited while that changed.
+ * false: it was refused, and has ended. */
+static bool reopen_is_permitted(struct exchange *exchange)
+{
+    if (exchange->policy != exchange->rpc.policy && !exchange_mcp_admits_again(exchange))
+        return false;
+    if (exchange->ends == 0 || ev_now(exchange->worker->loop) < exchange->ends)
+        return true;
+    exchange_challenge(exchange, exchange->app->record.name, "invalid_token", exchange->end_reason);
+    return false;
+}
+
 /* The record names a home: the request goes there. */
 static void reopen_follow(struct exchange *exchange, const struct mcp_session_record *record)
 {
@@ -192,7 +201,9 @@ static void reopen_follow(struct exchange *exchange, const struct mcp_session_re
         reopen_unavailable(exchange);
         return;
     }
-    if (reopen_take(exchange->reopen, record) != 0) {
+    if (reopen_take(exchange->reopen, record) != 0 ||
+        http_request_parse(exchange_head(exchange), worker_limits(worker)->head_size,
+                           &worker->request, &reason) <= 0) {
         client_close(exchange->client);
         return;
     }
@@ -203,10 +214,8 @@ static void reopen_follow(struct exchange *exchange, const struct mcp_session_re
     exchange->fresh = false;
     exchange->reopen->gone = !exchange_mcp_pin(exchange, &record->origin);
     buffer_clear(&exchange->upstream_head);
-    if (http_request_parse(exchange_head(exchange), worker_limits(worker)->head_size,
-                           &worker->request, &reason) <= 0)
-        client_close(exchange->client);
-    else
+    /* From here on the record may be gone. */
+    if (reopen_is_permitted(exchange))
         exchange_dispatch(exchange);
 }
 
@@ -269,10 +278,6 @@ static bool reopen_begin(struct exchange *exchange, bool forgotten)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
     deadline_clear(&exchange->deadline);
-    if (exchange->method == HTTP_DELETE) {
-        reopen_delete(exchange);
-        return true;
-    }
     exchange->state = EXCHANGE_REOPEN;
     mcp_session_key(&key, exchange->app->record.name, exchange_mcp_id(exchange));
     error = reopen_find(exchange, &key, &record);
@@ -280,6 +285,8 @@ static bool reopen_begin(struct exchange *exchange, bool forgotten)
         reopen_refuse(exchange, error);
     else if (!exchange_reopen_is_home(exchange, &record))
         reopen_follow(exchange, &record);
+    else if (exchange->method == HTTP_DELETE)
+        reopen_delete(exchange, &key, &record);
     else
         reopen_wait(exchange, &key, &record, forgotten);
     return true;

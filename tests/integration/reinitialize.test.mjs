@@ -21,16 +21,16 @@ const initialized = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
 const call = (id = 7) => JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'echo', arguments: { message: 'x' } } });
 const shortHash = (text) => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
-async function gateOf(t, uris, { app = {}, ...options } = {}) {
+async function gateOf(t, uris, { app = {}, resources, claims = {}, ...options } = {}) {
   const issuer = await Issuer.make('https://one.example.com');
   const gate = await Gateway.start(t, {
     apps: [{ name: 'app', endpoints: uris, health_check: { type: 'off' }, on_endpoint_loss: 'reinitialize', ...app }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
+    resources: resources?.(issuer) ?? { 'issuer.yaml': [authConfig('issuer', issuer)] },
     gate: { audit: { output: 'audit.jsonl' } },
     ...options,
   });
   const url = gate.url('app');
-  return { gate, issuer, url, token: await issuer.token(url) };
+  return { gate, issuer, url, token: await issuer.token(url, claims) };
 }
 
 async function setUp(t, count, { servers: serverOptions = {}, ...options } = {}) {
@@ -484,6 +484,63 @@ test('a client that leaves does not stop what others wait for', async (t) => {
   assert.equal(answer.status, 200, answer.text);
   assert.equal(heir.began, 1);
   assert.deepEqual(heir.calls, [2]);
+});
+
+// A request waits for its session at a server that does not answer initialize before it is told to, while the caller is shut
+// out. `watcher`: the token of a stream that ends for the same reason: then the worker has judged all requests anew.
+async function shutOutWhileWaiting(t, options, change) {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const made = await setUp(t, 2, {
+    workers: 1,
+    servers: { before: async (message, response, server) => { if (message.method === 'initialize' && server.late) await held; return false; } },
+    ...options,
+  });
+  const { url, issuer, token, begin, ask } = made;
+  const watcher = options.watcher ? await issuer.token(url, options.watcher) : token;
+  const { session, home, others: [heir] } = await begin();
+  const watched = await waitFor('a session on the other server', async () => {
+    const answer = await post(url, watcher, { body: initializeWith() });
+    const id = answer.headers['mcp-session-id'];
+    return heir.sessions.has(id) && id;
+  });
+  const stream = await open(url, { headers: { accept: 'text/event-stream', authorization: `Bearer ${watcher}`, 'mcp-session-id': watched } });
+  const ended = stream.text();
+  heir.late = true;
+  await home.kill();
+  const before = heir.requests.length;
+  const waiting = ask(call(), session);
+  await waitFor('the initialize', () => heir.requests.length > before);
+  await change(made);
+  await ended;
+  release();
+  const answer = await waiting;
+  assert.deepEqual(heir.calls, []);
+  return answer;
+}
+
+test('who is revoked while a request waits is refused', async (t) => {
+  const answer = await shutOutWhileWaiting(t, {}, async ({ gate }) => {
+    const done = await gatehouse('sessions', 'revoke', '--app', 'app', '-c', gate.settingsPath);
+    assert.equal(done.status, 0, done.output);
+  });
+  assert.equal(answer.status, 401, answer.text);
+  assert.match(answer.headers['www-authenticate'], /invalid_token/);
+});
+
+test('what roles forbid while a request waits is refused', async (t) => {
+  const role = (name, tools) => ({ version: 'v1', kind: 'role', metadata: { name }, spec: { allow: { app_labels: { '*': '*' }, mcp: { tools } } } });
+  const answer = await shutOutWhileWaiting(t, {
+    claims: { groups: ['stays'] },
+    watcher: { sub: 'bob', email: 'bob@example.com', groups: ['goes'] },
+    resources: (issuer) => ({
+      'issuer.yaml': [authConfig('issuer', issuer, { jwt: { claims_to_roles: ['stays', 'goes'].map((name) => ({ claim: 'groups', value: name, roles: [name] })) } })],
+      'roles.yaml': [role('stays', ['*']), role('goes', ['*'])],
+    }),
+  }, ({ gate }) => gate.writeResource('roles.yaml', role('stays', ['other'])));
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.json.error.code, -32602);
+  assert.match(answer.json.error.message, /Unknown tool/);
 });
 
 test('sessions under load outlive servers and workers that come and go', { timeout: 120_000 }, async (t) => {
