@@ -4,7 +4,9 @@
 
 #include "conf/document.h"
 #include "conf/roles.h"
+#include "conf/schema.h"
 #include "conf/stdio_admission.h"
+#include "conf/stdio_keeping.h"
 #include "conf/text_file.h"
 #include "shared/child.h"
 
@@ -23,11 +25,17 @@ struct collector {
     struct child child;
     struct stdio_authority authority;
     struct diagnostics diagnostics; /* of admission; the watcher tells of the rest */
+    struct diagnostics kept;        /* why what was in force stays */
     struct document_list settings;  /* the apps of gatehouse.yaml */
     struct document_list resources; /* of files that may name a command */
     struct stdio_app apps[STDIO_APPS_MAX];
     struct place places[STDIO_APPS_MAX];
     size_t count;
+    struct staying {
+        struct stdio_app app;     /* of the list in force */
+        struct stdio_fault fault; /* the resources' arena's */
+    } staying[STDIO_APPS_MAX];    /* unless another file has the name now */
+    size_t staying_count;
 };
 
 /* Who started the service: the channel remembers who made it. */
@@ -39,6 +47,14 @@ static void collector_authorize(struct collector *collector)
     (void)getsockopt(collector->child.channel, SOL_SOCKET, SO_PEERCRED, &peer, &size);
     collector->authority = (struct stdio_authority){
         .root = peer.uid == 0, .self = peer.uid, .settings = &collector->child.settings};
+}
+
+static bool collector_has(const struct collector *collector, struct slice name)
+{
+    for (size_t i = 0; i < collector->count; i++)
+        if (slice_equal(collector->apps[i].name, name))
+            return true;
+    return false;
 }
 
 /* Two of one name: the watcher publishes neither, so nothing is lost by starting neither. */
@@ -56,6 +72,19 @@ static bool collector_is_new(struct collector *collector, const struct document 
     return true;
 }
 
+static bool collector_put(struct collector *collector, const struct stdio_app *app,
+                          struct place place)
+{
+    if (collector->count == STDIO_APPS_MAX) {
+        diagnostics_add(&collector->diagnostics, DIAGNOSTIC_ERROR, place, NULL, NULL,
+                        "more than %d stdio servers", STDIO_APPS_MAX);
+        return false;
+    }
+    collector->places[collector->count] = place;
+    collector->apps[collector->count++] = *app;
+    return true;
+}
+
 static void collector_add(struct collector *collector, const struct document *document, int fd)
 {
     struct stdio_document *stdio = document->app.stdio;
@@ -64,13 +93,8 @@ static void collector_add(struct collector *collector, const struct document *do
         !stdio_admit_app(&collector->authority, stdio, &collector->diagnostics) ||
         !collector_is_new(collector, document))
         return;
-    if (collector->count == STDIO_APPS_MAX) {
-        diagnostics_add(&collector->diagnostics, DIAGNOSTIC_ERROR, document->place, NULL, NULL,
-                        "more than %d stdio servers", STDIO_APPS_MAX);
-        return;
-    }
-    collector->places[collector->count] = document->place;
-    collector->apps[collector->count++] = stdio->app;
+    stdio->app.file = document->place.file;
+    (void)collector_put(collector, &stdio->app, document->place);
 }
 
 static void collector_add_all(struct collector *collector, const struct document_list *list,
@@ -104,10 +128,84 @@ static int collector_read_settings(struct collector *collector)
     return error;
 }
 
-/* Most documents name no command, and there may be very many: those are not even parsed. */
-static bool collector_is_of_interest(struct slice text)
+/* Nothing is lost by a mistake: what is in force stays while its file does not say what else is to
+ * be. Judged like any other: by who can write the file and the program now. */
+static void collector_keep(struct collector *collector, const struct stdio_source *source,
+                           const struct stdio_app *app, int fd)
 {
+    struct staying *staying = &collector->staying[collector->staying_count];
+    struct arena *arena = &collector->resources.arena;
+    struct diagnostics known = {0}; /* told of, with the document that may not be started */
+    struct stdio_fault fault;
+    struct stdio_document stdio = {.app = *app};
+
+    if (!stdio_keeps(source, app->name, &fault))
+        return;
+    fault.place.file = arena_copy(arena, fault.place.file);
+    stdio.command = stdio.working_dir = stdio.user = fault.place;
+    if (stdio_admit_file(&collector->authority, fd, fault.place,
+                         fault.reason.size > 0 ? &collector->diagnostics : &known) &&
+        stdio_admit_app(&collector->authority, &stdio,
+                        fault.reason.size > 0 ? &collector->diagnostics : &known)) {
+        fault.key = arena_copy(arena, fault.key);
+        fault.reason = arena_copy(arena, fault.reason);
+        *staying = (struct staying){stdio.app, fault};
+        collector->staying_count++;
+    }
+    diagnostics_free(&known);
+}
+
+/* Each name of the list in force is of one file: `staying` has room for all. */
+static void collector_keep_all(struct collector *collector, const struct stdio_source *source,
+                               int fd)
+{
+    const struct stdio_app_list *last = &collector->child.stdio_apps;
+
+    for (size_t i = 0; i < last->count; i++)
+        if (slice_equal(last->apps[i].file, source->path) &&
+            !collector_has(collector, last->apps[i].name))
+            collector_keep(collector, source, &last->apps[i], fd);
+}
+
+/* After all files: who has the name now has it. */
+static void collector_add_staying(struct collector *collector)
+{
+    for (size_t i = 0; i < collector->staying_count; i++) {
+        const struct staying *staying = &collector->staying[i];
+        const struct stdio_fault *fault = &staying->fault;
+
+        if (collector_has(collector, staying->app.name) ||
+            !collector_put(collector, &staying->app, fault->place))
+            continue;
+        diagnostics_add(
+            &collector->kept, DIAGNOSTIC_ERROR, fault->place, NULL, "mend it, then reload",
+            "%.*s%s%.*s%sthe stdio server \"%.*s\" stays as it was", (int)fault->key.size,
+            fault->key.data, fault->key.size > 0 ? ": " : "", (int)fault->reason.size,
+            fault->reason.data, fault->reason.size > 0 ? "; " : "", (int)staying->app.name.size,
+            staying->app.name.data);
+    }
+}
+
+/* Most documents name no command, and there may be very many: those are not even parsed, unless
+ * they named one before. */
+static bool collector_is_of_interest(const struct collector *collector, struct slice text,
+                                     struct slice path)
+{
+    const struct stdio_app_list *last = &collector->child.stdio_apps;
+
+    for (size_t i = 0; i < last->count; i++)
+        if (slice_equal(last->apps[i].file, path))
+            return true;
     return text.size > 0 && memmem(text.data, text.size, "command", strlen("command")) != NULL;
+}
+
+/* What cannot be opened to be read can still be looked at. */
+static int collector_open(int directory, const char *name, int *error)
+{
+    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    *error = fd < 0 ? -errno : 0;
+    return fd < 0 ? openat(directory, name, O_PATH | O_CLOEXEC) : fd;
 }
 
 static void collector_read_file(struct collector *collector, int directory, const char *name)
@@ -118,21 +216,53 @@ static void collector_read_file(struct collector *collector, int directory, cons
     struct buffer text = {0};
     char path[PATH_MAX];
     size_t before = list->count;
-    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stdio_source source = {.diagnostics = &seen};
+    int fd = collector_open(directory, name, &source.error);
 
+    if (fd < 0)
+        return;
     snprintf(path, sizeof(path), "%.*s/%s", (int)parent.size, parent.data, name);
-    if (fd >= 0 && text_file_read(fd, &text) == 0 &&
-        collector_is_of_interest(buffer_slice(&text))) {
-        documents_read_text(buffer_slice(&text), slice_from(path), list, &seen);
+    source.path = slice_from(path);
+    if (source.error == 0)
+        source.error = text_file_read(fd, &text);
+    if (source.error == 0 &&
+        collector_is_of_interest(collector, buffer_slice(&text), source.path)) {
+        documents_read_text(buffer_slice(&text), source.path, list, &seen);
         collector_add_all(collector, list, before, fd);
     }
-    if (fd >= 0)
-        close(fd);
+    source.count = list->count - before;
+    source.documents = source.count == 0 ? NULL : list->documents + before;
+    collector_keep_all(collector, &source, fd);
+    close(fd);
     diagnostics_free(&seen);
     buffer_free(&text);
 }
 
-/* A directory that cannot be read holds no server that can be started; the watcher says why. */
+/* Of files in a directory that cannot be read, but perhaps be looked into. */
+static void collector_keep_unread(struct collector *collector, struct slice directory, int error)
+{
+    const struct stdio_app_list *last = &collector->child.stdio_apps;
+    const struct diagnostics none = {0};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < last->count; i++) {
+        struct slice file = last->apps[i].file;
+        struct stdio_source source = {.path = file, .error = error, .diagnostics = &none};
+        int fd;
+
+        if (file.size >= sizeof(path) || !slice_equal(schema_directory(file), directory))
+            continue;
+        snprintf(path, sizeof(path), "%.*s", (int)file.size, file.data);
+        fd = open(path, O_PATH | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        collector_keep(collector, &source, &last->apps[i], fd);
+        close(fd);
+    }
+}
+
+/* A directory that cannot be read holds no server that can be started for the first time; the
+ * watcher says why. */
 static void collector_read_resources(struct collector *collector)
 {
     struct slice path =
@@ -144,6 +274,8 @@ static void collector_read_resources(struct collector *collector)
         return;
     fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     count = fd < 0 ? -errno : documents_scan(fd, &entries);
+    if (count < 0)
+        collector_keep_unread(collector, path, count);
     for (int i = 0; i < count && entries != NULL; i++) {
         collector_read_file(collector, fd, entries[i]->d_name);
         free(entries[i]);
@@ -153,14 +285,14 @@ static void collector_read_resources(struct collector *collector)
         close(fd);
 }
 
-static void collector_log(struct collector *collector)
+static void collector_log(struct diagnostics *diagnostics, const char *event)
 {
     char line[LINE_MAX_SIZE];
 
-    diagnostics_sort(&collector->diagnostics);
-    for (size_t i = 0; i < collector->diagnostics.count; i++) {
-        diagnostic_format(&collector->diagnostics.entries[i], line, sizeof(line));
-        log_error("stdio_refused", "%s", line);
+    diagnostics_sort(diagnostics);
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        diagnostic_format(&diagnostics->entries[i], line, sizeof(line));
+        log_error(event, "%s", line);
     }
 }
 
@@ -197,14 +329,18 @@ int collector_main(int argc, char **argv)
     /* The settings are in force as a whole or not at all; a resource stands for itself. */
     if (error == 0 && collector.diagnostics.errors == 0) {
         collector_read_resources(&collector);
+        collector_add_staying(&collector);
         status = EXIT_SUCCESS;
     }
-    collector_log(&collector);
+    collector_log(&collector.diagnostics, "stdio_refused");
+    collector_log(&collector.kept, "stdio_kept");
     if (status == EXIT_SUCCESS)
         status = collector_send(&collector);
     document_list_free(&collector.settings);
     document_list_free(&collector.resources);
     diagnostics_free(&collector.diagnostics);
+    diagnostics_free(&collector.kept);
+    arena_free(&collector.child.stdio_arena);
     arena_free(&collector.child.arena);
     return status;
 }

@@ -8,7 +8,8 @@
  * exits 0; 78 after every error was logged. */
 int reader_main(int argc, char **argv);
 /* Sends MESSAGE_STDIO_APPS: the stdio servers of gatehouse.yaml, again from SETTINGS_FILE_FD, and
- * of resources_dir; exits 0; 78 after every error was logged when one of gatehouse.yaml is refused.
+ * of resources_dir, with those of master's last MESSAGE_STDIO_APPS whose file there cannot be used
+ * now; exits 0; 78 after every error was logged when one of gatehouse.yaml is refused.
  */
 int collector_main(int argc, char **argv);
 /* Publishes documents, key sets and addresses into state/config, until drained. */

@@ -226,10 +226,12 @@ static void supervisor_reader_failed(struct supervisor *supervisor, enum child_r
 }
 
 /* The reader is nobody at first, since no user is known before; the collector is who may read the
- * documents. false: it cannot be started. */
+ * documents. It gets what is in force first: a file that broke since keeps what it said. false: it
+ * cannot be started. */
 static bool supervisor_collect(struct supervisor *supervisor, int64_t now)
 {
     const struct configuration *configuration = supervisor->candidate;
+    const struct configuration *known = supervisor_configuration(supervisor);
     struct process_plan plan = {.role = ROLE_COLLECTOR,
                                 .slot = -1,
                                 .settings_fd = supervisor->settings_file,
@@ -239,8 +241,10 @@ static bool supervisor_collect(struct supervisor *supervisor, int64_t now)
     if (supervisor->reader == NULL)
         return false;
     supervisor->reader->deadline = now + READ_TIMEOUT;
-    (void)relay_order(supervisor->reader, MESSAGE_SETTINGS, buffer_slice(&configuration->message),
-                      NULL, 0);
+    if (known == NULL || relay_order(supervisor->reader, MESSAGE_STDIO_APPS,
+                                     buffer_slice(&known->stdio_whole), NULL, 0))
+        (void)relay_order(supervisor->reader, MESSAGE_SETTINGS,
+                          buffer_slice(&configuration->message), NULL, 0);
     return true;
 }
 

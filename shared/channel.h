@@ -30,7 +30,8 @@ enum message_type {
     MESSAGE_AUDIT,           /* master -> worker: 1 descriptor: the audit trail */
     MESSAGE_SESSIONS_ENDED,  /* janitor -> master -> a worker: session_end.h, for the audit trail */
     MESSAGE_DRAIN,           /* master -> child: finish what runs, then exit 0 */
-    MESSAGE_STDIO_APPS,      /* collector -> master -> launcher, bridge: stdio_apps_encode */
+    MESSAGE_STDIO_APPS,      /* collector -> master -> launcher, bridge, and the next collector:
+                                stdio_apps_encode */
     MESSAGE_BRIDGE_LISTENER, /* master -> bridge: 1 descriptor: where workers connect */
     MESSAGE_SERVER_START,    /* bridge -> launcher: struct message_server_start */
     MESSAGE_SERVER_STARTED,  /* launcher -> bridge: struct message_server_started, 3 descriptors:

@@ -219,7 +219,7 @@ static void child_take_stdio_apps(struct child *child, struct slice payload)
 {
     struct arena arena = {0};
     struct stdio_app_list apps;
-    int error = stdio_apps_decode(payload, child->role == ROLE_LAUNCHER, &arena, &apps);
+    int error = stdio_apps_decode(payload, child->role != ROLE_BRIDGE, &arena, &apps);
 
     if (error < 0) {
         arena_free(&arena);
@@ -234,7 +234,8 @@ static void child_take_stdio_apps(struct child *child, struct slice payload)
 bool child_handle(struct child *child, struct message *message)
 {
     if (message->type == MESSAGE_STDIO_APPS &&
-        (child->role == ROLE_LAUNCHER || child->role == ROLE_BRIDGE)) {
+        (child->role == ROLE_LAUNCHER || child->role == ROLE_BRIDGE ||
+         child->role == ROLE_COLLECTOR)) {
         child_take_stdio_apps(child, message->payload);
         return true;
     }

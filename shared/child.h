@@ -49,13 +49,13 @@ struct child {
     struct arena arena;             /* owns the settings */
     struct settings settings;
     struct arena stdio_arena;         /* owns stdio_apps */
-    struct stdio_app_list stdio_apps; /* of launcher (whole) and bridge, else empty */
+    struct stdio_app_list stdio_apps; /* of launcher and collector (whole), bridge; else empty */
 };
 
 /* Reads `--role R --slot N --block B`, identifies the log, blocks signals that are master's, sets
  * PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE 0, makes the channel non-blocking, maps both boards, and
- * (all roles but the reader) waits up to 10 s for MESSAGE_SETTINGS. Exits on failure: start-up may
- * die. */
+ * (all roles but the reader) waits up to 10 s for MESSAGE_SETTINGS; what else child_handle takes
+ * may come before. Exits on failure: start-up may die. */
 void child_start(int argc, char **argv, struct child *child);
 
 /* PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE 0: child_start's, for a guardian, which is no child of
@@ -68,9 +68,9 @@ void child_ready(struct child *child);
 /* Stamps the block; at least once a second. */
 void child_heartbeat(struct child *child);
 
-/* Handles what is common to all roles: MESSAGE_LOG, MESSAGE_SETTINGS and, for launcher and bridge,
- * MESSAGE_STDIO_APPS (each replaces what child has: slices of the old ones die). true when the
- * message was such a one. */
+/* Handles what is common to all roles: MESSAGE_LOG, MESSAGE_SETTINGS and, for launcher, bridge and
+ * collector, MESSAGE_STDIO_APPS (each replaces what child has: slices of the old ones die). true
+ * when the message was such a one. */
 bool child_handle(struct child *child, struct message *message);
 
 #endif

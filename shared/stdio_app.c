@@ -34,6 +34,7 @@ static void stdio_put(struct record_writer *writer, const struct stdio_app *app,
     record_put_number(writer, "max_servers", (int64_t)app->max_servers);
     if (!whole)
         return;
+    record_put(writer, "file", app->file);
     stdio_put_command(writer, app);
     record_put_number(writer, "uid", app->user.uid);
     record_put_number(writer, "gid", app->user.gid);
@@ -94,6 +95,7 @@ static uint64_t stdio_get_number(struct record_reader *reader, const char *name)
 /* A list that is longer than its array leaves fields over, which the next get refuses. */
 static void stdio_get_command(struct record_reader *reader, struct stdio_app *out)
 {
+    out->file = stdio_get_path(reader, "file");
     out->command = stdio_get_path(reader, "command");
     while (out->argument_count < STDIO_ARGUMENTS_MAX && record_next_is(reader, "argument"))
         out->arguments[out->argument_count++] = stdio_get_text(reader, "argument");

@@ -2,8 +2,9 @@
  *
  * The collector makes the list from documents that nobody but root (or whoever started the service)
  * can write; master gives all of it to the launcher, and to the bridge what it needs to know:
- * names, revisions, scopes and caps. No other process learns of commands and environments, which
- * may hold secrets. What is not in the list is not started.
+ * names, revisions, scopes and caps. At a reload the collector gets the list in force back, for
+ * what a file said before it broke. No other process learns of commands and environments, which may
+ * hold secrets. What is not in the list is not started.
  */
 #ifndef GATEHOUSE_SHARED_STDIO_APP_H
 #define GATEHOUSE_SHARED_STDIO_APP_H
@@ -42,7 +43,8 @@ struct stdio_app {
     struct slice revision; /* hex, of all that the document says: the same in the app's record */
     enum stdio_scope scope;
     uint64_t max_servers; /* at once, of this app; 0: gate.stdio.max_servers_per_app */
-    /* The launcher's alone; empty in what the bridge gets. */
+    /* Collector's and launcher's; empty in what the bridge gets. */
+    struct slice file;    /* of the document, as the collector names it */
     struct slice command; /* absolute */
     struct slice arguments[STDIO_ARGUMENTS_MAX];
     size_t argument_count;

@@ -34,15 +34,16 @@ function demo(name, mark, { before = '', mcp = {} } = {}) {
   return { name, mcp: { command: '/bin/sh', args: ['-c', `${before} exec ${GATEHOUSE} demo-server --stdio`], env: { GATEHOUSE_TEST: mark }, ...user, ...mcp } };
 }
 
-async function setUp(t, { apps = [], stdio = {}, resources = {}, start = true, ...more } = {}) {
+async function setUp(t, { apps = [], stdio = {}, users = {}, resources = {}, start = true, ...more } = {}) {
   const issuer = await Issuer.make();
   const gate = await Gateway.prepare(t, {
     apps,
-    gate: { stdio: { ...(ROOT ? { users: ['nobody'] } : {}), ...stdio } },
+    gate: { stdio: { ...(ROOT ? { users: ['nobody'] } : {}), ...stdio }, ...users },
     resources: { 'issuer.yaml': [authConfig('issuer', issuer)], ...resources },
     workers: 1,
     ...more,
   });
+  chmodSync(gate.directory, 0o755); // roles and servers may be other users
   if (start) await gate.run();
   return { gate, issuer };
 }
@@ -185,12 +186,125 @@ test('a changed command takes effect at a reload, and not before', async (t) => 
   assert.ok(marked(marks[1]).length > 0);
 });
 
+// One way to break a file each, and what the log and `check` are to say of it.
+const BROKEN = [
+  ['a file that is not YAML any more', (text) => text.replace('spec:', 'spec: ['), /one\.yaml:\d+:\d+: /],
+  ['a document that is refused', (text) => text.replace('/bin/sh', 'bin/sh'), /one\.yaml:\d+:\d+: spec\.mcp\.command: must be an absolute path/],
+  ['a file that is too large', (text) => `${text}#${'.'.repeat(16 << 20)}\n`, /one\.yaml: is larger than 16 MiB/],
+];
+
+const reloads = (gate) => gate.log.split('reloaded: every process was given the settings').length - 1;
+
+async function reload(gate) {
+  const before = reloads(gate);
+  gate.signal('SIGHUP');
+  await waitFor('the reload', () => reloads(gate) > before);
+}
+
+// A gateway with a session of the stdio server of one.yaml, a text of that file, and how it is now.
+async function setUpOne(t, resources = {}, users = {}) {
+  const marks = [randomUUID(), randomUUID()];
+  const { gate, issuer } = await setUp(t, { resources: { 'one.yaml': [document(demo('one', marks[0]).mcp)], ...resources }, users });
+  const path = join(gate.directory, 'resources.d', 'one.yaml');
+  const session = await openSession(gate, issuer, 'one');
+  assert.equal((await session.echo('before')).status, 200);
+  const token = await issuer.token(gate.url('one'));
+  const start = async () => (await post(gate.url('one'), token, { body: INITIALIZE })).status;
+  return { gate, issuer, path, marks, session, start, text: readFileSync(path, 'utf8') };
+}
+
+for (const [what, breakIt, said] of BROKEN) {
+  test(`${what} keeps its running servers through a reload, until it is mended`, async (t) => {
+    const { gate, path, marks, session, start, text } = await setUpOne(t);
+    const before = marked(marks[0]);
+    const broken = breakIt(text);
+    assert.notEqual(broken, text);
+    writeFileSync(path, broken);
+    for (const time of ['first', 'second']) {
+      await reload(gate);
+      const lines = gate.log.split('\n').filter((line) => /stdio_kept: /.test(line));
+      assert.equal(lines.length, time === 'first' ? 1 : 2, gate.log);
+      assert.match(lines[0], said);
+      assert.match(lines[0], /the stdio server "one" stays as it was; mend it, then reload/);
+      assert.equal((await session.echo('still here')).status, 200);
+      assert.deepEqual(marked(marks[0]), before);
+    }
+    assert.equal(await start(), 200);
+    const check = await gate.check();
+    assert.equal(check.status, 78, check.output);
+    assert.match(check.output, said);
+
+    // What it says once it is mended is in force after the next reload.
+    writeFileSync(path, text.replace(marks[0], marks[1]));
+    await reload(gate);
+    await waitFor('the new command', async () => await start() === 200 && marked(marks[1]).length > 0);
+  });
+}
+
+// The watcher's user, when there is one, can look at them and not read them.
+for (const [what, change, said] of [
+  ['a file', (path) => chmodSync(path, ROOT ? 0o600 : 0o200), /one\.yaml: cannot be read: Permission denied/],
+  ['a directory', (path) => chmodSync(join(path, '..'), 0o311), /one\.yaml: cannot be read: Permission denied/],
+]) {
+  test(`${what} that cannot be read any more keeps its running servers through a reload`, async (t) => {
+    const { gate, path, marks, session, start } = await setUpOne(t, {}, ROOT ? { users: { watcher: 'daemon', worker: 'bin', bridge: 'games' } } : {});
+    const before = marked(marks[0]);
+    change(path);
+    try {
+      await reload(gate);
+      assert.match(gate.log.split('\n').find((line) => /stdio_kept: /.test(line)) ?? gate.log, said);
+      assert.equal((await session.echo('still here')).status, 200);
+      assert.deepEqual(marked(marks[0]), before);
+      assert.equal(await start(), 200);
+    } finally {
+      chmodSync(join(path, '..'), 0o755);
+    }
+  });
+}
+
+const LOST = {
+  'others can write now': ({ path }) => chmodSync(path, 0o646),
+  ...(ROOT ? { 'is not root\'s any more': ({ path }) => chownSync(path, 65534, 65534) } : {}),
+  ...(ROOT ? { 'names a user who may run nothing any more': ({ gate }) => {
+    gate.settings.gate.stdio.users = ['daemon'];
+    gate.writeSettings();
+  } } : {}),
+  'is gone': ({ gate }) => gate.removeResource('one.yaml'),
+  'is in a directory that others can write now': ({ path }) => chmodSync(join(path, '..'), 0o777),
+};
+
+for (const [what, change] of Object.entries(LOST)) {
+  test(`a broken file that ${what} keeps no command`, async (t) => {
+    const { gate, path, marks, start } = await setUpOne(t);
+    writeFileSync(path, 'kind: [\n');
+    change({ gate, path });
+    await reload(gate);
+    assert.doesNotMatch(gate.log, /stdio_kept/);
+    await waitFor('nothing to be left', () => marked(marks[0]).length === 0, { deadline: LEFT * patience });
+    assert.notEqual(await start(), 200);
+    assert.equal(marked(marks[0]).length, 0);
+  });
+}
+
+test('a gateway that is started with a broken file refuses its app, and runs the others', async (t) => {
+  const mark = randomUUID();
+  const other = { ...document(demo('two', mark).mcp), metadata: { name: 'two' } };
+  const { gate, issuer, path, marks, start } = await setUpOne(t, { 'two.yaml': [other] });
+  await gate.stop();
+  writeFileSync(path, 'kind: [\n');
+  await gate.run();
+  assert.match(gate.log, /one\.yaml:\d+:\d+: /);
+  assert.equal(await start(), 503);
+  assert.equal(marked(marks[0]).length, 0);
+  assert.equal((await (await openSession(gate, issuer, 'two')).echo('here')).status, 200);
+  assert.ok(marked(mark).length > 0);
+});
+
 test('a command that others can write starts nothing, also when it changes later', async (t) => {
   const mark = randomUUID();
   const { gate, issuer } = await setUp(t, { start: false });
   const directory = join(gate.directory, 'bin');
   const program = join(directory, 'server');
-  chmodSync(gate.directory, 0o755);
   mkdirSync(directory);
   copyFileSync(GATEHOUSE, program);
   gate.settings.app_service.apps = [{ name: 'one', mcp: { command: program, args: ['demo-server', '--stdio'], env: { GATEHOUSE_TEST: mark }, ...user } }];
@@ -235,7 +349,6 @@ test('a server is what its document says, and gets nothing else', async (t) => {
   const mark = randomUUID();
   const { gate, issuer } = await setUp(t, { start: false, env: { SECRET_OF_OURS: 'x', TZ: 'Europe/Zurich' } });
   const program = join(gate.directory, 'look.sh');
-  chmodSync(gate.directory, 0o755);
   // Says on standard error, which is in the log, what it finds.
   writeFileSync(program, ['#!/bin/sh', 'env | sort | sed "s/^/env /" >&2', 'fd=0; while [ $fd -lt 64 ]; do if [ -e /proc/$$/fd/$fd ]; then echo "fd $fd"; fi; fd=$((fd + 1)); done >&2',
     'echo "files $(ulimit -n) cores $(ulimit -c) cpu $(ulimit -t) id $(id -u) groups $(id -G) in $(pwd) args $*" >&2',

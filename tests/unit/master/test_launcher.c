@@ -85,6 +85,7 @@ static struct stdio_app shell(const char *name, const char *script)
         .argument_count = 2,
         .variables = {{slice_from("GATEHOUSE_TEST"), slice_from(mark)}},
         .variable_count = 1,
+        .file = slice_from("/etc/gatehouse/apps.yaml"),
         .working_dir = slice_from("/"),
         .limits = {.open_files = 77},
     };

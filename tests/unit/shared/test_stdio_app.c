@@ -19,6 +19,7 @@ static struct stdio_app example(const char *name)
         .revision = slice_from(revision),
         .scope = STDIO_USER,
         .max_servers = 3,
+        .file = slice_from("/etc/gatehouse/apps.yaml"),
         .command = slice_from("/usr/bin/node"),
         .arguments = {slice_from("server.js"), slice_from(""), slice_from("--x=1 2")},
         .argument_count = 3,
@@ -51,6 +52,7 @@ static void test_the_launcher_gets_all(void **state)
     assert_true(slice_is(two->revision, revision));
     assert_int_equal(two->scope, STDIO_USER);
     assert_int_equal(two->max_servers, 3);
+    assert_true(slice_is(two->file, "/etc/gatehouse/apps.yaml"));
     assert_true(slice_is(two->command, "/usr/bin/node"));
     assert_int_equal(two->argument_count, 3);
     assert_true(slice_is(two->arguments[1], "") && slice_is(two->arguments[2], "--x=1 2"));
@@ -117,6 +119,8 @@ static void test_what_must_not_be_started_is_refused(void **state)
     REFUSED(user.uid = 0);
     REFUSED(user.gid = 0);
     REFUSED(user.uid = UINT32_MAX);
+    REFUSED(file.size = 0);
+    REFUSED(file = slice_from("apps.yaml"));
     REFUSED(command.size = 0);
     REFUSED(command = slice_from("node"));
     REFUSED(command = slice_make("/bin\0/sh", 8));
@@ -188,6 +192,7 @@ static void test_a_revision_follows_the_document(void **state)
     first = app.revision;
     assert_int_equal(first.size, 64);
     app.user.uid = 77; /* a number that the watcher does not know */
+    app.file = slice_from("/elsewhere.yaml");
     assert_int_equal(stdio_app_revise(&app, &arena), 0);
     assert_true(slice_equal(app.revision, first));
     app.variables[1].value = slice_from("x");
