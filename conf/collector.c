@@ -30,6 +30,7 @@ struct collector {
     struct document_list resources; /* of files that may name a command */
     struct stdio_app apps[STDIO_APPS_MAX];
     struct place places[STDIO_APPS_MAX];
+    bool twice[STDIO_APPS_MAX]; /* another document has its name */
     size_t count;
     struct staying {
         struct stdio_app app;     /* of the list in force */
@@ -49,27 +50,29 @@ static void collector_authorize(struct collector *collector)
         .root = peer.uid == 0, .self = peer.uid, .settings = &collector->child.settings};
 }
 
-static bool collector_has(const struct collector *collector, struct slice name)
+/* The place of a name; `count`: there is none. */
+static size_t collector_find(const struct collector *collector, struct slice name)
 {
-    for (size_t i = 0; i < collector->count; i++)
-        if (slice_equal(collector->apps[i].name, name))
-            return true;
-    return false;
+    size_t i = 0;
+
+    while (i < collector->count && !slice_equal(collector->apps[i].name, name))
+        i++;
+    return i;
 }
 
-/* Two of one name: the watcher publishes neither, so nothing is lost by starting neither. */
+/* Two of one name: the watcher publishes neither, and what was in force stays. */
 static bool collector_is_new(struct collector *collector, const struct document *document)
 {
-    for (size_t i = 0; i < collector->count; i++)
-        if (slice_equal(collector->apps[i].name, document->name)) {
-            diagnostics_add(&collector->diagnostics, DIAGNOSTIC_ERROR, document->place, "name",
-                            NULL, "the stdio server \"%.*s\" is also in %.*s:%u",
-                            (int)document->name.size, document->name.data,
-                            (int)collector->places[i].file.size, collector->places[i].file.data,
-                            collector->places[i].line);
-            return false;
-        }
-    return true;
+    size_t i = collector_find(collector, document->name);
+
+    if (i == collector->count)
+        return true;
+    collector->twice[i] = true;
+    diagnostics_add(&collector->diagnostics, DIAGNOSTIC_ERROR, document->place, "name", NULL,
+                    "the stdio server \"%.*s\" is also in %.*s:%u", (int)document->name.size,
+                    document->name.data, (int)collector->places[i].file.size,
+                    collector->places[i].file.data, collector->places[i].line);
+    return false;
 }
 
 static bool collector_put(struct collector *collector, const struct stdio_app *app,
@@ -162,20 +165,29 @@ static void collector_keep_all(struct collector *collector, const struct stdio_s
     const struct stdio_app_list *last = &collector->child.stdio_apps;
 
     for (size_t i = 0; i < last->count; i++)
-        if (slice_equal(last->apps[i].file, source->path) &&
-            !collector_has(collector, last->apps[i].name))
+        if (slice_equal(last->apps[i].file, source->path))
             collector_keep(collector, source, &last->apps[i], fd);
 }
 
-/* After all files: who has the name now has it. */
+/* After all files: who alone has the name now has it. */
+static bool collector_stays(struct collector *collector, const struct staying *staying)
+{
+    size_t i = collector_find(collector, staying->app.name);
+
+    if (i == collector->count)
+        return collector_put(collector, &staying->app, staying->fault.place);
+    if (collector->twice[i])
+        collector->apps[i] = staying->app;
+    return collector->twice[i];
+}
+
 static void collector_add_staying(struct collector *collector)
 {
     for (size_t i = 0; i < collector->staying_count; i++) {
         const struct staying *staying = &collector->staying[i];
         const struct stdio_fault *fault = &staying->fault;
 
-        if (collector_has(collector, staying->app.name) ||
-            !collector_put(collector, &staying->app, fault->place))
+        if (!collector_stays(collector, staying))
             continue;
         diagnostics_add(
             &collector->kept, DIAGNOSTIC_ERROR, fault->place, NULL, "mend it, then reload",

@@ -262,6 +262,18 @@ for (const [what, change, said] of [
   });
 }
 
+test('a second document of its name, with another command, leaves a server as it was', async (t) => {
+  const { gate, path, marks, session, start } = await setUpOne(t);
+  // Read before the first.
+  writeFileSync(join(path, '..', 'first.yaml'), readFileSync(path, 'utf8').replace(marks[0], marks[1]));
+  await reload(gate);
+  assert.match(gate.log, /stdio_refused: \S+one\.yaml:\d+:\d+: name: the stdio server "one" is also in \S+first\.yaml:1/);
+  assert.match(gate.log, /stdio_kept: \S+one\.yaml:\d+:\d+: the stdio server "one" stays as it was/);
+  assert.equal((await session.echo('still here')).status, 200);
+  assert.equal(await start(), 200);
+  assert.equal(marked(marks[1]).length, 0);
+});
+
 const LOST = {
   'others can write now': ({ path }) => chmodSync(path, 0o646),
   ...(ROOT ? { 'is not root\'s any more': ({ path }) => chownSync(path, 65534, 65534) } : {}),
