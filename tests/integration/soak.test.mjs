@@ -38,14 +38,15 @@ class Soak {
     soak.streamable = await startEverything(t);
     soak.sse = await startEverything(t, 'sse');
     soak.relays = [];
-    for (const { port } of [soak.web, soak.streamable, soak.sse]) soak.relays.push(await Relay.start(t, port));
+    for (const { port } of [soak.web, soak.streamable, soak.sse, soak.streamable, soak.streamable, soak.streamable]) soak.relays.push(await Relay.start(t, port));
     soak.gate = await Gateway.start(t, soak.options());
     soak.processes = soak.gate.children().length;
     return soak;
   }
 
   options() {
-    const [web, streamable, sse] = this.relays.map(({ origin }) => origin);
+    const [web, streamable, sse, ...several] = this.relays.map(({ origin }) => origin);
+    const endpoints = { endpoints: several.map((origin) => `mcp+${origin}/mcp`), health_check: { interval: '500ms' } };
     const user = process.getuid() === 0 ? { run_as_host_user: 'nobody' } : {};
     const stdio = (name, command, args, more = {}) => ({ name, mcp: { command, args, env: { SOAK: this.mark }, ...user, ...more } });
     const demo = (name, more) => stdio(name, GATEHOUSE, ['demo-server', '--stdio'], more);
@@ -55,6 +56,8 @@ class Soak {
         { name: 'web', uri: web, public_addr: 'web.example.com', labels: { soak: 'web' } },
         { name: 'streamable', uri: `mcp+${streamable}/mcp` },
         { name: 'sse', uri: `mcp+sse+${sse}/sse` },
+        { name: 'several', ...endpoints },
+        { name: 'reopened', ...endpoints, on_endpoint_loss: 'reinitialize' },
         stdio('everything', process.execPath, [everything, 'stdio']),
         demo('session'),
         demo('user', { scope: 'user' }),
@@ -75,6 +78,7 @@ class Soak {
     return [
       byHand('session', slowCount), byHand('session', slowCount), byHand('user', slowCount), byHand('shared', slowCount),
       byHand('streamable', longOperation), byHand('sse', longOperation), byHand('everything', longOperation),
+      byHand('several', longOperation), byHand('reopened', longOperation), ['v1', { app: 'several' }], ['v1', { app: 'reopened' }],
       ['v1', { app: 'streamable' }], ['legacy', { app: 'session' }], ['modern', { app: 'session' }], ['modern', { app: 'shared' }],
       ['byOldSdk', { app: 'streamable' }], ['byOldSdk', { app: 'session' }], ['byOldSdk', { app: 'sse' }],
       ['byBrowser', { host: 'web.example.com' }],
@@ -83,7 +87,7 @@ class Soak {
 
   // Faults that may cut a client's stream, of which it is told nothing more: a server's own are answered.
   cuts({ app }) {
-    return this.cut.process + (['web', 'streamable', 'sse', undefined].includes(app) ? this.cut.endpoint : 0);
+    return this.cut.process + (['web', 'streamable', 'sse', 'several', 'reopened', undefined].includes(app) ? this.cut.endpoint : 0);
   }
 
   async life(kind, facts) {
