@@ -19,7 +19,7 @@ test('probes find endpoints dead and alive, and requests turn away without a fai
   await list[0].kill();
   await list[1].kill();
   await waitFor('two dead', async () => await gate.metric('endpoints_dead') === 2);
-  assert.equal(gate.log.match(/endpoint_dead.*app app, 127\.0\.0\.1 port \d+: Connection refused/g).length, 2);
+  await gate.logged(/endpoint_dead.*app app, 127\.0\.0\.1 port \d+: Connection refused/, 2);
   for (let i = 0; i < 20; i++) await ok(ask());
   assert.equal(await gate.metric('upstream_failed_total'), 0);
   const shown = JSON.parse((await gatehouse('apps', '-c', gate.settingsPath, '--json')).stdout);
@@ -29,7 +29,7 @@ test('probes find endpoints dead and alive, and requests turn away without a fai
   await waitFor('another watcher', async () => await gate.metric('endpoints_dead') === 2 && gate.log.match(/endpoint_dead/g).length === 2);
   await list[0].revive();
   await waitFor('one is back', async () => await gate.metric('endpoints_dead') === 1);
-  assert.match(gate.log, new RegExp(`endpoint_alive.*app app, 127\\.0\\.0\\.1 port ${list[0].port}`));
+  await gate.logged(new RegExp(`endpoint_alive.*app app, 127\\.0\\.0\\.1 port ${list[0].port}`));
   await waitFor('it is used', async () => {
     await ok(ask());
     return list[0].own > 0;
@@ -56,7 +56,7 @@ test('HTTP probes tell a server that answers from one that fails', async (t) => 
   }));
   states[0] = 500;
   await waitFor('one dead', async () => await gate.metric('endpoints_dead') === 1);
-  assert.match(gate.log, /endpoint_dead.*: status 500/);
+  await gate.logged(/endpoint_dead.*: status 500/);
   for (let i = 0; i < 10; i++) assert.equal((await ask()).headers['x-server'], '1');
   states[0] = 302;
   await waitFor('none dead', async () => await gate.metric('endpoints_dead') === 0);

@@ -161,7 +161,7 @@ test('a document that others can write starts nothing', async (t) => {
   // A gateway goes on without it, says so, and takes it once it is safe.
   chmodSync(path, 0o646);
   await gate.run();
-  assert.match(gate.log, /stdio_refused: \S+one\.yaml:\d+:\d+: mcp\.command: is in a file that others/);
+  await gate.logged(/stdio_refused: \S+one\.yaml:\d+:\d+: mcp\.command: is in a file that others/);
   const token = await issuer.token(gate.url('one'));
   const answer = await post(gate.url('one'), token, { body: INITIALIZE });
   assert.equal(answer.status, 503, answer.text);
@@ -179,7 +179,7 @@ test('a changed command takes effect at a reload, and not before', async (t) => 
   assert.equal((await post(gate.url('one'), token, { body: INITIALIZE })).status, 200);
   gate.writeResource('one.yaml', document(demo('one', marks[1]).mcp));
   await waitFor('a refusal', async () => (await post(gate.url('one'), token, { body: INITIALIZE })).status === 503);
-  assert.match(gate.log, /document_accepted: app one: \S+one\.yaml:\d+:\d+; its command takes effect at a start or reload/);
+  await gate.logged(/document_accepted: app one: \S+one\.yaml:\d+:\d+; its command takes effect at a start or reload/);
   assert.equal(marked(marks[1]).length, 0);
   gate.signal('SIGHUP');
   await waitFor('the new command', async () => (await post(gate.url('one'), token, { body: INITIALIZE })).status === 200);
@@ -267,8 +267,8 @@ test('a second document of its name, with another command, leaves a server as it
   // Read before the first.
   writeFileSync(join(path, '..', 'first.yaml'), readFileSync(path, 'utf8').replace(marks[0], marks[1]));
   await reload(gate);
-  assert.match(gate.log, /stdio_refused: \S+one\.yaml:\d+:\d+: name: the stdio server "one" is also in \S+first\.yaml:1/);
-  assert.match(gate.log, /stdio_kept: \S+one\.yaml:\d+:\d+: the stdio server "one" stays as it was/);
+  await gate.logged(/stdio_refused: \S+one\.yaml:\d+:\d+: name: the stdio server "one" is also in \S+first\.yaml:1/);
+  await gate.logged(/stdio_kept: \S+one\.yaml:\d+:\d+: the stdio server "one" stays as it was/);
   assert.equal((await session.echo('still here')).status, 200);
   assert.equal(await start(), 200);
   assert.equal(marked(marks[1]).length, 0);
@@ -305,7 +305,7 @@ test('a gateway that is started with a broken file refuses its app, and runs the
   await gate.stop();
   writeFileSync(path, 'kind: [\n');
   await gate.run();
-  assert.match(gate.log, /one\.yaml:\d+:\d+: /);
+  await gate.logged(/one\.yaml:\d+:\d+: /);
   assert.equal(await start(), 503);
   assert.equal(marked(marks[0]).length, 0);
   assert.equal((await (await openSession(gate, issuer, 'two')).echo('here')).status, 200);

@@ -138,7 +138,7 @@ test('what is sent to the other server, what is on record, and what is told', as
   assert.equal(line.app, 'app');
   assert.ok(line.user);
   assert.equal(trail().filter(({ event, mcp_session: id }) => event === 'request' && id === hash).at(-1).endpoint, `127.0.0.1:${heir.port}`);
-  assert.match(gate.log, /mcp_session_reopened/);
+  await gate.logged(/mcp_session_reopened/);
   // DELETE ends it where it is now.
   assert.equal((await other('DELETE', session)).status, 204);
   assert.deepEqual(heir.ended, [newId]);

@@ -237,7 +237,7 @@ test('a change of a role counts, a mistake keeps the last good version', async (
 test('a role that nobody makes is told of', async (t) => {
   const { gate } = await setUp(t);
   const told = () => gate.log.match(/role_missing: app_auth_config corp: claims_to_roles: there is no role "locked-out"/g)?.length ?? 0;
-  assert.match(gate.log, /role_missing: app_auth_config corp: claims_to_roles: there is no role "role-16": it grants nothing/);
+  await gate.logged(/role_missing: app_auth_config corp: claims_to_roles: there is no role "role-16": it grants nothing/);
   assert.equal(told(), 0);
   gate.removeResource('locked.yaml');
   await waitFor('the notice', () => told() === 1);

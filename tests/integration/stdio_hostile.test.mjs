@@ -143,7 +143,7 @@ test('answers that are none are told to their callers at once', async (t) => {
     assert.equal(status, 200);
     assert.deepEqual(json, { jsonrpc: '2.0', id: 'c', error: { code: -32603, message: "the server's answer breaks JSON-RPC 2.0" } });
   }
-  assert.equal(gate.log.match(/server_answer: app bad/g).length, 6);
+  await gate.logged(/server_answer: app bad/, 6);
   assert.match((await session.call({ name: 'x', arguments: { answer: { result: { said: 'better' } } } })).text, /better/);
   await goodLives();
 });

@@ -159,7 +159,7 @@ for (const environment of ['sessions', 'config']) {
     t.diagnostic(`served again ${(await servedAgain(url, token)).toFixed(0)} ms later`);
 
     assert.deepEqual(moved(gate).map((name) => name.split('.')[0]), [environment]);
-    assert.match(gate.log, /exit status 70/);
+    await gate.logged(/exit status 70/);
     assert.equal(gate.log.match(/CANNOT BE USED/g).length, 1);
     const ids = await assertSound(gate);
     assert.equal(ids.size, 1);
@@ -181,8 +181,8 @@ test('environments of another schema are moved aside at the start, with a loud l
   }
   await gate.run();
   assert.deepEqual(moved(gate).map((name) => name.split('.')[0]).sort(), ['config', 'sessions']);
-  assert.match(gate.log, /THE CONFIG ENVIRONMENT CANNOT BE USED/);
-  assert.match(gate.log, /THE SESSIONS ENVIRONMENT CANNOT BE USED/);
+  await gate.logged(/THE CONFIG ENVIRONMENT CANNOT BE USED/);
+  await gate.logged(/THE SESSIONS ENVIRONMENT CANNOT BE USED/);
   assert.equal((await post(url, token)).status, 200);
 });
 
@@ -215,7 +215,7 @@ test('a snapshot that is turned back brings no withdrawn key back', async (t) =>
     assert.ok(!seen.has(200) && seen.has(401));
   }
   assert.deepEqual(moved(gate), []);
-  assert.match(gate.log, /store_refused/);
+  await gate.logged(/store_refused/);
 });
 
 test('a snapshot that is turned back revives no revoked session', async (t) => {

@@ -129,6 +129,14 @@ export class Gateway {
     return this.program.pid;
   }
 
+  // The log comes by a pipe of its own: what an answer tells may be in it a moment later.
+  async logged(pattern, times = 1) {
+    const all = new RegExp(pattern, 'g');
+    await waitFor(`${pattern} in the log`, () => (this.log.match(all)?.length ?? 0) >= times);
+    const { length } = this.log.match(all);
+    if (times > 1 && length > times) throw new Error(`${pattern} is ${length} times in the log, not ${times}`);
+  }
+
   get log() {
     return this.program?.output ?? '';
   }
