@@ -438,6 +438,7 @@ static bool exchange_mcp_begin(struct exchange *exchange, const struct store_key
         return false;
     begun->key = *key;
     begun->target = exchange->upstream->target;
+    begun->target.host = slice_make(NULL, 0); /* the connection's, which may end before */
     begun->id_size = id.size;
     memcpy(begun->id, id.data, id.size);
     exchange->begun = begun;

@@ -141,8 +141,9 @@ static const char *reading_obstacle(const struct exchange *exchange)
 
 static struct exchange_reading *reading_make(struct exchange *exchange, unsigned looks)
 {
-    struct exchange_reading *reading = calloc(1, sizeof(*reading));
     struct slice id = exchange_part(exchange, exchange->rpc.id);
+    size_t id_size = id.size <= EXCHANGE_ID_MAX ? id.size : 0;
+    struct exchange_reading *reading = calloc(1, sizeof(*reading) + id_size);
 
     if (reading == NULL)
         return NULL;
@@ -153,10 +154,9 @@ static struct exchange_reading *reading_make(struct exchange *exchange, unsigned
         .put = reading_put,
     };
     reading->looks = looks;
-    if (id.size > 0 && id.size <= sizeof(reading->id)) {
-        memcpy(reading->id, id.data, id.size);
-        reading->id_size = id.size;
-    }
+    if (id_size > 0)
+        memcpy(reading->id, id.data, id_size);
+    reading->id_size = id_size;
     exchange->reading = reading;
     return reading;
 }

@@ -31,15 +31,15 @@ static struct upstream_bucket *upstream_bucket(struct upstream_pool *pool,
 
     for (const char *c = target->address; *c != '\0'; c++)
         hash = hash * 31 + (unsigned char)*c;
-    for (const char *c = target->host; *c != '\0'; c++)
-        hash = hash * 31 + (unsigned char)*c;
+    for (size_t i = 0; i < target->host.size; i++)
+        hash = hash * 31 + (unsigned char)target->host.data[i];
     return &pool->buckets[hash % UPSTREAM_BUCKETS];
 }
 
 static bool upstream_target_equal(const struct upstream_target *a, const struct upstream_target *b)
 {
     return a->port == b->port && a->bridge == b->bridge && a->tls == b->tls &&
-           strcmp(a->address, b->address) == 0 && strcmp(a->host, b->host) == 0;
+           strcmp(a->address, b->address) == 0 && slice_equal(a->host, b->host);
 }
 
 int upstream_pool_open(struct upstream_pool **out)
@@ -120,8 +120,8 @@ static void upstream_connect_done(struct upstream *upstream)
         return;
     }
     error = tls_connect(&upstream->connection.tls, upstream->target.tls, upstream->connection.fd,
-                        slice_from(upstream->target.host),
-                        strcmp(upstream->target.host, upstream->target.address) == 0);
+                        upstream->target.host,
+                        slice_is(upstream->target.host, upstream->target.address));
     if (error != 0) {
         upstream->opened(upstream, "TLS cannot start");
         return;
@@ -247,11 +247,10 @@ bool upstream_target_at(const struct worker *worker, const struct app_record *ap
     target->port = endpoint->port;
     target->bridge = false;
     target->tls = NULL;
-    target->host[0] = '\0';
+    target->host = slice_make(NULL, 0);
     if (!endpoint->tls)
         return true;
-    snprintf(target->host, sizeof(target->host), "%.*s", (int)endpoint->host.size,
-             endpoint->host.data);
+    target->host = endpoint->host;
     target->tls = tls_client_find(worker->trust, app->ca_pem, !app->insecure_skip_verify);
     return target->tls != NULL;
 }
@@ -270,13 +269,16 @@ int upstream_take(struct worker *worker, const struct upstream_target *target, b
     fd = upstream_socket(worker, target);
     if (fd < 0)
         return fd;
-    upstream = calloc(1, sizeof(*upstream));
+    upstream = calloc(1, sizeof(*upstream) + target->host.size);
     if (upstream == NULL) {
         close(fd);
         return -ENOMEM;
     }
     upstream->worker = worker;
     upstream->target = *target;
+    if (target->host.size > 0)
+        memcpy(upstream->host, target->host.data, target->host.size);
+    upstream->target.host = slice_make(upstream->host, target->host.size);
     upstream->state = UPSTREAM_CONNECTING;
     connection_open(&upstream->connection, worker->loop, fd, NULL, upstream_ready, upstream);
     deadline_open(&upstream->deadline, worker->loop, upstream_late, upstream);

@@ -22,7 +22,7 @@ struct upstream_target {
     uint16_t port;
     bool bridge;            /* the bridge's socket: address and port are only a name for it */
     struct tls_client *tls; /* NULL: plain */
-    char host[256];         /* NUL-terminated: for SNI and verification; empty when plain */
+    struct slice host;      /* for SNI and verification; empty when plain; borrowed */
 };
 
 enum upstream_state {
@@ -37,7 +37,7 @@ struct upstream {
     struct remains remains;
     struct worker *worker;
     struct upstream *next, **link; /* in the pool, while idle */
-    struct upstream_target target;
+    struct upstream_target target; /* its host is `host` */
     struct connection connection;
     struct deadline deadline; /* connect, or idle */
     enum upstream_state state;
@@ -48,6 +48,7 @@ struct upstream {
     void *owner;
     void (*opened)(struct upstream *upstream, const char *failure); /* NULL: it is open */
     void (*ready)(struct upstream *upstream, int events);
+    char host[]; /* of the target: most are plain, and streams last */
 };
 
 int upstream_pool_open(struct upstream_pool **out);

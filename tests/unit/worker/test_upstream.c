@@ -132,7 +132,7 @@ static void test_fresh_and_other_targets_do_not_share(void **state)
     second = take(fixture, true);
     assert_ptr_not_equal(second, first);
     upstream_close(second);
-    snprintf(fixture->target.host, sizeof(fixture->target.host), "other.example");
+    fixture->target.host = slice_from("other.example");
     second = take(fixture, false);
     assert_ptr_not_equal(second, first);
     upstream_close(second);
