@@ -19,16 +19,16 @@ int buffer_reserve(struct buffer *buffer, size_t size)
     size_t wanted;
     char *memory;
 
-    if (size <= buffer->capacity - buffer->end)
+    if (size <= (size_t)buffer->capacity - buffer->end)
         return 0;
-    if (size > SIZE_MAX / 2 - used)
+    if (size > BUFFER_MAX - used)
         return -ENOMEM;
     if (buffer->start > 0) {
         memmove(buffer->memory, buffer->memory + buffer->start, used);
         buffer_mark(buffer);
         buffer->start = 0;
-        buffer->end = used;
-        if (size <= buffer->capacity - used)
+        buffer->end = (uint32_t)used;
+        if (size <= (size_t)buffer->capacity - used)
             return 0;
     }
     wanted = buffer->capacity < BUFFER_FIRST ? BUFFER_FIRST : buffer->capacity;
@@ -38,21 +38,21 @@ int buffer_reserve(struct buffer *buffer, size_t size)
     if (memory == NULL)
         return -ENOMEM;
     buffer->memory = memory;
-    buffer->capacity = wanted;
+    buffer->capacity = (uint32_t)wanted;
     return 0;
 }
 
 char *buffer_space(struct buffer *buffer, size_t *size)
 {
-    *size = buffer->capacity - buffer->end;
+    *size = (size_t)buffer->capacity - buffer->end;
     return buffer->memory == NULL ? NULL : buffer->memory + buffer->end;
 }
 
 void buffer_commit(struct buffer *buffer, size_t size)
 {
-    size_t room = buffer->capacity - buffer->end;
+    size_t room = (size_t)buffer->capacity - buffer->end;
 
-    buffer->end += size < room ? size : room;
+    buffer->end += (uint32_t)(size < room ? size : room);
 }
 
 int buffer_append_text(struct buffer *buffer, const char *text)
@@ -90,7 +90,7 @@ int buffer_append_format(struct buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(buffer->memory + buffer->end, (size_t)length + 1, format, arguments);
     va_end(arguments);
-    buffer->end += (size_t)length;
+    buffer->end += (uint32_t)length;
     return 0;
 }
 
@@ -99,7 +99,7 @@ void buffer_consume(struct buffer *buffer, size_t size)
     if (size >= buffer_size(buffer))
         buffer_clear(buffer);
     else
-        buffer->start += size;
+        buffer->start += (uint32_t)size;
 }
 
 void buffer_clear(struct buffer *buffer)

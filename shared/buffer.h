@@ -2,7 +2,9 @@
  *
  * Used for messages, records and what is read from or written to a socket. The buffer owns its
  * memory; pointers into it are borrowed until the next call that may grow or consume it.
- * A zeroed struct is an empty buffer. Never shrinks by itself; never wipes (see buffer_wipe).
+ * A zeroed struct is an empty buffer. Never shrinks by itself; never wipes (see buffer_wipe). Holds
+ * BUFFER_MAX bytes at most: an idle stream has a dozen buffers, and half as much is then enough for
+ * their numbers.
  */
 #ifndef GATEHOUSE_SHARED_BUFFER_H
 #define GATEHOUSE_SHARED_BUFFER_H
@@ -12,12 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BUFFER_MAX ((size_t)1 << 31) /* bytes */
+
 struct buffer {
-    char *memory;    /* owned; NULL when nothing was ever reserved or after buffer_free */
-    size_t capacity; /* bytes at memory */
-    size_t start;    /* first unconsumed byte */
-    size_t end;      /* one past the last byte */
-    size_t high;     /* one past the last byte of before, where that was further: for buffer_wipe */
+    char *memory;      /* owned; NULL when nothing was ever reserved or after buffer_free */
+    uint32_t capacity; /* bytes at memory */
+    uint32_t start;    /* first unconsumed byte */
+    uint32_t end;      /* one past the last byte */
+    uint32_t high; /* one past the last byte of before, where that was further: for buffer_wipe */
 };
 
 static inline char *buffer_data(const struct buffer *buffer)
@@ -27,7 +31,7 @@ static inline char *buffer_data(const struct buffer *buffer)
 
 static inline size_t buffer_size(const struct buffer *buffer)
 {
-    return buffer->end - buffer->start;
+    return (size_t)buffer->end - buffer->start;
 }
 
 static inline struct slice buffer_slice(const struct buffer *buffer)
@@ -35,7 +39,8 @@ static inline struct slice buffer_slice(const struct buffer *buffer)
     return slice_make(buffer_data(buffer), buffer_size(buffer));
 }
 
-/* Room for `size` more bytes at the end, moving or reallocating as needed. 0 or -ENOMEM. */
+/* Room for `size` more bytes at the end, moving or reallocating as needed. 0 or -ENOMEM, also for
+ * more than BUFFER_MAX in all. */
 int buffer_reserve(struct buffer *buffer, size_t size);
 
 /* Where the next byte goes, and how many fit without buffer_reserve. */
@@ -47,7 +52,7 @@ void buffer_commit(struct buffer *buffer, size_t size);
 /* 0 or -ENOMEM; on an error nothing is appended. */
 static inline int buffer_append(struct buffer *buffer, const void *data, size_t size)
 {
-    if (size > buffer->capacity - buffer->end) {
+    if (size > (size_t)buffer->capacity - buffer->end) {
         int error = buffer_reserve(buffer, size);
 
         if (error != 0)
@@ -55,7 +60,7 @@ static inline int buffer_append(struct buffer *buffer, const void *data, size_t 
     }
     if (size > 0)
         memcpy(buffer->memory + buffer->end, data, size);
-    buffer->end += size;
+    buffer->end += (uint32_t)size;
     return 0;
 }
 static inline int buffer_append_slice(struct buffer *buffer, struct slice data)

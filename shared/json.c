@@ -276,6 +276,6 @@ int json_append_string(struct buffer *out, struct slice text)
     if (error == 0)
         error = buffer_append(out, "\"", 1);
     if (error != 0)
-        out->end = out->start + before;
+        out->end = out->start + (uint32_t)before;
     return error;
 }

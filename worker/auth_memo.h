@@ -10,9 +10,7 @@
 #include "shared/session_record.h"
 
 struct auth_memo {
-    char *bytes; /* owned: app, NUL, token; compared in full */
-    size_t size;
-    struct session_id id;
+    struct auth_memo_token *token; /* private; owned: an idle stream has none */
 };
 
 /* The session id of a token at an app, from the memo or made and remembered. `memo` may be NULL. */

@@ -63,6 +63,7 @@ static enum mcp_verdict reading_look(void *context, struct slice text, struct bu
     struct exchange *exchange = context;
     struct exchange_reading *reading = exchange->reading;
     enum mcp_verdict verdict = MCP_PASSES;
+    struct buffer spare = {0};
 
     for (size_t i = 0; i < sizeof(reading_observers) / sizeof(reading_observers[0]); i++) {
         const struct exchange_observer *observer = &reading_observers[i];
@@ -70,19 +71,22 @@ static enum mcp_verdict reading_look(void *context, struct slice text, struct bu
 
         if ((reading->looks & observer->look) == 0)
             continue;
-        buffer_clear(&reading->spare);
-        next = observer->message(exchange, text, &reading->spare);
-        if (next == MCP_DROPPED || next == MCP_FAILED)
-            return next;
+        buffer_clear(&spare);
+        next = observer->message(exchange, text, &spare);
+        if (next == MCP_DROPPED || next == MCP_FAILED) {
+            verdict = next;
+            break;
+        }
         if (next == MCP_REPLACED) {
             struct buffer before = *out;
 
-            *out = reading->spare;
-            reading->spare = before;
+            *out = spare;
+            spare = before;
             text = buffer_slice(out);
             verdict = MCP_REPLACED;
         }
     }
+    buffer_free(&spare);
     return verdict;
 }
 
@@ -305,7 +309,6 @@ void exchange_reading_stop(struct exchange *exchange)
     exchange->worker->body_bytes -= reading->charged;
     mcp_response_free(&reading->response);
     buffer_free(&reading->head);
-    buffer_free(&reading->spare);
     /* Its own callbacks may be running. */
     worker_bury(exchange->worker, &reading->remains);
 }

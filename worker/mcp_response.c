@@ -13,6 +13,7 @@ static enum mcp_verdict response_batch(struct mcp_response *response, struct jso
     struct json_splice splice;
     struct json_array_cut cut;
     struct json_value value;
+    struct buffer message = {0};
     int changed;
 
     json_splice_begin(&splice, text, out);
@@ -20,8 +21,8 @@ static enum mcp_verdict response_batch(struct mcp_response *response, struct jso
     json_scan_enter(scan);
     while (verdict != MCP_FAILED && json_scan_next(scan, NULL) == 1 &&
            json_scan_value(scan, &value)) {
-        buffer_clear(&response->message);
-        verdict = response->look(response->context, value.text, &response->message);
+        buffer_clear(&message);
+        verdict = response->look(response->context, value.text, &message);
         if (verdict == MCP_DROPPED) {
             json_array_cut_drop(&cut, value.text);
             continue;
@@ -29,8 +30,9 @@ static enum mcp_verdict response_batch(struct mcp_response *response, struct jso
         json_array_cut_keep(&cut, value.text);
         if (verdict == MCP_REPLACED)
             json_splice_put(&splice, value.text.data, value.text.data + value.text.size,
-                            buffer_slice(&response->message));
+                            buffer_slice(&message));
     }
+    buffer_free(&message);
     if (verdict == MCP_FAILED)
         return MCP_FAILED;
     if (!json_scan_end(scan))
@@ -80,6 +82,7 @@ static int response_event(struct mcp_response *response, const struct event *eve
 {
     enum mcp_verdict verdict = MCP_PASSES;
     struct slice bytes = event->bytes;
+    struct buffer replaced = {0};
     bool taken;
 
     if (event->data.size > 0)
@@ -87,28 +90,22 @@ static int response_event(struct mcp_response *response, const struct event *eve
     if (verdict == MCP_DROPPED)
         return 0;
     if (verdict == MCP_REPLACED) {
-        buffer_clear(&response->event);
-        if (event_replace(&response->event, event, buffer_slice(&response->document)) != 0)
+        if (event_replace(&replaced, event, buffer_slice(&response->document)) != 0)
             verdict = MCP_FAILED;
-        bytes = buffer_slice(&response->event);
+        bytes = buffer_slice(&replaced);
     }
-    if (verdict == MCP_FAILED)
+    if (verdict == MCP_FAILED) {
+        buffer_free(&replaced);
         return -ENOMEM;
+    }
     taken = response_put(response, run, bytes);
     /* What is not the input's own does not outlive the next event. */
     if (taken && (verdict == MCP_REPLACED || event_stream_held(&response->events) > 0)) {
         taken = response->put(response->context, *run);
         *run = slice_make(NULL, 0);
     }
+    buffer_free(&replaced);
     return taken ? 0 : -ECANCELED;
-}
-
-/* Gives back what only the last event needed: a stream is silent for long. */
-static void response_rest(struct mcp_response *response)
-{
-    buffer_free(&response->document);
-    buffer_free(&response->message);
-    buffer_free(&response->event);
 }
 
 int mcp_response_events(struct mcp_response *response, struct slice input)
@@ -123,7 +120,8 @@ int mcp_response_events(struct mcp_response *response, struct slice input)
         if (step != 0)
             break;
     }
-    response_rest(response);
+    /* Only the last event needed it: a stream is silent for long. */
+    buffer_free(&response->document);
     /* What was let pass goes on, whatever came behind it. */
     if (run.size > 0 && step != -ECANCELED && !response->put(response->context, run))
         return -ECANCELED;
@@ -138,7 +136,7 @@ int mcp_response_events_end(struct mcp_response *response)
 
     if (step == 1)
         step = response_event(response, &event, &run);
-    response_rest(response);
+    buffer_free(&response->document);
     return step;
 }
 
@@ -169,5 +167,5 @@ void mcp_response_free(struct mcp_response *response)
 {
     event_stream_free(&response->events);
     buffer_free(&response->body);
-    response_rest(response);
+    buffer_free(&response->document);
 }

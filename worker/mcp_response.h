@@ -30,8 +30,6 @@ struct mcp_response {
     struct event_stream events;
     struct buffer body;     /* a document's; owned */
     struct buffer document; /* that goes in the place of another; owned */
-    struct buffer message;  /* that goes in the place of another, in a batch; owned */
-    struct buffer event;    /* that goes in the place of another; owned */
 };
 
 /* Bytes of an event stream: what passes is put. 0; -EMSGSIZE when an event is too large, -ENOMEM,

@@ -227,7 +227,7 @@ static void memo_compares_parts_not_runs(void **state)
     auth_memo_id(&memo, slice_from("red"), slice_from("tokem"), &second);
     assert_string_not_equal(first.text, second.text);
     auth_memo_free(&memo);
-    assert_null(memo.bytes);
+    assert_null(memo.token);
 }
 
 static enum auth_reason refused(struct fixture *fixture, struct jose_key *key, const char *header,
