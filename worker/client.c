@@ -130,10 +130,13 @@ static void client_written(struct client *client)
     if (client->exchange != NULL) {
         deadline_clear(&client->deadline);
         exchange_written(client->exchange);
-    } else {
-        client_rest(client);
-        client_process(client);
+        return;
     }
+    client_rest(client);
+    client_process(client);
+    /* Draining began while the answer waited to be written. */
+    if (client->worker->draining && client->exchange == NULL)
+        client_drain(client);
 }
 
 /* Writes what it can; false when the connection broke (and is closed). */

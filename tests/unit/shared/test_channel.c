@@ -157,7 +157,7 @@ static void expect_refused(void **state, struct raw_header header, size_t size, 
 
 static void test_broken_forms_are_refused_and_leak_nothing(void **state)
 {
-    const uint16_t version = 3;
+    const uint16_t version = 4;
 
     expect_refused(state, (struct raw_header){version + 1, MESSAGE_READY, 0}, 0, 0);
     expect_refused(state, (struct raw_header){version, 0, 0}, 0, 0);
