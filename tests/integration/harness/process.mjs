@@ -6,8 +6,11 @@ import { patience, waitFor } from './wait.mjs';
 
 const running = new Set();
 
+// Ends at once: left to itself, node may wait for ever for requests on pipes whose programs died
+// (Environment::CleanupHandles, seen in 20.20).
 process.on('exit', () => {
   for (const program of running) program.kill('SIGKILL');
+  process.exit();
 });
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => process.exit(1));
