@@ -4,8 +4,8 @@
  *     sessions_by_id      id~                                  seconds / turn
  *     sessions_by_user    sha256(issuer)~ / user / turn / id~  "1"
  *
- * Seconds, when the session ends, and turn are 16 hex digits; a digest with ~ is cut to as many. The
- * turn is the number of the transaction that wrote the entries (store_write_number).
+ * Seconds, when the session ends, and turn are 16 hex digits; a digest with ~ is cut to as many.
+ * The turn is the number of the transaction that wrote the entries (store_write_number).
  *
  * A page that changes is written whole, so that a session costs what pages it touches. Those that a
  * turn makes mostly end together, and so share pages of records, over which their ids, being
