@@ -4,7 +4,7 @@
 #include "conf/discovery.h"
 #include "conf/document_hash.h"
 #include "conf/label_document.h"
-#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/store.h"
 #include "shared/uri.h"
 

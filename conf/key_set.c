@@ -1,6 +1,6 @@
 #include "conf/key_set.h"
 
-#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/log.h"
 
 #include <errno.h>
