@@ -13,7 +13,7 @@
 #include "worker/catalog.h"
 #include "worker/http_head.h"
 #include "worker/mcp_session.h"
-#include "worker/tls.h"
+#include "worker/tls_trust.h"
 #include "worker/tool_table.h"
 #include "worker/write_queue.h"
 

@@ -37,10 +37,10 @@ one_home 'curl/.*' 'conf/http_fetch\.c'
 one_home 'ares.*\.h' 'conf/resolver\.c'
 one_home '(cjson/)?cJSON\.h' 'shared/json_document\.c'
 one_home 'pcre2\.h' 'shared/pattern\.c'
-one_home 'openssl/ssl\.h' 'worker/tls\.c'
+one_home 'openssl/ssl\.h' 'worker/tls(_context|_server|_trust)?\.c'
 one_home 'openssl/sha\.h' 'shared/digest\.c'
 one_home 'openssl/(ec|evp|rsa|pem|core_names|param_build|bn|decoder|encoder|x509).*\.h' \
-    'shared/jose(_key|_jwk)?\.c|shared/certificate\.c|worker/tls\.c'
+    'shared/jose(_key|_jwk)?\.c|shared/certificate\.c|worker/tls_(server|trust)\.c'
 # A key as OpenSSL has it is no business of who signs or verifies with it.
 one_home 'openssl/types\.h' 'shared/jose_key_parts\.h'
 inside=$(grep -nE '^#include "shared/jose_key_parts\.h"' {master,conf,worker,shared}/*.[ch] |
