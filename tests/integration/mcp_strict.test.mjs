@@ -99,6 +99,7 @@ const attempts = [
   ['an id with a fraction', 400, INVALID, null, envelope('"id":1.5,"method":"ping"')],
   ['an id in an array', 400, INVALID, null, envelope('"id":[7],"method":"ping"')],
   ['an id beyond integers', 400, INVALID, null, envelope(`"id":${'9'.repeat(30)},"method":"ping"`)],
+  ['an id that no answer would repeat', 400, INVALID, null, envelope(`"id":"${'x'.repeat(300)}","method":"tools/call","params":{"name":"echo"}`)],
   ['a method and a result', 400, INVALID, 7, envelope('"id":7,"method":"tools/call","params":{"name":"a"},"result":{}')],
   ['a result and an error', 400, INVALID, null, envelope('"id":7,"result":{},"error":{"code":1,"message":""}')],
   ['a response without an id', 400, INVALID, null, envelope('"result":{}')],
