@@ -75,6 +75,8 @@ struct worker {
 
 /* The object (which begins with struct remains, from malloc) is freed at the turn's end. */
 void worker_bury(struct worker *worker, struct remains *remains);
+/* Ends the loop, and with it the process. */
+void worker_stop(struct worker *worker, int status);
 /* A client is gone: while draining, the last one ends the process. */
 void worker_client_gone(struct worker *worker);
 /* Writes the gauges of this worker's block. */
