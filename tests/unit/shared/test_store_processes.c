@@ -454,7 +454,7 @@ static void test_the_tools_read_a_running_store(void **state)
     assert_int_equal(status, 0);
     assert_non_null(strstr(out, "Status of sessions\n"));
     assert_non_null(strstr(out, "Status of sessions_by_user\n"));
-    assert_non_null(strstr(out, "Status of sessions_by_expiry\n"));
+    assert_non_null(strstr(out, "Status of sessions_by_id\n"));
     assert_non_null(strstr(out, "Status of mcp_sessions\n"));
     assert_non_null(strstr(out, "Status of meta\n"));
     assert_int_equal(command_output("mdb_dump -p -s meta", fixture->directory, out, sizeof(out)),
