@@ -12,21 +12,6 @@
 #include "tests/unit/shared/session_example.h"
 #include "tests/unit/shared/store_fixture.h"
 
-static int open_store(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_SESSIONS);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    store_fixture_close(*state);
-    return 0;
-}
-
 static struct session_id id_of(const char *token)
 {
     struct session_id id;
@@ -406,7 +391,8 @@ static void test_the_audit_trail_is_told(void **state)
     buffer_free(&ended);
 }
 
-#define ON_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
+#define ON_STORE(test) \
+    cmocka_unit_test_setup_teardown(test, store_fixture_sessions, store_fixture_end)
 
 int main(void)
 {

@@ -14,21 +14,6 @@
 
 enum { NOW = 1790000000 };
 
-static int open_store(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_SESSIONS);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    store_fixture_close(*state);
-    return 0;
-}
-
 static struct session_id id_of(int number)
 {
     struct session_id id;
@@ -211,7 +196,8 @@ static void test_crowded(void **state)
     assert_true(session_sweep_crowded(&usage));
 }
 
-#define ON_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
+#define ON_STORE(test) \
+    cmocka_unit_test_setup_teardown(test, store_fixture_sessions, store_fixture_end)
 
 int main(void)
 {
