@@ -99,7 +99,7 @@ static bool reading_put(void *context, struct slice bytes)
 static bool reading_is_narrowed(const struct exchange *exchange)
 {
     const struct policy_set *policy = exchange->policy;
-    const struct mcp_method *method = exchange->rpc.method;
+    const struct mcp_method *method = exchange->mcp_method;
 
     if (!reading_narrows(policy))
         return false;
@@ -145,7 +145,10 @@ static const char *reading_obstacle(const struct exchange *exchange)
 
 static struct exchange_reading *reading_make(struct exchange *exchange, unsigned looks)
 {
-    struct slice id = exchange_part(exchange, exchange->rpc.id);
+    /* A stream that goes on may be the answer to anything. */
+    struct slice id = exchange->request == NULL
+                          ? slice_make(NULL, 0)
+                          : exchange_part(exchange, exchange->request->rpc.id);
     size_t id_size = id.size <= EXCHANGE_ID_MAX ? id.size : 0;
     struct exchange_reading *reading = calloc(1, sizeof(*reading) + id_size);
 
@@ -193,7 +196,7 @@ bool exchange_reading_begin(struct exchange *exchange, struct slice head)
     /* What is cut out of a stream cannot be known before it ends. */
     if (exchange->client_body == HTTP_BODY_LENGTH)
         exchange->client_body =
-            exchange->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+            exchange->request->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
     return true;
 }
 

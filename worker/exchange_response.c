@@ -259,7 +259,7 @@ static void exchange_data(struct exchange *exchange, struct slice data)
 /* How the client will be sent the body, and whether either connection goes on. */
 static void exchange_frame(struct exchange *exchange, const struct http_response *response)
 {
-    const struct settings_limits *limits = worker_limits(exchange->worker);
+    uint64_t idle = worker_limits(exchange->worker)->upstream_idle;
     bool sent = exchange->state == EXCHANGE_HEAD;
 
     exchange->event_stream = response->event_stream;
@@ -273,16 +273,15 @@ static void exchange_frame(struct exchange *exchange, const struct http_response
     if (exchange->response_body == HTTP_BODY_CHUNKED ||
         exchange->response_body == HTTP_BODY_UNTIL_CLOSE)
         exchange->client_body =
-            exchange->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+            exchange->request->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
     if (exchange->worker->draining)
         exchange->keep_alive = false;
     exchange->upstream_keep =
         response->keep_alive && sent && exchange->response_body != HTTP_BODY_UNTIL_CLOSE;
-    exchange->upstream_idle = limits->upstream_idle;
-    if (response->keep_alive_timeout > 0 && (uint64_t)response->keep_alive_timeout * 1000 <
-                                                limits->upstream_idle + EXCHANGE_IDLE_MARGIN)
-        exchange->upstream_idle =
-            (uint64_t)response->keep_alive_timeout * 1000 - EXCHANGE_IDLE_MARGIN;
+    if (response->keep_alive_timeout > 0 &&
+        (uint64_t)response->keep_alive_timeout * 1000 < idle + EXCHANGE_IDLE_MARGIN)
+        idle = (uint64_t)response->keep_alive_timeout * 1000 - EXCHANGE_IDLE_MARGIN;
+    exchange->upstream_idle = (uint32_t)idle;
 }
 
 static void exchange_response(struct exchange *exchange, struct slice head, struct slice rest)
@@ -315,8 +314,10 @@ static void exchange_response(struct exchange *exchange, struct slice head, stru
         exchange_complete(exchange, rest.size);
     else
         exchange_data(exchange, rest);
-    if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
-        exchange_audit_stream(exchange);
+    if (exchange->state != EXCHANGE_STREAM || !exchange->event_stream)
+        return;
+    exchange_audit_stream(exchange);
+    exchange_request_dispose(exchange);
 }
 
 /* Parses heads, over interim ones (RFC 9110, 15.2), until the final. */
