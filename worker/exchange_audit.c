@@ -203,8 +203,8 @@ static void note_endpoint(const struct exchange *exchange, struct audit_line *li
     const struct upstream *upstream = exchange->upstream;
 
     if (upstream != NULL)
-        audit_line_endpoint(line, "endpoint", slice_from(upstream->target.address),
-                            upstream->target.port);
+        audit_line_endpoint(line, "endpoint", slice_from(upstream->server->target.address),
+                            upstream->server->target.port);
 }
 
 /* A body that was refused by its length did not come, or not all of it. */

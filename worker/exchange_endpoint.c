@@ -198,7 +198,7 @@ static void exchange_opened(struct upstream *upstream, const char *failure)
         exchange_send(exchange);
         return;
     }
-    exchange_unreachable(exchange, &upstream->target, failure);
+    exchange_unreachable(exchange, &upstream->server->target, failure);
     upstream_close(upstream);
     exchange->upstream = NULL;
     exchange_connect(exchange);
@@ -235,6 +235,7 @@ static void exchange_connect(struct exchange *exchange)
 
     exchange->state = EXCHANGE_CONNECT;
     exchange->request->sent = 0;
+    buffer_free(&exchange->request->response_head);
     while (exchange_target(exchange, &target)) {
         struct upstream *upstream;
         int error = upstream_take(exchange->worker, &target, exchange->request->fresh, &upstream);

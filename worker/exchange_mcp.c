@@ -310,7 +310,7 @@ bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin
 struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
                                       const struct session_record *caller)
 {
-    const struct upstream_target *target = &exchange->upstream->target;
+    const struct upstream_target *target = &exchange->upstream->server->target;
     const struct app_endpoint *endpoint = &exchange->app->record.endpoints[exchange->endpoint];
 
     /* What the bridge makes is found by the bridge. */
@@ -439,7 +439,7 @@ static bool exchange_mcp_begin(struct exchange *exchange, const struct store_key
     if (begun == NULL)
         return false;
     begun->key = *key;
-    begun->target = exchange->upstream->target;
+    begun->target = exchange->upstream->server->target;
     begun->target.host = slice_make(NULL, 0); /* the connection's, which may end before */
     begun->id_size = id.size;
     memcpy(begun->id, id.data, id.size);
@@ -499,7 +499,7 @@ static bool exchange_mcp_hold(struct exchange *exchange, struct slice data,
     struct mcp_session_write *write =
         mcp_sessions_queue(&exchange->worker->mcp_sessions, change, key, record);
 
-    if (write == NULL || buffer_append_slice(&exchange->upstream->in, data) != 0) {
+    if (write == NULL || buffer_append_slice(&exchange->request->response_head, data) != 0) {
         client_close(exchange->client);
         return false;
     }

@@ -355,7 +355,7 @@ bool exchange_reopen_answers(struct exchange *exchange, struct slice data)
         return reopen_begin(exchange, true);
     if (refusal != -EAGAIN)
         return false;
-    if (buffer_append_slice(&exchange->upstream->in, data) != 0)
+    if (buffer_append_slice(&exchange->request->response_head, data) != 0)
         client_close(exchange->client);
     return true;
 }

@@ -42,6 +42,7 @@ void exchange_request_dispose(struct exchange *exchange)
     buffer_wipe(&request->head);
     buffer_free(&request->body);
     buffer_free(&request->upstream_head);
+    buffer_free(&request->response_head);
     free(request->kept);
     free(request->note.text);
     worker_bury(worker, &request->remains);

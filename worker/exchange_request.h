@@ -77,7 +77,8 @@ struct exchange_request {
     bool fresh;                    /* no pooled connection to the endpoint any more */
     struct endpoint_trials trials; /* of an app of several endpoints */
 
-    struct exchange_note note; /* for its line in the audit trail */
+    struct buffer response_head; /* as far as it is here, while it is not complete or waits */
+    struct exchange_note note;   /* for its line in the audit trail */
 };
 
 struct exchange;

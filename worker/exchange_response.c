@@ -324,7 +324,7 @@ static void exchange_response(struct exchange *exchange, struct slice head, stru
 static void exchange_response_head(struct exchange *exchange, struct slice data)
 {
     struct worker *worker = exchange->worker;
-    struct buffer *in = &exchange->upstream->in;
+    struct buffer *in = &exchange->request->response_head;
     struct buffer held = {0};
     const char *reason = NULL;
     long size;
@@ -398,7 +398,7 @@ void exchange_receive(struct exchange *exchange)
         exchange_response_head(exchange, slice_make(worker->scratch, (size_t)count));
     else if (exchange->state == EXCHANGE_STREAM)
         exchange_stream_ended(exchange, count);
-    else if (buffer_size(&upstream->in) > 0) {
+    else if (buffer_size(&exchange->request->response_head) > 0) {
         exchange_endpoint_failed(exchange, ENDPOINT_MISBEHAVED);
         exchange_refuse(exchange, 502, "the app's server sent half a response", 0, NULL);
     } else
