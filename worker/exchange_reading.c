@@ -163,7 +163,7 @@ static struct exchange_reading *reading_make(struct exchange *exchange, unsigned
     reading->looks = looks;
     if (id_size > 0)
         memcpy(reading->id, id.data, id_size);
-    reading->id_size = id_size;
+    reading->id_size = (uint16_t)id_size;
     exchange->reading = reading;
     return reading;
 }
@@ -187,8 +187,8 @@ bool exchange_reading_begin(struct exchange *exchange, struct slice head)
         return false;
     }
     reading = reading_make(exchange, looks);
-    if (reading == NULL ||
-        (!exchange->event_stream && buffer_append_slice(&reading->head, head) != 0)) {
+    if (reading == NULL || (!exchange->event_stream &&
+                            buffer_append_slice(&exchange->request->response_head, head) != 0)) {
         client_close(exchange->client);
         return false;
     }
@@ -251,7 +251,7 @@ static bool reading_head(struct exchange *exchange, size_t size)
     struct worker *worker = exchange->worker;
     const char *reason;
 
-    if (http_response_parse(buffer_slice(&exchange->reading->head),
+    if (http_response_parse(buffer_slice(&exchange->request->response_head),
                             worker_limits(worker)->head_size, &worker->response, &reason) <= 0) {
         client_close(exchange->client);
         return false;
@@ -311,7 +311,6 @@ void exchange_reading_stop(struct exchange *exchange)
     exchange->reading = NULL;
     exchange->worker->body_bytes -= reading->charged;
     mcp_response_free(&reading->response);
-    buffer_free(&reading->head);
     /* Its own callbacks may be running. */
     worker_bury(exchange->worker, &reading->remains);
 }
