@@ -19,7 +19,7 @@
 
 struct scene {
     struct worker worker;
-    struct client client;
+    struct client *client;
     struct exchange exchange;
     struct exchange_request request;
     struct scoreboard_work *work;
@@ -43,8 +43,8 @@ static void admit(struct scene *scene)
                                      .role_count = 1};
 
     session_id_make(&scene->exchange.session, SESSION_KIND_JWT, session.app, slice_from("token"));
-    scene->client.caller =
-        audit_caller_keep(scene->client.caller, &scene->exchange.session, &session);
+    scene->client->caller =
+        audit_caller_keep(scene->client->caller, &scene->exchange.session, &session);
     scene->request.mcp_id_at = (size_t)(strstr(HEAD, "session-1") - HEAD);
     scene->request.mcp_id_size = strlen("session-1");
     scene->request.rpc.name = span_of("\"tools/call\"");
@@ -65,16 +65,17 @@ static int begin(void **state)
     audit_open(&scene->worker.audit, 0, &scene->work->blocks[0], scene->work);
     audit_configure(&scene->worker.audit, &settings);
     audit_take(&scene->worker.audit, dup(scene->file));
-    scene->client.worker = &scene->worker;
-    scene->client.state = CLIENT_OPEN;
-    scene->client.number = 5;
-    memcpy(scene->client.address, "10.1.2.3", 9);
-    assert_int_equal(buffer_append_text(&scene->client.in, HEAD BODY), 0);
+    scene->client = calloc(1, sizeof(*scene->client) + sizeof("10.1.2.3"));
+    scene->client->worker = &scene->worker;
+    scene->client->state = CLIENT_OPEN;
+    scene->client->number = 5;
+    memcpy(scene->client->address, "10.1.2.3", 9);
+    assert_int_equal(buffer_append_text(&scene->client->in, HEAD BODY), 0);
     assert_int_equal(
-        http_request_parse(buffer_slice(&scene->client.in), 4096, &scene->worker.request, &reason),
+        http_request_parse(buffer_slice(&scene->client->in), 4096, &scene->worker.request, &reason),
         strlen(HEAD));
     scene->exchange.worker = &scene->worker;
-    scene->exchange.client = &scene->client;
+    scene->exchange.client = scene->client;
     scene->exchange.request = &scene->request;
     scene->exchange.method = HTTP_POST;
     scene->exchange.mcp = true;
@@ -91,9 +92,10 @@ static int end(void **state)
     struct scene *scene = *state;
 
     audit_close(&scene->worker.audit);
-    buffer_free(&scene->client.in);
-    buffer_free(&scene->client.out);
-    free(scene->client.caller);
+    buffer_free(&scene->client->in);
+    buffer_free(&scene->client->out);
+    free(scene->client->caller);
+    free(scene->client);
     exchange_request_dispose(&scene->exchange);
     close(scene->file);
     free(scene->work);
@@ -125,10 +127,10 @@ static void test_an_answer(void **state)
     exchange_audit_head(&scene->exchange);
     scene->request.note.status = 200;
     exchange_audit_note(&scene->exchange);
-    buffer_free(&scene->client.in); /* the request is gone before its answer is over */
+    buffer_free(&scene->client->in); /* the request is gone before its answer is over */
     scene->request.in_place = false;
-    scene->client.sent = 100;
-    assert_int_equal(buffer_append_text(&scene->client.out, "waits"), 0);
+    scene->client->sent = 100;
+    assert_int_equal(buffer_append_text(&scene->client->out, "waits"), 0);
     exchange_audit_end(&scene->exchange);
     exchange_audit_end(&scene->exchange); /* one line */
     SAYS(scene, "\"event\":\"request\"");
@@ -212,7 +214,7 @@ static void test_a_stream_keeps_no_text(void **state)
     assert_null(scene->exchange.request);
     SAYS(scene, "\"event\":\"request\"");
     SAYS(scene, "\"stream\":true}\n");
-    scene->client.state = CLIENT_CLOSED;
+    scene->client->state = CLIENT_CLOSED;
     exchange_audit_end(&scene->exchange);
     SAYS(scene, "\"event\":\"stream_end\"");
     SAYS(scene, "\"reason\":\"the client left\",\"ms\":");
@@ -223,10 +225,10 @@ static void test_strangers_are_counted(void **state)
     struct scene *scene = *state;
 
     scene->request.note.refused = true;
-    exchange_audit_app(&scene->exchange, slice_make(buffer_data(&scene->client.in) + 15, 3));
+    exchange_audit_app(&scene->exchange, slice_make(buffer_data(&scene->client->in) + 15, 3));
     exchange_audit_end(&scene->exchange);
     SAYS(scene, "\"client\":\"10.1.2.3\",\"app\":\"app\",\"http\"");
-    exchange_audit_malformed(&scene->client, 400, "withheld");
+    exchange_audit_malformed(scene->client, 400, "withheld");
     SAYS_NOT(scene, "withheld");
     assert_int_equal(scene->worker.audit.strangers.withheld, 1);
 }
