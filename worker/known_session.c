@@ -1,7 +1,5 @@
 #include "worker/known_session.h"
 
-#include "shared/session_store.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -59,11 +57,12 @@ int known_sessions_find(struct known_sessions *sessions, struct store *store,
 {
     struct known_session **at = known_place(sessions, id);
     struct known_session *known = known_is(*at, id) ? *at : NULL;
-    struct store_place place = known != NULL ? known->place : (struct store_place){0};
+    struct session_place place = known != NULL ? known->place : (struct session_place){0};
     struct slice record;
     int error;
 
-    if (known != NULL && place.snapshot != 0 && place.snapshot == store_last_write(store)) {
+    if (known != NULL && place.found.snapshot != 0 &&
+        place.found.snapshot == store_last_write(store)) {
         *out = known;
         return 0;
     }

@@ -8,8 +8,7 @@
 #ifndef GATEHOUSE_WORKER_KNOWN_SESSION_H
 #define GATEHOUSE_WORKER_KNOWN_SESSION_H
 
-#include "shared/session_record.h"
-#include "shared/store.h"
+#include "shared/session_store.h"
 
 /* Of a worker; 3 to 4 KiB each: 2 MiB at most. */
 enum { KNOWN_SESSION_BITS = 9, KNOWN_SESSIONS = 1 << KNOWN_SESSION_BITS };
@@ -20,7 +19,7 @@ struct known_session {
     uint64_t generation;
     /* private */
     struct session_id id;
-    struct store_place place;
+    struct session_place place;
     char *bytes; /* owned */
     size_t size;
 };

@@ -6,17 +6,11 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/shared/policy_example.h"
+
 #include "worker/list_filter.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
-#define RULE(of, text)                                                    \
-    {                                                                     \
-        .kind = (of), .pattern = TEXT(text), .place = TEXT("role.yaml:1") \
-    }
 
 static struct policy_set *narrow; /* some of everything */
 static struct policy_set *tools;  /* some tools; all prompts and resources */
