@@ -258,6 +258,9 @@ test('a call without the scopes that its role needs is told every one of them', 
   assert.deepEqual(upstream.requests, []);
   assert.equal((await ask('mcp:use mcp:admin mcp:write')).status, 200);
   assert.equal(upstream.requests.length, 1);
+  // However many others a token has.
+  const others = Array.from({ length: 100 }, (_, i) => `scope:${i}`).join(' ');
+  assert.equal((await ask(`${others} mcp:use mcp:admin mcp:write`)).status, 200);
   // What needs no scope of a role goes on without them.
   assert.equal((await post(url, await token(['admin', 'narrow'], { scope: 'mcp:use' }), { body: call('echo') })).status, 200);
 });
