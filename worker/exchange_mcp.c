@@ -15,7 +15,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { EXCHANGE_VERSION_MAX = 32 }; /* bytes of a protocol version that is kept: they are dates */
+enum {
+    EXCHANGE_VERSION_MAX = 32, /* bytes of a protocol version that is kept: they are dates */
+    EXCHANGE_SCOPES_MAX = 64,  /* that one answer names for a batch: more than any issuer grants */
+};
 
 /* The MCP session that an event stream belongs to: open streams keep it alive. */
 struct mcp_use {
@@ -86,6 +89,35 @@ static int exchange_mcp_batch(const struct mcp_gate *gate, struct buffer *out)
     return error == 0 ? buffer_append_text(out, "]") : error;
 }
 
+/* Every scope that messages of the batch need, each once, as far as they fit: one new token is to
+ * be enough for all. */
+static size_t exchange_mcp_batch_scopes(const struct mcp_gate *gate,
+                                        struct slice out[EXCHANGE_SCOPES_MAX])
+{
+    struct mcp_message message;
+    struct mcp_reader reader;
+    size_t count = 0;
+
+    mcp_reader_begin(&reader, gate->body, true);
+    while (mcp_reader_next(&reader, &message) == 1) {
+        struct mcp_ruling ruling;
+
+        mcp_policy_judge(gate->policy, &message, &ruling);
+        if (ruling.kind != MCP_RULING_SCOPE)
+            continue;
+        for (size_t i = 0; i < ruling.decision.scope_count; i++) {
+            struct slice scope = ruling.decision.scopes[i];
+            size_t at = 0;
+
+            while (at < count && !slice_equal(out[at], scope))
+                at++;
+            if (at == count && count < EXCHANGE_SCOPES_MAX)
+                out[count++] = scope;
+        }
+    }
+    return count;
+}
+
 static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_gate *gate,
                                     struct slice body)
 {
@@ -93,9 +125,14 @@ static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_
     struct slice app = exchange->app->record.name;
     const struct catalog_binding *binding =
         catalog_binding_find(exchange->worker->catalog, app, caller->session.issuer);
+    struct policy_decision decision = gate->ruling.decision;
+    struct slice scopes[EXCHANGE_SCOPES_MAX];
 
-    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config,
-                        &gate->ruling.decision, body);
+    if (gate->batch) {
+        decision.scopes = scopes;
+        decision.scope_count = exchange_mcp_batch_scopes(gate, scopes);
+    }
+    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config, &decision, body);
 }
 
 /* What the answer says besides the reason: of a batch, the body; of a version, which there are. */

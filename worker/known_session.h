@@ -10,7 +10,7 @@
 
 #include "shared/session_store.h"
 
-/* Of a worker; 3 to 4 KiB each: 2 MiB at most. */
+/* Of a worker; 6 to 8 KiB each: 4 MiB at most. */
 enum { KNOWN_SESSION_BITS = 9, KNOWN_SESSIONS = 1 << KNOWN_SESSION_BITS };
 
 struct known_session {
