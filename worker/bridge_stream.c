@@ -94,7 +94,7 @@ void bridge_stream_free(struct bridge_stream *stream)
         return;
     stream->freed = true;
     stream_stall(stream);
-    if (stream->patience.loop != NULL)
+    if (stream->patience.passed != NULL)
         deadline_close(&stream->patience);
     while (stream->events != NULL)
         stream_drop_first(stream);
@@ -229,7 +229,7 @@ void bridge_stream_attach(struct bridge_stream *stream, struct bridge_client *cl
     stream_rewind(stream, after);
     if ((stream->kind == BRIDGE_STREAM_ANSWER && stream->last == 0) ||
         stream->kind == BRIDGE_STREAM_MODERN) {
-        if (stream->patience.loop == NULL)
+        if (stream->patience.passed == NULL)
             deadline_open(&stream->patience, stream->bridge->loop, stream_patience_over, stream);
         deadline_set(&stream->patience, STREAM_PATIENCE);
         return;

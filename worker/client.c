@@ -391,7 +391,8 @@ void client_drain(struct client *client)
 
 int client_open(struct worker *worker, int fd, struct tls *tls, bool admin, const char *address)
 {
-    struct client *client = calloc(1, sizeof(*client));
+    size_t address_size = strlen(address) + 1;
+    struct client *client = calloc(1, sizeof(*client) + address_size);
 
     if (client == NULL) {
         tls_free(tls);
@@ -401,7 +402,7 @@ int client_open(struct worker *worker, int fd, struct tls *tls, bool admin, cons
     client->worker = worker;
     client->admin = admin;
     client->number = ++worker->connection_count;
-    snprintf(client->address, sizeof(client->address), "%s", address);
+    memcpy(client->address, address, address_size);
     connection_open(&client->connection, worker->loop, fd, tls, client_ready, client);
     deadline_open(&client->deadline, worker->loop, client_late, client);
     client->link = &worker->clients;

@@ -15,8 +15,6 @@
 #include "worker/worker.h"
 #include "worker/write_queue.h"
 
-#include <netinet/in.h>
-
 struct exchange;
 
 enum client_state {
@@ -34,10 +32,11 @@ struct client {
     struct client *next, **link;
     struct connection connection;
     struct deadline deadline; /* handshake, head, idle, body, write or linger */
-    enum client_state state;
+    enum client_state state : 8;
     bool admin;
     bool processing; /* inside client_process: no recursion */
     bool head_begun; /* part of a head is in `in`, and its deadline runs */
+    uint32_t request_count;
     struct buffer in;
     struct buffer out;
     struct write_entry writing; /* `out` waits for the turn's end */
@@ -46,8 +45,7 @@ struct client {
     struct audit_caller *caller; /* of its last audited request; owned; NULL: none */
     uint64_t number;             /* of the connection, in this process */
     uint64_t sent;               /* bytes that it took */
-    uint32_t request_count;
-    char address[INET6_ADDRSTRLEN];
+    char address[];              /* numeric */
 };
 
 /* Takes `fd` and `tls` over. -ENOMEM: both are closed. */

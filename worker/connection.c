@@ -12,6 +12,7 @@ enum {
 /* What the kernel must tell us so that `wanted` can go on. */
 static void connection_apply(struct connection *connection)
 {
+    struct ev_loop *loop = connection->watcher.data;
     int events = connection->wanted;
 
     if (connection->tls != NULL && events != 0 && tls_wants_write(connection->tls))
@@ -19,19 +20,19 @@ static void connection_apply(struct connection *connection)
     if (ev_is_active(&connection->watcher)) {
         if ((connection->watcher.events & (EV_READ | EV_WRITE)) == events)
             return;
-        ev_io_stop(connection->loop, &connection->watcher);
+        ev_io_stop(loop, &connection->watcher);
     }
     if (events == 0)
         return;
     /* Not ev_io_set: after that libev would tell the kernel again, though at the turn's end the
      * events are often those of before. */
     ev_io_modify(&connection->watcher, events);
-    ev_io_start(connection->loop, &connection->watcher);
+    ev_io_start(loop, &connection->watcher);
 }
 
 static void connection_event(struct ev_loop *loop, struct ev_io *watcher, int events)
 {
-    struct connection *connection = watcher->data;
+    struct connection *connection = (struct connection *)watcher; /* its first member */
 
     (void)loop;
     /* A TLS read may wait for writing, and the other way round: the owner tries what it wants. */
@@ -43,22 +44,21 @@ static void connection_event(struct ev_loop *loop, struct ev_io *watcher, int ev
 void connection_open(struct connection *connection, struct ev_loop *loop, int fd, struct tls *tls,
                      void (*ready)(struct connection *connection, int events), void *owner)
 {
-    connection->loop = loop;
     connection->fd = fd;
     connection->tls = tls;
     connection->wanted = 0;
     connection->ready = ready;
     connection->owner = owner;
     ev_io_init(&connection->watcher, connection_event, fd, 0);
-    connection->watcher.data = connection;
+    connection->watcher.data = loop;
 }
 
 void connection_close(struct connection *connection)
 {
     if (connection->fd < 0)
         return;
-    ev_io_stop(connection->loop, &connection->watcher);
-    ev_clear_pending(connection->loop, &connection->watcher);
+    ev_io_stop(connection->watcher.data, &connection->watcher);
+    ev_clear_pending(connection->watcher.data, &connection->watcher);
     tls_free(connection->tls);
     connection->tls = NULL;
     close(connection->fd);
@@ -71,7 +71,7 @@ void connection_want(struct connection *connection, int events)
     connection_apply(connection);
     /* Bytes that OpenSSL has read already raise no event. */
     if ((events & EV_READ) != 0 && connection->tls != NULL && tls_pending(connection->tls))
-        ev_feed_event(connection->loop, &connection->watcher, EV_READ);
+        ev_feed_event(connection->watcher.data, &connection->watcher, EV_READ);
 }
 
 int connection_handshake(struct connection *connection, char reason[TLS_REASON_MAX])

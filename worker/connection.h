@@ -12,11 +12,10 @@
 #include <sys/uio.h>
 
 struct connection {
-    struct ev_io watcher; /* private */
-    struct ev_loop *loop;
-    int fd;          /* -1 after connection_close */
-    struct tls *tls; /* NULL: plain */
-    int wanted;      /* EV_READ, EV_WRITE */
+    struct ev_io watcher; /* private; its data is the loop */
+    int fd;               /* -1 after connection_close */
+    int wanted;           /* EV_READ, EV_WRITE */
+    struct tls *tls;      /* NULL: plain */
     void (*ready)(struct connection *connection, int events);
     void *owner;
 };

@@ -11,9 +11,8 @@
 #include <stdint.h>
 
 struct deadline {
-    struct ev_timer timer; /* private */
-    struct ev_loop *loop;
-    ev_tstamp at; /* 0: none */
+    struct ev_timer timer; /* private; its data is the loop */
+    ev_tstamp at;          /* 0: none */
     void (*passed)(struct deadline *deadline);
     void *owner;
 };

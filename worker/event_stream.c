@@ -68,8 +68,8 @@ static bool stream_line(struct event_stream *stream, struct slice input, size_t 
             mark++;
         stream->begun = true;
         if (mark == 3) {
-            stream->skip = mark;
-            stream->line = mark;
+            stream->skip = (uint32_t)mark;
+            stream->line = (uint32_t)mark;
         }
     }
     size = end - stream->line;
@@ -77,8 +77,8 @@ static bool stream_line(struct event_stream *stream, struct slice input, size_t 
         begin[i] = stream_byte(stream, input, stream->line + i);
     value = event_data_at(begin, size);
     if (value > 0 && stream->data_lines++ == 0) {
-        stream->data_at = stream->line + value;
-        stream->data_size = size - value;
+        stream->data_at = stream->line + (uint32_t)value;
+        stream->data_size = (uint32_t)(size - value);
     }
     return size == 0;
 }
@@ -100,7 +100,7 @@ static bool stream_scan(struct event_stream *stream, struct slice input)
             at++;
         }
         stream->after_cr = false;
-        stream->scanned = held + (size_t)(at - input.data);
+        stream->scanned = (uint32_t)(held + (size_t)(at - input.data));
         at = event_line_end(at, end);
         if (at == end)
             break;
@@ -110,11 +110,11 @@ static bool stream_scan(struct event_stream *stream, struct slice input)
             if (at < end && *at == '\n')
                 at++;
         }
-        stream->line = stream->scanned = held + (size_t)(at - input.data);
+        stream->line = stream->scanned = (uint32_t)(held + (size_t)(at - input.data));
         if (empty)
             return true;
     }
-    stream->scanned = held + input.size;
+    stream->scanned = (uint32_t)(held + input.size);
     return false;
 }
 

@@ -17,15 +17,15 @@
 struct event_stream {
     size_t limit; /* bytes of the largest event */
     /* private */
-    struct buffer held;   /* the begin of an event, or one that was given out; owned */
-    struct buffer joined; /* data of several lines; owned */
     bool given;           /* `held` was given out */
     bool begun;           /* a line of the stream was seen: no byte order mark any more */
     bool after_cr;        /* an LF that comes now belongs to the line before */
-    size_t skip;          /* of the event, bytes before its first line */
-    size_t line;          /* of the event, where the present line begins */
-    size_t scanned;       /* of the event, bytes that were looked at */
-    size_t data_at, data_size, data_lines;
+    struct buffer held;   /* the begin of an event, or one that was given out; owned */
+    struct buffer joined; /* data of several lines; owned */
+    uint32_t skip;        /* of the event, bytes before its first line */
+    uint32_t line;        /* of the event, where the present line begins */
+    uint32_t scanned;     /* of the event, bytes that were looked at */
+    uint32_t data_at, data_size, data_lines;
 };
 
 struct event {
@@ -35,9 +35,9 @@ struct event {
     size_t skip;        /* of bytes: a byte order mark, or the LF of a CRLF that was split */
 };
 
-/* Cuts the next event off *input: 1. 0: all of *input was used, and no event is complete. -EMSGSIZE
- * when one is larger than the limit, -ENOMEM: the stream is of no further use. `out` is borrowed
- * from the input and the stream, until the next call. */
+/* Cuts the next event off *input (below BUFFER_MAX bytes): 1. 0: all of *input was used, and no
+ * event is complete. -EMSGSIZE when one is larger than the limit, -ENOMEM: the stream is of no
+ * further use. `out` is borrowed from the input and the stream, until the next call. */
 int event_stream_next(struct event_stream *stream, struct slice *input, struct event *out);
 /* The stream ended: 1 with what stands behind the last complete event. A reader by the book drops
  * it; a sloppy one takes it for an event. 0: nothing does. -ENOMEM. */

@@ -44,14 +44,9 @@ static void exchange_dispose(struct exchange *exchange)
     if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
         worker->stream_count--;
     exchange->state = EXCHANGE_OVER;
-    write_queue_remove(&worker->writes, &exchange->sending);
     exchange_audit_end(exchange);
     exchange_mcp_dispose(exchange);
     exchange_reading_stop(exchange);
-    free(exchange->cors_origin);
-    exchange->cors_origin = NULL;
-    auth_attempt_free(worker->authenticator, exchange->attempt);
-    exchange->attempt = NULL;
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
@@ -63,12 +58,7 @@ static void exchange_dispose(struct exchange *exchange)
     exchange->app = NULL;
     policy_set_release(exchange->policy);
     exchange->policy = NULL;
-    worker->body_bytes -= exchange->body_charged;
-    exchange->body_charged = 0;
-    free(exchange->kept);
-    buffer_wipe(&exchange->head);
-    buffer_free(&exchange->body);
-    buffer_free(&exchange->upstream_head);
+    exchange_request_dispose(exchange);
     if (!exchange->client->admin)
         worker->exchange_count--;
     worker_bury(worker, &exchange->remains);
@@ -153,9 +143,9 @@ static void exchange_admitted(struct exchange *exchange, struct auth_attempt *at
 static void exchange_judged(struct exchange *exchange)
 {
     struct authenticator *authenticator = exchange->worker->authenticator;
-    struct auth_attempt *attempt = exchange->attempt;
+    struct auth_attempt *attempt = exchange->request->attempt;
 
-    exchange->attempt = NULL;
+    exchange->request->attempt = NULL;
     switch (attempt->verdict) {
     case AUTH_ACCEPTED:
         exchange_admitted(exchange, attempt);
@@ -231,7 +221,7 @@ static void exchange_authenticate(struct exchange *exchange, struct slice app)
     attempt->memo = &client->memo;
     attempt->done = exchange_auth_done;
     attempt->context = exchange;
-    exchange->attempt = attempt;
+    exchange->request->attempt = attempt;
     if (authenticate(exchange->worker->authenticator, attempt) != AUTH_PENDING)
         exchange_judged(exchange);
 }
@@ -317,7 +307,7 @@ void exchange_start(struct client *client, size_t head_size)
 {
     struct worker *worker = client->worker;
     const struct http_request *request = &worker->request;
-    struct exchange *exchange = calloc(1, sizeof(*exchange));
+    struct exchange *exchange = malloc(sizeof(*exchange));
     struct route_hosts hosts = {.own = worker->child.settings.public_host,
                                 .more = worker->child.settings.allowed_hosts,
                                 .more_count = worker->child.settings.allowed_host_count};
@@ -327,18 +317,20 @@ void exchange_start(struct client *client, size_t head_size)
         client_close(client);
         return;
     }
-    exchange->worker = worker;
-    exchange->client = client;
-    exchange->state = EXCHANGE_AUTH;
-    exchange->method = request->method;
-    exchange->minor_version = request->minor_version;
-    /* What we forward never says keep-alive, and a client of HTTP/1.0 would wait to hear it. */
-    exchange->keep_alive = request->keep_alive && request->minor_version >= 1;
-    exchange->expect_continue = request->expect_continue;
-    exchange->in_place = true;
-    exchange->head_size = head_size;
-    exchange->request_body = request->body;
-    exchange->body_size = request->body == HTTP_BODY_LENGTH ? request->content_length : 0;
+    *exchange = (struct exchange){
+        .worker = worker,
+        .client = client,
+        .request = exchange_request_make(request, head_size),
+        .state = EXCHANGE_AUTH,
+        .method = request->method,
+        /* What we forward never says keep-alive, and a client of HTTP/1.0 would wait to hear it. */
+        .keep_alive = request->keep_alive && request->minor_version >= 1,
+    };
+    if (exchange->request == NULL) {
+        free(exchange);
+        client_close(client);
+        return;
+    }
     deadline_open(&exchange->deadline, worker->loop, exchange_late, exchange);
     client->exchange = exchange;
     if (!client->admin)
@@ -357,8 +349,8 @@ size_t exchange_input_limit(const struct exchange *exchange, size_t pipeline)
 {
     if (exchange->state == EXCHANGE_AUTH)
         return 0;
-    if (exchange->in_place)
-        return exchange->head_size + (size_t)exchange->body_size + pipeline;
+    if (exchange->request != NULL && exchange->request->in_place)
+        return exchange->request->head_size + (size_t)exchange->request->body_size + pipeline;
     return pipeline;
 }
 

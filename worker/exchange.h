@@ -12,11 +12,11 @@
 #define GATEHOUSE_WORKER_EXCHANGE_H
 
 #include "shared/buffer.h"
-#include "shared/policy.h"
 #include "worker/client.h"
 #include "worker/deadline.h"
 #include "worker/endpoint.h"
 #include "worker/exchange_audit.h"
+#include "worker/exchange_request.h"
 #include "worker/forward.h"
 #include "worker/http_chunk.h"
 #include "worker/mcp_gate.h"
@@ -42,100 +42,47 @@ enum exchange_state {
 
 enum { EXCHANGE_ID_MAX = MCP_ID_MAX }; /* bytes of a JSON-RPC id that errors repeat */
 
-/* A request in a batch whose result is a list. */
-struct exchange_list {
-    const struct mcp_method *method;
-    struct exchange_span id;
-};
-
-/* What a POST to an MCP server says, and what was decided: filled by exchange_mcp_admits, empty for
- * other requests. Spans are cleared, and `lists` freed, when the response's stream begins and the
- * body goes: who needs them longer copies them before (exchange_mcp_stream). */
-struct exchange_rpc {
-    const struct mcp_method *method; /* of the one message; NULL: a batch, a response, or unknown */
-    struct exchange_span name;       /* the one message's method, as JSON text with its quotes */
-    struct exchange_span id;         /* the one request's id, as JSON text */
-    struct exchange_span target;     /* what it acts on (mcp_gate_target), as JSON text */
-    struct exchange_span arguments;  /* of a tool or prompt, as JSON text */
-    bool batch;
-    const char *refusal;            /* why it was refused: a literal; NULL: it was not */
-    enum policy_outcome outcome;    /* of a batch: of the message that decided */
-    const struct policy_rule *rule; /* that decided; NULL: none. Borrowed from `policy` */
-    struct slice role, place;       /* of what decided; empty: nothing did. Borrowed likewise */
-    struct policy_set *policy;      /* that judged; held; NULL: nothing was judged */
-    struct exchange_list *lists;    /* of a batch that asks for lists which the policy narrows */
-    size_t list_count;
-};
-
 struct exchange {
     struct remains remains;
     struct worker *worker;
     struct client *client;
-    enum exchange_state state;
-    enum route_kind route;
-    enum route_old old; /* which transport the client speaks */
-    enum http_method method;
-    int minor_version;
-    bool keep_alive; /* the client wants, and we can, go on after this one */
-    bool expect_continue;
-    struct auth_attempt *attempt;    /* owned; NULL once it was judged */
-    struct catalog_app *app;         /* held; NULL until it is known */
-    struct session_id session;       /* once it was accepted */
-    ev_tstamp ends;                  /* wall time at which a stream ends; 0: no such time */
-    const char *end_reason;          /* what its last event says; a literal */
-    char *cors_origin;               /* of a page that may read the answer; owned; NULL: none */
-    bool mcp;                        /* of an MCP server: errors are JSON-RPC's */
-    bool mcp_modern;                 /* of a revision without sessions */
-    struct policy_set *policy;       /* of the caller at the app, as it is now; held; NULL before */
-    struct exchange_rpc rpc;         /* of an MCP server's request */
-    unsigned looks;                  /* who reads the response: bits of exchange_look */
-    bool pinned;                     /* to the server that made its MCP session: see start */
-    enum mcp_revision negotiated;    /* of that session, as in struct mcp_gate */
-    bool recorded;                   /* what the response says of an MCP session is on record */
-    size_t mcp_id_at, mcp_id_size;   /* Mcp-Session-Id, in the head; 0: none */
-    enum exchange_state held_in;     /* the state before EXCHANGE_RECORD */
-    struct mcp_session_write *write; /* that is awaited in EXCHANGE_RECORD; the queue's */
-    struct exchange_reopen *reopen;  /* owned; NULL: its MCP session has one server, or none */
-    struct exchange_task *task;      /* that the response may tell of; owned; NULL: none */
-    struct mcp_begun *begun;  /* the MCP session that the response begins; owned; NULL: none */
-    struct mcp_use *use;      /* of an event stream; owned; NULL: of no session */
-    struct deadline deadline; /* response head, silence, keep-alive, end */
-
-    /* The request. While `in_place`, head and body stand at the begin of the client's input. */
-    bool in_place;
-    size_t head_size;
-    enum http_body request_body;
-    uint64_t body_size;    /* of a body in place, or with a length */
-    struct buffer head;    /* a copy, when not in place */
-    struct buffer body;    /* when not in place */
-    uint64_t body_charged; /* bytes counted in worker.body_bytes */
-    char *kept; /* owned; what spans lie in, and Mcp-Session-Id, once a call was sent; else NULL */
-
-    /* Upstream. */
-    struct upstream *upstream; /* NULL while there is none */
-    struct buffer upstream_head;
-    struct write_entry sending;    /* waits for the turn's end, in EXCHANGE_SEND */
-    size_t sent;                   /* bytes of head and body that were written */
-    unsigned endpoint;             /* of the app's; pinned: the only one */
-    unsigned address;              /* pinned: of that endpoint */
-    unsigned tried;                /* addresses of the endpoint that were tried */
-    bool fresh;                    /* no pooled connection to the endpoint any more */
-    struct endpoint_trials trials; /* of an app of several endpoints */
-    struct endpoint_seen *seen;    /* the endpoint, as the worker remembers it; NULL: it does not */
-
-    /* The response. */
-    enum http_body response_body; /* as it comes */
-    enum http_body client_body;   /* as it goes */
-    uint64_t body_left;
-    struct http_chunk_decoder decoder; /* of the request's body, then of the response's */
-    bool event_stream;
-    bool upstream_keep;     /* the upstream connection may serve on */
-    uint64_t upstream_idle; /* milliseconds */
-    char tail[4];           /* the last bytes of an event stream: whether an event is complete */
+    struct exchange_request *request; /* owned; NULL while an event stream goes on: see there */
+    struct catalog_app *app;          /* held; NULL until it is known */
+    struct policy_set *policy; /* of the caller at the app, as it is now; held; NULL before */
+    const struct mcp_method *mcp_method; /* of the one message; NULL: a batch, or unknown */
+    struct exchange_reopen *reopen;      /* owned; NULL: its MCP session has one server, or none */
+    struct exchange_task *task;          /* that the response may tell of; owned; NULL: none */
+    struct mcp_begun *begun;    /* the MCP session that the response begins; owned; NULL: none */
+    struct mcp_use *use;        /* of an event stream; owned; NULL: of no session */
+    struct upstream *upstream;  /* NULL while there is none */
+    struct endpoint_seen *seen; /* as the worker remembers it; NULL: it does not */
     struct exchange_bridge *bridge;   /* owned; NULL: it goes to the app's server itself */
     struct exchange_reading *reading; /* owned; NULL: the body passes unread */
-
+    const char *end_reason;           /* what its last event says; a literal */
+    ev_tstamp ends;                   /* wall time at which a stream ends; 0: no such time */
+    struct deadline deadline;         /* response head, silence, keep-alive, end */
     struct exchange_audit audit;
+    uint64_t body_left;                /* of the response */
+    struct http_chunk_decoder decoder; /* of the request's body, then of the response's */
+    uint32_t upstream_idle; /* milliseconds for which the upstream connection may be kept */
+    unsigned endpoint;      /* of the app's; pinned: the only one */
+
+    enum exchange_state state : 8;
+    enum exchange_state held_in : 8; /* the state before EXCHANGE_RECORD */
+    enum route_kind route : 8;
+    enum route_old old : 8; /* which transport the client speaks */
+    enum http_method method : 8;
+    enum http_body response_body : 8; /* as it comes */
+    enum http_body client_body : 8;   /* as it goes */
+    unsigned looks : 8;               /* who reads the response: bits of exchange_look */
+    bool keep_alive;                  /* the client wants, and we can, go on after this one */
+    bool upstream_keep;               /* the upstream connection may serve on */
+    bool mcp;                         /* of an MCP server: errors are JSON-RPC's */
+    bool mcp_modern;                  /* of a revision without sessions */
+    bool recorded;                    /* what the response says of an MCP session is on record */
+    bool event_stream;
+    char tail[4];              /* the last bytes of an event stream: whether an event is complete */
+    struct session_id session; /* once it was accepted */
 };
 
 /* A head of `head_size` bytes stands at the begin of the client's input, and is parsed in
@@ -201,8 +148,6 @@ bool exchange_cors(struct exchange *exchange, const char *methods);
 struct slice exchange_origin(const struct exchange *exchange);
 /* The server did something that others must not be sent to meet: see endpoint.h. */
 void exchange_endpoint_failed(struct exchange *exchange, enum endpoint_failure failure);
-/* The request is admitted, its app held, and its head in worker.request: collects the body. */
-void exchange_collect(struct exchange *exchange);
 /* The request to an MCP server is in hand, its head in worker.request: false when it was refused
  * (and ended). */
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
@@ -241,14 +186,8 @@ void exchange_mcp_forget(struct exchange *exchange);
 void exchange_mcp_dispose(struct exchange *exchange);
 /* A response that was held goes on. */
 void exchange_response_resume(struct exchange *exchange);
-/* Where the request's head and its body stand, and a part of that body. */
-struct slice exchange_head(const struct exchange *exchange);
-struct slice exchange_body(const struct exchange *exchange);
-struct slice exchange_part(const struct exchange *exchange, struct exchange_span span);
 /* The Mcp-Session-Id of the request; empty: none. */
 struct slice exchange_mcp_id(const struct exchange *exchange);
-/* Gives the request's memory back; the input that it stood in is consumed. */
-void exchange_release_request(struct exchange *exchange);
 /* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is
  * the bridge that serves the request. false: out of memory. */
 bool exchange_bridge_begin(struct exchange *exchange, const struct session_record *caller);
@@ -272,8 +211,6 @@ void exchange_upstream_ready(struct upstream *upstream, int events);
 /* The request may go: its head is in worker.request, its body in hand. Finds an endpoint, and sends
  * it there. */
 void exchange_dispatch(struct exchange *exchange);
-/* Writes what is left of the request. */
-void exchange_send(struct exchange *exchange);
 void exchange_receive(struct exchange *exchange);
 /* The upstream connection ended without a response: tries another, or answers 502. */
 void exchange_lost(struct exchange *exchange, const char *reason);

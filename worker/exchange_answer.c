@@ -14,7 +14,7 @@ void exchange_count_status(struct exchange *exchange, unsigned status)
 {
     if (exchange->client->admin)
         return;
-    exchange->audit.status = (uint16_t)status;
+    exchange->request->note.status = (uint16_t)status;
     if (status >= 500)
         worker_count(exchange->worker, COUNT_RESPONSES_5XX);
     else if (status >= 400)
@@ -26,12 +26,13 @@ void exchange_count_status(struct exchange *exchange, unsigned status)
 /* Whether all of the request is here: only then can another follow it. */
 static bool exchange_is_whole(const struct exchange *exchange)
 {
-    if (!exchange->in_place)
+    if (!exchange->request->in_place)
         return exchange->state != EXCHANGE_BODY;
-    if (exchange->request_body == HTTP_BODY_CHUNKED)
+    if (exchange->request->body_framing == HTTP_BODY_CHUNKED)
         return false;
-    return exchange->request_body != HTTP_BODY_LENGTH ||
-           exchange->body_size <= buffer_size(&exchange->client->in) - exchange->head_size;
+    return exchange->request->body_framing != HTTP_BODY_LENGTH ||
+           exchange->request->body_size <=
+               buffer_size(&exchange->client->in) - exchange->request->head_size;
 }
 
 /* Consumes the request; false when another cannot follow it. */
@@ -40,9 +41,10 @@ static bool exchange_skip_request(struct exchange *exchange)
     exchange_audit_note(exchange);
     if (!exchange_is_whole(exchange))
         return false;
-    if (exchange->in_place)
-        buffer_consume(&exchange->client->in, exchange->head_size + (size_t)exchange->body_size);
-    exchange->in_place = false;
+    if (exchange->request->in_place)
+        buffer_consume(&exchange->client->in,
+                       exchange->request->head_size + (size_t)exchange->request->body_size);
+    exchange->request->in_place = false;
     return true;
 }
 
@@ -58,12 +60,12 @@ void exchange_answered(struct exchange *exchange, unsigned status, bool close)
 
 void exchange_error(struct exchange *exchange, struct reply_error *error)
 {
-    exchange->audit.refused = true;
+    exchange->request->note.refused = true;
     if (exchange->audit.reason == NULL)
         exchange->audit.reason = error->message;
     error->json_rpc = exchange->mcp;
-    if (exchange->rpc.id.size <= EXCHANGE_ID_MAX)
-        error->id = exchange_part(exchange, exchange->rpc.id);
+    if (exchange->request->rpc.id.size <= EXCHANGE_ID_MAX)
+        error->id = exchange_part(exchange, exchange->request->rpc.id);
     error->cors = exchange_origin(exchange);
     error->head_only = exchange->method == HTTP_HEAD;
     error->close =
@@ -95,14 +97,15 @@ void exchange_refuse_method(struct exchange *exchange, const char *allow)
 
 struct slice exchange_origin(const struct exchange *exchange)
 {
-    return slice_from(exchange->cors_origin);
+    return slice_from(exchange->request->cors_origin);
 }
 
 static void exchange_preflight(struct exchange *exchange, struct slice origin, const char *methods)
 {
     struct worker *worker = exchange->worker;
     bool close = !exchange->keep_alive || worker->draining ||
-                 exchange->request_body == HTTP_BODY_CHUNKED || exchange->body_size > 0;
+                 exchange->request->body_framing == HTTP_BODY_CHUNKED ||
+                 exchange->request->body_size > 0;
 
     if (cors_append_preflight(&exchange->client->out, &worker->request, origin, methods, close) !=
         0) {
@@ -136,7 +139,7 @@ bool exchange_cors(struct exchange *exchange, const char *methods)
         return false;
     }
     /* The head may be gone when the answer comes. Without memory, the page cannot read it. */
-    exchange->cors_origin = strndup(origin.data, origin.size);
+    exchange->request->cors_origin = strndup(origin.data, origin.size);
     return true;
 }
 

@@ -37,7 +37,7 @@ static struct exchange_span head_span(const struct exchange *exchange, struct sl
     struct slice head = exchange_head(exchange);
 
     if (part.size == 0 || part.data < head.data ||
-        part.data + part.size > head.data + exchange->head_size)
+        part.data + part.size > head.data + exchange->request->head_size)
         return (struct exchange_span){0};
     return (struct exchange_span){(uint32_t)(part.data - head.data), (uint32_t)part.size};
 }
@@ -75,14 +75,14 @@ void exchange_audit_begin(struct exchange *exchange)
     facts->begun = clock_monotonic_microseconds();
     facts->number = client->request_count;
     facts->sent_before = client->sent;
-    facts->path = head_span(exchange, request->path);
-    facts->agent = head_span(exchange, head_agent(request));
+    exchange->request->note.path = head_span(exchange, request->path);
+    exchange->request->note.agent = head_span(exchange, head_agent(request));
 }
 
 void exchange_audit_app(struct exchange *exchange, struct slice app)
 {
     if (exchange->audit.begun != 0)
-        exchange->audit.app = head_span(exchange, app);
+        exchange->request->note.app = head_span(exchange, app);
 }
 
 bool exchange_audit_refuses(struct exchange *exchange)
@@ -95,14 +95,14 @@ bool exchange_audit_refuses(struct exchange *exchange)
 
 void exchange_audit_sent(struct exchange *exchange)
 {
-    if (exchange->audit.begun != 0 && exchange->audit.to_upstream == 0)
-        exchange->audit.to_upstream = elapsed(exchange);
+    if (exchange->audit.begun != 0 && exchange->request->note.to_upstream == 0)
+        exchange->request->note.to_upstream = elapsed(exchange);
 }
 
 void exchange_audit_head(struct exchange *exchange)
 {
     if (exchange->audit.begun != 0)
-        exchange->audit.to_head = elapsed(exchange);
+        exchange->request->note.to_head = elapsed(exchange);
 }
 
 /* The request's caller, once one was accepted. */
@@ -172,7 +172,7 @@ static size_t note_batch(struct exchange *exchange)
 
 static void note_rpc(struct exchange *exchange, struct audit_line *line)
 {
-    const struct exchange_rpc *rpc = &exchange->rpc;
+    const struct exchange_rpc *rpc = &exchange->request->rpc;
     struct slice arguments = exchange_part(exchange, rpc->arguments);
 
     if (rpc->batch)
@@ -194,7 +194,8 @@ static void note_app(const struct exchange *exchange, struct audit_line *line)
     else if (exchange->app != NULL)
         audit_line_text(line, "app", exchange->app->record.name, AUDIT_VALUE_MAX);
     else
-        audit_line_text(line, "app", head_part(exchange, exchange->audit.app), AUDIT_VALUE_MAX);
+        audit_line_text(line, "app", head_part(exchange, exchange->request->note.app),
+                        AUDIT_VALUE_MAX);
 }
 
 static void note_endpoint(const struct exchange *exchange, struct audit_line *line)
@@ -202,48 +203,49 @@ static void note_endpoint(const struct exchange *exchange, struct audit_line *li
     const struct upstream *upstream = exchange->upstream;
 
     if (upstream != NULL)
-        audit_line_endpoint(line, "endpoint", slice_from(upstream->target.address),
-                            upstream->target.port);
+        audit_line_endpoint(line, "endpoint", slice_from(upstream->server->target.address),
+                            upstream->server->target.port);
 }
 
 /* A body that was refused by its length did not come, or not all of it. */
 static uint64_t bytes_in(const struct exchange *exchange)
 {
-    uint64_t whole = exchange->head_size + exchange->body_size;
+    uint64_t whole = exchange->request->head_size + exchange->request->body_size;
     uint64_t here = buffer_size(&exchange->client->in);
 
-    if (!exchange->in_place)
-        return exchange->head_size + buffer_size(&exchange->body);
+    if (!exchange->request->in_place)
+        return exchange->request->head_size + buffer_size(&exchange->request->body);
     return whole < here ? whole : here;
 }
 
 void exchange_audit_note(struct exchange *exchange)
 {
-    struct exchange_audit *facts = &exchange->audit;
+    struct exchange_note *note = &exchange->request->note;
     char bytes[NOTE_MAX];
     struct audit_line line = {.bytes = bytes,
                               .room = audit_of(exchange)->file ? NOTE_MAX : NOTE_PIPE_MAX};
 
-    if (facts->begun == 0 || facts->noted)
+    if (exchange->audit.begun == 0 || note->noted)
         return;
-    facts->noted = true;
-    facts->bytes_in = bytes_in(exchange);
+    note->noted = true;
+    note->bytes_in = bytes_in(exchange);
     note_app(exchange, &line);
     put_method(&line, exchange->method);
     if (!exchange->mcp)
-        audit_line_text(&line, "path", head_part(exchange, facts->path), AUDIT_VALUE_MAX);
-    audit_line_text(&line, "agent", head_part(exchange, facts->agent), AGENT_MAX);
-    audit_put_mcp_session(&line, slice_make(exchange_head(exchange).data + exchange->mcp_id_at,
-                                            exchange->mcp_id_size));
+        audit_line_text(&line, "path", head_part(exchange, note->path), AUDIT_VALUE_MAX);
+    audit_line_text(&line, "agent", head_part(exchange, note->agent), AGENT_MAX);
+    audit_put_mcp_session(&line,
+                          slice_make(exchange_head(exchange).data + exchange->request->mcp_id_at,
+                                     exchange->request->mcp_id_size));
     note_endpoint(exchange, &line);
     if (exchange->mcp)
         note_rpc(exchange, &line);
-    facts->note = malloc(line.size);
-    if (facts->note == NULL)
+    note->text = malloc(line.size);
+    if (note->text == NULL)
         return; /* its line says so */
-    memcpy(facts->note, bytes, line.size);
-    facts->note_size = (uint32_t)line.size;
-    facts->cut = line.cut;
+    memcpy(note->text, bytes, line.size);
+    note->size = (uint32_t)line.size;
+    note->cut = line.cut;
 }
 
 static void put_connection(struct audit_line *line, const struct client *client, uint32_t number)
@@ -253,37 +255,52 @@ static void put_connection(struct audit_line *line, const struct client *client,
     audit_line_plain(line, "client", client->address);
 }
 
-static void put_note(struct exchange *exchange, struct audit_line *line)
+static void put_note(const struct exchange_note *note, struct audit_line *line)
 {
-    struct exchange_audit *facts = &exchange->audit;
-
-    audit_line_members(line, slice_make(facts->note, facts->note_size));
-    line->cut = line->cut || facts->cut || facts->note == NULL;
-    free(facts->note);
-    facts->note = NULL;
+    audit_line_members(line, slice_make(note->text, note->size));
+    line->cut = line->cut || note->cut || note->text == NULL;
 }
 
-static void put_result(const struct exchange *exchange, struct audit_line *line)
+static void put_reason(const struct exchange *exchange, struct audit_line *line)
 {
-    const struct exchange_audit *facts = &exchange->audit;
+    if (exchange->audit.reason != NULL)
+        audit_line_text(line, "reason", slice_from(exchange->audit.reason), AUDIT_VALUE_MAX);
+    audit_line_duration(line, "ms", elapsed(exchange));
+}
+
+static void put_bytes_out(const struct exchange *exchange, struct audit_line *line)
+{
     const struct client *client = exchange->client;
-    uint64_t out = client->sent - facts->sent_before;
+    uint64_t out = client->sent - exchange->audit.sent_before;
 
     /* What still waits to be written is on its way, unless the client is gone. */
     if (client->state != CLIENT_CLOSED)
         out += buffer_size(&client->out);
-    if (facts->status != 0 && !facts->streams)
-        audit_line_number(line, "status", facts->status);
-    if (facts->reason != NULL)
-        audit_line_text(line, "reason", slice_from(facts->reason), AUDIT_VALUE_MAX);
-    audit_line_duration(line, "ms", elapsed(exchange));
-    if (!facts->streams && facts->to_upstream > 0)
-        audit_line_duration(line, "upstream_ms", facts->to_upstream);
-    if (!facts->streams && facts->to_head > 0)
-        audit_line_duration(line, "first_byte_ms", facts->to_head);
-    if (!facts->streams)
-        audit_line_number(line, "bytes_in", facts->bytes_in);
     audit_line_number(line, "bytes_out", out);
+}
+
+static void put_request(const struct exchange *exchange, struct audit_line *line)
+{
+    const struct exchange_note *note = &exchange->request->note;
+
+    put_note(note, line);
+    if (note->status != 0)
+        audit_line_number(line, "status", note->status);
+    put_reason(exchange, line);
+    if (note->to_upstream > 0)
+        audit_line_duration(line, "upstream_ms", note->to_upstream);
+    if (note->to_head > 0)
+        audit_line_duration(line, "first_byte_ms", note->to_head);
+    audit_line_number(line, "bytes_in", note->bytes_in);
+    put_bytes_out(exchange, line);
+}
+
+/* Of an event stream, whose first line has told of the request. */
+static void put_stream(const struct exchange *exchange, struct audit_line *line)
+{
+    audit_line_plain(line, "session", exchange->session.text);
+    put_reason(exchange, line);
+    put_bytes_out(exchange, line);
 }
 
 void exchange_audit_stream(struct exchange *exchange)
@@ -295,8 +312,7 @@ void exchange_audit_stream(struct exchange *exchange)
         return;
     audit_begin(audit_of(exchange), &line, "request");
     put_connection(&line, exchange->client, facts->number);
-    put_note(exchange, &line);
-    put_result(exchange, &line);
+    put_request(exchange, &line);
     audit_line_true(&line, "stream");
     audit_end(audit_of(exchange), &line);
     facts->streams = true;
@@ -311,7 +327,8 @@ static const char *event_of(const struct exchange *exchange)
 {
     if (exchange->audit.streams)
         return "stream_end";
-    return exchange->audit.refused && exchange->audit.to_upstream == 0 ? "refused" : "request";
+    return exchange->request->note.refused && exchange->request->note.to_upstream == 0 ? "refused"
+                                                                                       : "request";
 }
 
 void exchange_audit_end(struct exchange *exchange)
@@ -330,14 +347,11 @@ void exchange_audit_end(struct exchange *exchange)
         audit_begin(audit_of(exchange), &line, event_of(exchange));
         put_connection(&line, exchange->client, facts->number);
         if (facts->streams)
-            audit_line_plain(&line, "session", exchange->session.text);
+            put_stream(exchange, &line);
         else
-            put_note(exchange, &line);
-        put_result(exchange, &line);
+            put_request(exchange, &line);
         audit_end(audit_of(exchange), &line);
     }
-    free(facts->note);
-    facts->note = NULL;
     facts->begun = 0;
 }
 

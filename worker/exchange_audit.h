@@ -11,6 +11,7 @@
 
 #include "shared/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct client;
@@ -21,22 +22,27 @@ struct exchange_span {
     uint32_t at, size; /* size 0: there is none */
 };
 
+/* What its line says of request and response; in exchange.request, and gone with it. */
+struct exchange_note {
+    uint64_t bytes_in;    /* once it was noted */
+    uint32_t to_upstream; /* microseconds from `begun` to the first byte upstream; 0: none went */
+    uint32_t to_head;     /* microseconds from `begun` to the response's head; 0: none came */
+    uint16_t status;      /* 0: none was sent */
+    bool refused;         /* by an error of ours */
+    bool noted;           /* head and body may be gone */
+    bool cut;             /* of the text */
+    struct exchange_span app, path, agent; /* of the head */
+    uint32_t size;
+    char *text; /* owned; NULL: not made yet, or no memory for it */
+};
+
+/* What the line at its end says, also of an event stream. */
 struct exchange_audit {
     int64_t begun;        /* monotonic microseconds; 0: no line of it */
     uint64_t sent_before; /* bytes that the client had been sent */
-    uint64_t bytes_in;    /* once it was noted */
+    const char *reason;   /* a literal; NULL: nothing to say */
     uint32_t number;      /* of the request on its connection */
-    uint32_t to_upstream; /* microseconds from `begun` to the first byte upstream; 0: none went */
-    uint32_t to_head;     /* microseconds from `begun` to the response's head; 0: none came */
-    uint32_t note_size;
-    uint16_t status;                       /* 0: none was sent */
-    bool refused;                          /* by an error of ours */
-    bool noted;                            /* head and body may be gone */
-    bool cut;                              /* of the note */
-    bool streams;                          /* its line is written: stream_end follows */
-    struct exchange_span app, path, agent; /* of the head */
-    char *note;                            /* owned; NULL: not made yet, or no memory for it */
-    const char *reason;                    /* a literal; NULL: nothing to say */
+    bool streams;         /* its first line is written: stream_end follows */
 };
 
 /* worker.request is its head. */

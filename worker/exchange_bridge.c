@@ -79,7 +79,7 @@ bool exchange_bridge_refuse(struct exchange *exchange, struct reply_error *error
     if (exchange->old != ROUTE_OLD_MESSAGE || error->status != 200)
         return false;
     error->json_rpc = true;
-    error->id = exchange_part(exchange, exchange->rpc.id);
+    error->id = exchange_part(exchange, exchange->request->rpc.id);
     if (reply_error_body(&exchange->bridge->answer, error) == 0)
         exchange_dispatch(exchange);
     else
@@ -130,7 +130,7 @@ static int bridge_endpoint(const struct exchange *exchange, struct buffer *lines
         error =
             buffer_append_format(lines, " %.*s\r\n", (int)endpoint->path.size, endpoint->path.data);
     /* Only what may open a connection needs it: a bundle is large. */
-    if (error == 0 && endpoint->tls && exchange->mcp_id_size == 0 &&
+    if (error == 0 && endpoint->tls && exchange->request->mcp_id_size == 0 &&
         exchange->old != ROUTE_OLD_MESSAGE)
         error = bridge_trust(app, lines);
     return error;

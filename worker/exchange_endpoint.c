@@ -36,7 +36,7 @@ static bool exchange_aim(struct exchange *exchange)
         .client_address = slice_from(exchange->client->address),
         .client_tls = exchange->client->connection.tls != NULL,
         .body_size = exchange_bridge_body(exchange).size,
-        .has_body = exchange->request_body != HTTP_BODY_NONE,
+        .has_body = exchange->request->body_framing != HTTP_BODY_NONE,
     };
     struct buffer lines = {0};
     int error;
@@ -45,7 +45,7 @@ static bool exchange_aim(struct exchange *exchange)
         exchange_reopen_request(exchange);
     error = exchange_bridge_forward(exchange, &forward, &lines);
     if (error == 0)
-        error = forward_request_head(&exchange->upstream_head, &forward);
+        error = forward_request_head(&exchange->request->upstream_head, &forward);
     buffer_free(&lines);
     if (error == -EHOSTUNREACH) {
         exchange_refuse(exchange, 503, "the app's server has no address just now",
@@ -66,13 +66,13 @@ static bool exchange_choose(struct exchange *exchange)
     struct worker *worker = exchange->worker;
     const struct app_record *app = &exchange->app->record;
     int chosen = endpoint_choose(worker->endpoints, &worker->child.public->health, app,
-                                 &exchange->trials, ev_now(worker->loop));
+                                 &exchange->request->trials, ev_now(worker->loop));
 
     if (chosen < 0)
         return false;
     exchange->endpoint = (unsigned)chosen;
-    exchange->tried = 0;
-    exchange->fresh = false;
+    exchange->request->tried = 0;
+    exchange->request->fresh = false;
     endpoint_end(exchange->seen);
     exchange->seen = endpoint_begin(worker->endpoints, app->endpoints[chosen].id);
     return true;
@@ -87,7 +87,7 @@ static bool exchange_choose_behind(struct exchange *exchange)
 
     if (app->endpoint_count < 2)
         return true;
-    if (exchange->mcp_id_size == 0 && exchange->old != ROUTE_OLD_MESSAGE) {
+    if (exchange->request->mcp_id_size == 0 && exchange->old != ROUTE_OLD_MESSAGE) {
         if (!exchange_choose(exchange))
             return false;
         endpoint_end(exchange->seen);
@@ -109,7 +109,7 @@ static bool exchange_first(struct exchange *exchange)
         return exchange_choose_behind(exchange);
     if (!exchange_has_others(exchange))
         return true;
-    if (!exchange->pinned)
+    if (!exchange->request->pinned)
         return exchange_choose(exchange);
     exchange->seen =
         endpoint_begin(exchange->worker->endpoints, app->endpoints[exchange->endpoint].id);
@@ -126,15 +126,16 @@ void exchange_endpoint_failed(struct exchange *exchange, enum endpoint_failure f
 static bool exchange_target(const struct exchange *exchange, struct upstream_target *target)
 {
     const struct app_endpoint *endpoint = &exchange->app->record.endpoints[exchange->endpoint];
-    unsigned count = exchange->pinned ? 1 : (unsigned)endpoint->address_count;
-    unsigned first = exchange->pinned ? exchange->address : 0;
+    unsigned count = exchange->request->pinned ? 1 : (unsigned)endpoint->address_count;
+    unsigned first = exchange->request->pinned ? exchange->request->address : 0;
 
     if (exchange->bridge != NULL) {
         exchange_bridge_target(target);
-        return exchange->tried == 0;
+        return exchange->request->tried == 0;
     }
-    return exchange->tried < count && upstream_target_at(exchange->worker, &exchange->app->record,
-                                                         endpoint, first + exchange->tried, target);
+    return exchange->request->tried < count &&
+           upstream_target_at(exchange->worker, &exchange->app->record, endpoint,
+                              first + exchange->request->tried, target);
 }
 
 static void exchange_unreachable(struct exchange *exchange, const struct upstream_target *target,
@@ -145,7 +146,7 @@ static void exchange_unreachable(struct exchange *exchange, const struct upstrea
     log_warning("upstream_unreachable", "app %.*s, %s port %u: %s", (int)name.size, name.data,
                 target->address, target->port, failure);
     worker_count(exchange->worker, COUNT_UPSTREAM_FAILED);
-    exchange->tried++;
+    exchange->request->tried++;
 }
 
 static void exchange_connect(struct exchange *exchange);
@@ -161,7 +162,7 @@ static void exchange_advance(struct exchange *exchange)
                         EXCHANGE_RETRY_AFTER, NULL);
         return;
     }
-    buffer_clear(&exchange->upstream_head);
+    buffer_clear(&exchange->request->upstream_head);
     if (http_request_parse(exchange_head(exchange), worker_limits(worker)->head_size,
                            &worker->request, &reason) <= 0) {
         client_close(exchange->client);
@@ -173,12 +174,12 @@ static void exchange_advance(struct exchange *exchange)
 
 static void exchange_exhausted(struct exchange *exchange)
 {
-    bool tried = exchange->tried > 0;
+    bool tried = exchange->request->tried > 0;
 
     exchange_endpoint_failed(exchange, ENDPOINT_UNREACHABLE);
     if (exchange->reopen != NULL && exchange_reopen(exchange))
         return;
-    if (exchange->pinned && exchange_has_others(exchange))
+    if (exchange->request->pinned && exchange_has_others(exchange))
         exchange_mcp_orphaned(exchange);
     else if (exchange_has_others(exchange))
         exchange_advance(exchange);
@@ -197,7 +198,7 @@ static void exchange_opened(struct upstream *upstream, const char *failure)
         exchange_send(exchange);
         return;
     }
-    exchange_unreachable(exchange, &upstream->target, failure);
+    exchange_unreachable(exchange, &upstream->server->target, failure);
     upstream_close(upstream);
     exchange->upstream = NULL;
     exchange_connect(exchange);
@@ -223,9 +224,9 @@ static void exchange_send_queued(struct write_entry *entry)
 static void exchange_send_later(struct exchange *exchange)
 {
     exchange->state = EXCHANGE_SEND;
-    exchange->sending.write = exchange_send_queued;
-    exchange->sending.owner = exchange;
-    write_queue_add(&exchange->worker->writes, &exchange->sending);
+    exchange->request->sending.write = exchange_send_queued;
+    exchange->request->sending.owner = exchange;
+    write_queue_add(&exchange->worker->writes, &exchange->request->sending);
 }
 
 static void exchange_connect(struct exchange *exchange)
@@ -233,10 +234,11 @@ static void exchange_connect(struct exchange *exchange)
     struct upstream_target target;
 
     exchange->state = EXCHANGE_CONNECT;
-    exchange->sent = 0;
+    exchange->request->sent = 0;
+    buffer_free(&exchange->request->response_head);
     while (exchange_target(exchange, &target)) {
         struct upstream *upstream;
-        int error = upstream_take(exchange->worker, &target, exchange->fresh, &upstream);
+        int error = upstream_take(exchange->worker, &target, exchange->request->fresh, &upstream);
 
         if (error != 0) {
             exchange_unreachable(exchange, &target, strerror(-error));
@@ -277,24 +279,25 @@ void exchange_dispatch(struct exchange *exchange)
 void exchange_lost(struct exchange *exchange, const char *reason)
 {
     struct slice name = exchange->app->record.name;
-    size_t whole = buffer_size(&exchange->upstream_head) + exchange_bridge_body(exchange).size;
-    bool repeatable =
-        exchange->sent < whole || exchange->method == HTTP_GET || exchange->method == HTTP_HEAD;
+    size_t whole =
+        buffer_size(&exchange->request->upstream_head) + exchange_bridge_body(exchange).size;
+    bool repeatable = exchange->request->sent < whole || exchange->method == HTTP_GET ||
+                      exchange->method == HTTP_HEAD;
     bool reused = exchange->upstream->reused;
 
-    write_queue_remove(&exchange->worker->writes, &exchange->sending);
+    write_queue_remove(&exchange->worker->writes, &exchange->request->sending);
     upstream_close(exchange->upstream);
     exchange->upstream = NULL;
     deadline_clear(&exchange->deadline);
     if (repeatable && reused) {
-        exchange->fresh = true;
+        exchange->request->fresh = true;
         exchange_connect(exchange);
         return;
     }
     log_warning("upstream_lost", "app %.*s: %s", (int)name.size, name.data, reason);
     if (!reused)
         exchange_endpoint_failed(exchange, ENDPOINT_MISBEHAVED);
-    if (repeatable && exchange_has_others(exchange) && !exchange->pinned)
+    if (repeatable && exchange_has_others(exchange) && !exchange->request->pinned)
         exchange_advance(exchange);
     else
         exchange_refuse(exchange, 502, "the app's server ended the connection", 0, NULL);

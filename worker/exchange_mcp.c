@@ -15,7 +15,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { EXCHANGE_VERSION_MAX = 32 }; /* bytes of a protocol version that is kept: they are dates */
+enum {
+    EXCHANGE_VERSION_MAX = 32, /* bytes of a protocol version that is kept: they are dates */
+    EXCHANGE_SCOPES_MAX = 64,  /* that one answer names for a batch: more than any issuer grants */
+};
 
 /* The MCP session that an event stream belongs to: open streams keep it alive. */
 struct mcp_use {
@@ -86,6 +89,35 @@ static int exchange_mcp_batch(const struct mcp_gate *gate, struct buffer *out)
     return error == 0 ? buffer_append_text(out, "]") : error;
 }
 
+/* Every scope that messages of the batch need, each once, as far as they fit: one new token is to
+ * be enough for all. */
+static size_t exchange_mcp_batch_scopes(const struct mcp_gate *gate,
+                                        struct slice out[EXCHANGE_SCOPES_MAX])
+{
+    struct mcp_message message;
+    struct mcp_reader reader;
+    size_t count = 0;
+
+    mcp_reader_begin(&reader, gate->body, true);
+    while (mcp_reader_next(&reader, &message) == 1) {
+        struct mcp_ruling ruling;
+
+        mcp_policy_judge(gate->policy, &message, &ruling);
+        if (ruling.kind != MCP_RULING_SCOPE)
+            continue;
+        for (size_t i = 0; i < ruling.decision.scope_count; i++) {
+            struct slice scope = ruling.decision.scopes[i];
+            size_t at = 0;
+
+            while (at < count && !slice_equal(out[at], scope))
+                at++;
+            if (at == count && count < EXCHANGE_SCOPES_MAX)
+                out[count++] = scope;
+        }
+    }
+    return count;
+}
+
 static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_gate *gate,
                                     struct slice body)
 {
@@ -93,9 +125,14 @@ static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_
     struct slice app = exchange->app->record.name;
     const struct catalog_binding *binding =
         catalog_binding_find(exchange->worker->catalog, app, caller->session.issuer);
+    struct policy_decision decision = gate->ruling.decision;
+    struct slice scopes[EXCHANGE_SCOPES_MAX];
 
-    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config,
-                        &gate->ruling.decision, body);
+    if (gate->batch) {
+        decision.scopes = scopes;
+        decision.scope_count = exchange_mcp_batch_scopes(gate, scopes);
+    }
+    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config, &decision, body);
 }
 
 /* What the answer says besides the reason: of a batch, the body; of a version, which there are. */
@@ -158,7 +195,7 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
 {
     const struct policy_decision *decision = &gate->ruling.decision;
     const struct json_value *target = mcp_gate_target(&gate->message);
-    struct exchange_rpc *rpc = &exchange->rpc;
+    struct exchange_rpc *rpc = &exchange->request->rpc;
 
     rpc->batch = gate->batch;
     rpc->refusal = gate->refusal.reason;
@@ -169,7 +206,7 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
     rpc->policy = policy_set_hold(exchange->policy);
     if (gate->batch)
         return;
-    rpc->method = gate->message.known;
+    exchange->mcp_method = gate->message.known;
     rpc->name = exchange_mcp_span(gate->body, gate->message.method.text);
     rpc->id = exchange_mcp_span(gate->body, gate->id);
     if (target != NULL)
@@ -180,7 +217,7 @@ static void exchange_mcp_note(struct exchange *exchange, const struct mcp_gate *
 /* The lists that a batch asks for and that the policy narrows. false: out of memory. */
 static bool exchange_mcp_lists(struct exchange *exchange, const struct mcp_gate *gate)
 {
-    struct exchange_rpc *rpc = &exchange->rpc;
+    struct exchange_rpc *rpc = &exchange->request->rpc;
     struct mcp_message message;
     struct mcp_reader reader;
 
@@ -208,7 +245,7 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
         .set = exchange->policy, .scopes = exchange_mcp_scopes, .context = &caller};
     struct mcp_gate gate = {.request = &exchange->worker->request,
                             .body = body,
-                            .negotiated = exchange->negotiated,
+                            .negotiated = exchange->request->negotiated,
                             .policy = &policy,
                             .methods = exchange->app->record.methods,
                             .method_count = exchange->app->record.method_count};
@@ -233,8 +270,8 @@ bool exchange_mcp_admits_again(struct exchange *exchange)
 {
     exchange_mcp_forget(exchange);
     exchange_task_dispose(exchange);
-    policy_set_release(exchange->rpc.policy);
-    exchange->rpc.policy = NULL;
+    policy_set_release(exchange->request->rpc.policy);
+    exchange->request->rpc.policy = NULL;
     return exchange_mcp_admits(exchange, exchange_body(exchange));
 }
 
@@ -298,9 +335,9 @@ bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin
         for (size_t j = 0; j < endpoint->address_count; j++) {
             if (!slice_equal(endpoint->addresses[j], origin->address))
                 continue;
-            exchange->pinned = true;
+            exchange->request->pinned = true;
             exchange->endpoint = (unsigned)i;
-            exchange->address = (unsigned)j;
+            exchange->request->address = (unsigned)j;
             return true;
         }
     }
@@ -310,7 +347,7 @@ bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin
 struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
                                       const struct session_record *caller)
 {
-    const struct upstream_target *target = &exchange->upstream->target;
+    const struct upstream_target *target = &exchange->upstream->server->target;
     const struct app_endpoint *endpoint = &exchange->app->record.endpoints[exchange->endpoint];
 
     /* What the bridge makes is found by the bridge. */
@@ -350,7 +387,7 @@ static int exchange_mcp_enter(struct exchange *exchange, const struct store_key 
     }
     if (error != 0)
         return error;
-    exchange->negotiated = mcp_gate_revision_of(record->version);
+    exchange->request->negotiated = mcp_gate_revision_of(record->version);
     /* Without memory it is just not noted. */
     if (mcp_session_wants_touch(record->used, clock_wall_seconds(), sessions->idle))
         mcp_sessions_queue(sessions, MCP_SESSION_TOUCH, key, NULL);
@@ -370,8 +407,9 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
     if (header == NULL || exchange->old != ROUTE_OLD_NONE ||
         mcp_gate_revision(&worker->request) == MCP_2026_07_28)
         return true;
-    exchange->mcp_id_at = (size_t)(header->value.data - buffer_data(&exchange->client->in));
-    exchange->mcp_id_size = header->value.size;
+    exchange->request->mcp_id_at =
+        (size_t)(header->value.data - buffer_data(&exchange->client->in));
+    exchange->request->mcp_id_size = header->value.size;
     mcp_session_key(&key, exchange->app->record.name, header->value);
     error = exchange_mcp_find(exchange, &key, header->value, &record);
     if (error == -ENOENT) {
@@ -395,11 +433,12 @@ bool exchange_mcp_session(struct exchange *exchange, const struct session_record
 
 struct slice exchange_mcp_id(const struct exchange *exchange)
 {
-    const char *text = exchange->kept != NULL ? exchange->kept : exchange_head(exchange).data;
+    const char *text =
+        exchange->request->kept != NULL ? exchange->request->kept : exchange_head(exchange).data;
 
-    if (exchange->mcp_id_size == 0)
+    if (exchange->request->mcp_id_size == 0)
         return slice_make(NULL, 0);
-    return slice_make(text + exchange->mcp_id_at, exchange->mcp_id_size);
+    return slice_make(text + exchange->request->mcp_id_at, exchange->request->mcp_id_size);
 }
 
 void exchange_mcp_orphaned(struct exchange *exchange)
@@ -437,7 +476,7 @@ static bool exchange_mcp_begin(struct exchange *exchange, const struct store_key
     if (begun == NULL)
         return false;
     begun->key = *key;
-    begun->target = exchange->upstream->target;
+    begun->target = exchange->upstream->server->target;
     begun->target.host = slice_make(NULL, 0); /* the connection's, which may end before */
     begun->id_size = id.size;
     memcpy(begun->id, id.data, id.size);
@@ -471,10 +510,10 @@ static void exchange_mcp_written(void *context, int error)
     struct client *client = exchange->client;
     struct slice app = exchange->app->record.name;
 
-    if (error == 0 && exchange->write->change == MCP_SESSION_DELETE)
+    if (error == 0 && exchange->request->write->change == MCP_SESSION_DELETE)
         exchange_mcp_tell(exchange, AUDIT_MCP_END, exchange_mcp_id(exchange), NULL,
                           "the client deleted it");
-    exchange->write = NULL;
+    exchange->request->write = NULL;
     exchange->recorded = error == 0;
     if (error == 0) {
         exchange_response_resume(exchange);
@@ -497,13 +536,13 @@ static bool exchange_mcp_hold(struct exchange *exchange, struct slice data,
     struct mcp_session_write *write =
         mcp_sessions_queue(&exchange->worker->mcp_sessions, change, key, record);
 
-    if (write == NULL || buffer_append_slice(&exchange->upstream->in, data) != 0) {
+    if (write == NULL || buffer_append_slice(&exchange->request->response_head, data) != 0) {
         client_close(exchange->client);
         return false;
     }
     write->done = exchange_mcp_written;
     write->context = exchange;
-    exchange->write = write;
+    exchange->request->write = write;
     exchange->held_in = exchange->state;
     exchange->state = EXCHANGE_RECORD;
     connection_want(&exchange->upstream->connection, 0);
@@ -630,7 +669,7 @@ void exchange_mcp_touch(struct exchange *exchange)
 
 void exchange_mcp_forget(struct exchange *exchange)
 {
-    struct exchange_rpc *rpc = &exchange->rpc;
+    struct exchange_rpc *rpc = &exchange->request->rpc;
 
     rpc->name = rpc->id = rpc->target = rpc->arguments = (struct exchange_span){0};
     free(rpc->lists);
@@ -640,12 +679,6 @@ void exchange_mcp_forget(struct exchange *exchange)
 
 void exchange_mcp_dispose(struct exchange *exchange)
 {
-    exchange_mcp_forget(exchange);
-    policy_set_release(exchange->rpc.policy);
-    exchange->rpc.policy = NULL;
-    if (exchange->write != NULL)
-        exchange->write->done = NULL;
-    exchange->write = NULL;
     free(exchange->use);
     exchange->use = NULL;
     exchange_reopen_dispose(exchange);

@@ -99,7 +99,7 @@ static bool reading_put(void *context, struct slice bytes)
 static bool reading_is_narrowed(const struct exchange *exchange)
 {
     const struct policy_set *policy = exchange->policy;
-    const struct mcp_method *method = exchange->rpc.method;
+    const struct mcp_method *method = exchange->mcp_method;
 
     if (!reading_narrows(policy))
         return false;
@@ -145,7 +145,10 @@ static const char *reading_obstacle(const struct exchange *exchange)
 
 static struct exchange_reading *reading_make(struct exchange *exchange, unsigned looks)
 {
-    struct slice id = exchange_part(exchange, exchange->rpc.id);
+    /* A stream that goes on may be the answer to anything. */
+    struct slice id = exchange->request == NULL
+                          ? slice_make(NULL, 0)
+                          : exchange_part(exchange, exchange->request->rpc.id);
     size_t id_size = id.size <= EXCHANGE_ID_MAX ? id.size : 0;
     struct exchange_reading *reading = calloc(1, sizeof(*reading) + id_size);
 
@@ -160,7 +163,7 @@ static struct exchange_reading *reading_make(struct exchange *exchange, unsigned
     reading->looks = looks;
     if (id_size > 0)
         memcpy(reading->id, id.data, id_size);
-    reading->id_size = id_size;
+    reading->id_size = (uint16_t)id_size;
     exchange->reading = reading;
     return reading;
 }
@@ -184,8 +187,8 @@ bool exchange_reading_begin(struct exchange *exchange, struct slice head)
         return false;
     }
     reading = reading_make(exchange, looks);
-    if (reading == NULL ||
-        (!exchange->event_stream && buffer_append_slice(&reading->head, head) != 0)) {
+    if (reading == NULL || (!exchange->event_stream &&
+                            buffer_append_slice(&exchange->request->response_head, head) != 0)) {
         client_close(exchange->client);
         return false;
     }
@@ -193,7 +196,7 @@ bool exchange_reading_begin(struct exchange *exchange, struct slice head)
     /* What is cut out of a stream cannot be known before it ends. */
     if (exchange->client_body == HTTP_BODY_LENGTH)
         exchange->client_body =
-            exchange->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+            exchange->request->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
     return true;
 }
 
@@ -248,7 +251,7 @@ static bool reading_head(struct exchange *exchange, size_t size)
     struct worker *worker = exchange->worker;
     const char *reason;
 
-    if (http_response_parse(buffer_slice(&exchange->reading->head),
+    if (http_response_parse(buffer_slice(&exchange->request->response_head),
                             worker_limits(worker)->head_size, &worker->response, &reason) <= 0) {
         client_close(exchange->client);
         return false;
@@ -308,7 +311,6 @@ void exchange_reading_stop(struct exchange *exchange)
     exchange->reading = NULL;
     exchange->worker->body_bytes -= reading->charged;
     mcp_response_free(&reading->response);
-    buffer_free(&reading->head);
     /* Its own callbacks may be running. */
     worker_bury(exchange->worker, &reading->remains);
 }

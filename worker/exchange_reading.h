@@ -38,13 +38,12 @@ struct exchange_observer {
 struct exchange_reading {
     struct remains remains;
     struct mcp_response response;
-    unsigned looks;     /* of this response */
-    bool logged;        /* that a message was refused */
-    bool document;      /* else events */
-    struct buffer head; /* of a document's response, as it came; owned */
-    uint64_t charged;   /* bytes counted in worker.body_bytes */
-    size_t id_size;     /* 0: there is none, it is a batch, or too long */
-    char id[];          /* JSON text of the request's id: the body does not live as long */
+    uint64_t charged; /* bytes counted in worker.body_bytes */
+    unsigned looks;   /* of this response */
+    bool logged;      /* that a message was refused */
+    bool document;    /* else events; its head waits in request.response_head */
+    uint16_t id_size; /* 0: there is none, it is a batch, or too long */
+    char id[];        /* JSON text of the request's id: the body does not live as long */
 };
 
 /* A response's head was parsed into worker.response, and is `head`; framing is known: reads its

@@ -108,7 +108,8 @@ static bool reopen_is_better_elsewhere(const struct exchange *exchange)
     const struct app_record *app = &exchange->app->record;
     const struct health_board *board = &exchange->worker->child.public->health;
 
-    if (!exchange->pinned || !health_board_is_dead(board, app->endpoints[exchange->endpoint].id))
+    if (!exchange->request->pinned ||
+        !health_board_is_dead(board, app->endpoints[exchange->endpoint].id))
         return false;
     for (size_t i = 0; i < app->endpoint_count; i++) {
         const struct app_endpoint *endpoint = &app->endpoints[i];
@@ -183,7 +184,7 @@ static bool reopen_renew_app(struct exchange *exchange, const struct mcp_session
  * false: it was refused, and has ended. */
 static bool reopen_is_permitted(struct exchange *exchange)
 {
-    if (exchange->policy != exchange->rpc.policy && !exchange_mcp_admits_again(exchange))
+    if (exchange->policy != exchange->request->rpc.policy && !exchange_mcp_admits_again(exchange))
         return false;
     if (exchange->ends == 0 || ev_now(exchange->worker->loop) < exchange->ends)
         return true;
@@ -209,11 +210,11 @@ static void reopen_follow(struct exchange *exchange, const struct mcp_session_re
     }
     endpoint_end(exchange->seen);
     exchange->seen = NULL;
-    exchange->pinned = false;
-    exchange->tried = 0;
-    exchange->fresh = false;
+    exchange->request->pinned = false;
+    exchange->request->tried = 0;
+    exchange->request->fresh = false;
     exchange->reopen->gone = !exchange_mcp_pin(exchange, &record->origin);
-    buffer_clear(&exchange->upstream_head);
+    buffer_clear(&exchange->request->upstream_head);
     /* From here on the record may be gone. */
     if (reopen_is_permitted(exchange))
         exchange_dispatch(exchange);
@@ -273,7 +274,7 @@ static bool reopen_begin(struct exchange *exchange, bool forgotten)
     if (reopen == NULL || !reopen->able || reopen->tries == REOPEN_TRIES)
         return false;
     reopen->tries++;
-    write_queue_remove(&exchange->worker->writes, &exchange->sending);
+    write_queue_remove(&exchange->worker->writes, &exchange->request->sending);
     if (exchange->upstream != NULL)
         upstream_close(exchange->upstream);
     exchange->upstream = NULL;
@@ -342,7 +343,7 @@ static int reopen_refusal(const struct http_response *response, enum http_method
 
 bool exchange_reopen_answers(struct exchange *exchange, struct slice data)
 {
-    const struct mcp_method *method = exchange->rpc.method;
+    const struct mcp_method *method = exchange->mcp_method;
     int refusal;
 
     /* Who asks for another session is not helped with the old one. */
@@ -354,7 +355,7 @@ bool exchange_reopen_answers(struct exchange *exchange, struct slice data)
         return reopen_begin(exchange, true);
     if (refusal != -EAGAIN)
         return false;
-    if (buffer_append_slice(&exchange->upstream->in, data) != 0)
+    if (buffer_append_slice(&exchange->request->response_head, data) != 0)
         client_close(exchange->client);
     return true;
 }
@@ -401,7 +402,7 @@ static bool reopen_has_token(struct slice text)
 
 struct slice exchange_reopen_opening(const struct exchange *exchange)
 {
-    const struct mcp_method *method = exchange->rpc.method;
+    const struct mcp_method *method = exchange->mcp_method;
     struct slice body = exchange_body(exchange);
 
     if (!exchange->app->record.reinitialize || exchange->bridge != NULL || method == NULL ||

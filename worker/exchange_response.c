@@ -259,7 +259,7 @@ static void exchange_data(struct exchange *exchange, struct slice data)
 /* How the client will be sent the body, and whether either connection goes on. */
 static void exchange_frame(struct exchange *exchange, const struct http_response *response)
 {
-    const struct settings_limits *limits = worker_limits(exchange->worker);
+    uint64_t idle = worker_limits(exchange->worker)->upstream_idle;
     bool sent = exchange->state == EXCHANGE_HEAD;
 
     exchange->event_stream = response->event_stream;
@@ -273,16 +273,15 @@ static void exchange_frame(struct exchange *exchange, const struct http_response
     if (exchange->response_body == HTTP_BODY_CHUNKED ||
         exchange->response_body == HTTP_BODY_UNTIL_CLOSE)
         exchange->client_body =
-            exchange->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+            exchange->request->minor_version >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
     if (exchange->worker->draining)
         exchange->keep_alive = false;
     exchange->upstream_keep =
         response->keep_alive && sent && exchange->response_body != HTTP_BODY_UNTIL_CLOSE;
-    exchange->upstream_idle = limits->upstream_idle;
-    if (response->keep_alive_timeout > 0 && (uint64_t)response->keep_alive_timeout * 1000 <
-                                                limits->upstream_idle + EXCHANGE_IDLE_MARGIN)
-        exchange->upstream_idle =
-            (uint64_t)response->keep_alive_timeout * 1000 - EXCHANGE_IDLE_MARGIN;
+    if (response->keep_alive_timeout > 0 &&
+        (uint64_t)response->keep_alive_timeout * 1000 < idle + EXCHANGE_IDLE_MARGIN)
+        idle = (uint64_t)response->keep_alive_timeout * 1000 - EXCHANGE_IDLE_MARGIN;
+    exchange->upstream_idle = (uint32_t)idle;
 }
 
 static void exchange_response(struct exchange *exchange, struct slice head, struct slice rest)
@@ -315,15 +314,17 @@ static void exchange_response(struct exchange *exchange, struct slice head, stru
         exchange_complete(exchange, rest.size);
     else
         exchange_data(exchange, rest);
-    if (exchange->state == EXCHANGE_STREAM && exchange->event_stream)
-        exchange_audit_stream(exchange);
+    if (exchange->state != EXCHANGE_STREAM || !exchange->event_stream)
+        return;
+    exchange_audit_stream(exchange);
+    exchange_request_dispose(exchange);
 }
 
 /* Parses heads, over interim ones (RFC 9110, 15.2), until the final. */
 static void exchange_response_head(struct exchange *exchange, struct slice data)
 {
     struct worker *worker = exchange->worker;
-    struct buffer *in = &exchange->upstream->in;
+    struct buffer *in = &exchange->request->response_head;
     struct buffer held = {0};
     const char *reason = NULL;
     long size;
@@ -397,7 +398,7 @@ void exchange_receive(struct exchange *exchange)
         exchange_response_head(exchange, slice_make(worker->scratch, (size_t)count));
     else if (exchange->state == EXCHANGE_STREAM)
         exchange_stream_ended(exchange, count);
-    else if (buffer_size(&upstream->in) > 0) {
+    else if (buffer_size(&exchange->request->response_head) > 0) {
         exchange_endpoint_failed(exchange, ENDPOINT_MISBEHAVED);
         exchange_refuse(exchange, 502, "the app's server sent half a response", 0, NULL);
     } else

@@ -70,7 +70,7 @@ static bool task_lost(struct exchange *exchange)
                        ? "Failed to retrieve task: Task not found"
                        : "MCP error -32602: Failed to retrieve task: Task not found"};
 
-    exchange->rpc.refusal = error.message;
+    exchange->request->rpc.refusal = error.message;
     exchange_error(exchange, &error);
     return false;
 }
@@ -105,7 +105,7 @@ static bool task_admits(struct exchange *exchange, const struct json_value *valu
         !task_is_allowed(exchange, &record))
         return task_lost(exchange);
     /* An MCP session goes to its own server, whatever it names: no other knows it. */
-    if (!exchange->pinned && !exchange_mcp_pin(exchange, &record.origin))
+    if (!exchange->request->pinned && !exchange_mcp_pin(exchange, &record.origin))
         return task_lost(exchange);
     mcp_task_key(&key, exchange->app->record.name, id);
     /* Without memory it is just not noted. */
@@ -155,7 +155,7 @@ bool exchange_task_admits(struct exchange *exchange, const struct mcp_gate *gate
 
     /* The result of a request that made a task may come on a stream that is taken up again, where
      * nothing tells which request that was. */
-    if (request->method == HTTP_GET && exchange->negotiated == MCP_2025_11_25 &&
+    if (request->method == HTTP_GET && exchange->request->negotiated == MCP_2025_11_25 &&
         http_find(request->headers, request->header_count, HTTP_LAST_EVENT_ID) != NULL)
         exchange->looks |= EXCHANGE_LOOKS_TASKS;
     if (gate->batch || request->method != HTTP_POST || message->kind != MCP_REQUEST)

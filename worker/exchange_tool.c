@@ -13,7 +13,7 @@ static bool tool_refuse(struct exchange *exchange, int code, const char *reason)
 
     log_info("mcp_refused", "app %.*s, client %s: 400 %s", (int)app.size, app.data,
              exchange->client->address, reason);
-    exchange->rpc.refusal = reason;
+    exchange->request->rpc.refusal = reason;
     exchange_error(exchange, &error);
     return false;
 }

@@ -147,7 +147,7 @@ enum http_chunk_result http_chunk_decode(struct http_chunk_decoder *decoder, str
             return HTTP_CHUNK_DATA;
         }
         decoder->line++;
-        decoder->state = (int)chunk_step(decoder, input.data[at++]);
+        decoder->state = (uint8_t)chunk_step(decoder, input.data[at++]);
         if (decoder->state == CHUNK_FAILED || chunk_too_long(decoder)) {
             decoder->state = CHUNK_FAILED;
             return HTTP_CHUNK_ERROR;

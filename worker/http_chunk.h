@@ -13,10 +13,11 @@
 enum { HTTP_CHUNK_LINE_MAX = 256, HTTP_TRAILERS_MAX = 8192 }; /* bytes */
 
 struct http_chunk_decoder {
-    int state; /* private; a zeroed struct is ready */
+    /* private; a zeroed struct is ready */
     uint64_t left;
-    unsigned digits;
-    size_t line; /* bytes of the present size line or of all trailers */
+    uint16_t line; /* bytes of the present size line or of all trailers */
+    uint8_t state;
+    uint8_t digits;
 };
 
 enum http_chunk_result {

@@ -10,7 +10,7 @@
 
 #include "shared/session_store.h"
 
-/* Of a worker; 3 to 4 KiB each: 2 MiB at most. Few that are in use at a time meet in a place, and
+/* Of a worker; 6 to 8 KiB each: 4 MiB at most. Few that are in use at a time meet in a place, and
  * fewer find no room there. */
 enum {
     KNOWN_SESSION_BITS = 7,

@@ -77,8 +77,9 @@ static bool response_put(struct mcp_response *response, struct slice *run, struc
     return taken;
 }
 
+/* `document`: spare, for what goes in the place of another. */
 static int response_event(struct mcp_response *response, const struct event *event,
-                          struct slice *run)
+                          struct buffer *document, struct slice *run)
 {
     enum mcp_verdict verdict = MCP_PASSES;
     struct slice bytes = event->bytes;
@@ -86,11 +87,11 @@ static int response_event(struct mcp_response *response, const struct event *eve
     bool taken;
 
     if (event->data.size > 0)
-        verdict = response_document(response, event->data, &response->document);
+        verdict = response_document(response, event->data, document);
     if (verdict == MCP_DROPPED)
         return 0;
     if (verdict == MCP_REPLACED) {
-        if (event_replace(&replaced, event, buffer_slice(&response->document)) != 0)
+        if (event_replace(&replaced, event, buffer_slice(document)) != 0)
             verdict = MCP_FAILED;
         bytes = buffer_slice(&replaced);
     }
@@ -110,18 +111,18 @@ static int response_event(struct mcp_response *response, const struct event *eve
 
 int mcp_response_events(struct mcp_response *response, struct slice input)
 {
+    struct buffer document = {0};
     struct slice run = {0};
     struct event event;
     int step;
 
     response->events.limit = response->limit;
     while ((step = event_stream_next(&response->events, &input, &event)) == 1) {
-        step = response_event(response, &event, &run);
+        step = response_event(response, &event, &document, &run);
         if (step != 0)
             break;
     }
-    /* Only the last event needed it: a stream is silent for long. */
-    buffer_free(&response->document);
+    buffer_free(&document);
     /* What was let pass goes on, whatever came behind it. */
     if (run.size > 0 && step != -ECANCELED && !response->put(response->context, run))
         return -ECANCELED;
@@ -130,13 +131,14 @@ int mcp_response_events(struct mcp_response *response, struct slice input)
 
 int mcp_response_events_end(struct mcp_response *response)
 {
+    struct buffer document = {0};
     struct slice run = {0};
     struct event event;
     int step = event_stream_end(&response->events, &event);
 
     if (step == 1)
-        step = response_event(response, &event, &run);
-    buffer_free(&response->document);
+        step = response_event(response, &event, &document, &run);
+    buffer_free(&document);
     return step;
 }
 
@@ -149,12 +151,19 @@ int mcp_response_collect(struct mcp_response *response, struct slice input)
 
 enum mcp_verdict mcp_response_document(struct mcp_response *response, struct slice *out)
 {
-    struct slice text = buffer_slice(&response->body);
     enum mcp_verdict verdict = MCP_PASSES;
+    struct buffer document = {0};
 
-    if (text.size > 0)
-        verdict = response_document(response, text, &response->document);
-    *out = verdict == MCP_REPLACED ? buffer_slice(&response->document) : text;
+    if (buffer_size(&response->body) > 0)
+        verdict = response_document(response, buffer_slice(&response->body), &document);
+    if (verdict == MCP_REPLACED) {
+        struct buffer before = response->body;
+
+        response->body = document;
+        document = before;
+    }
+    buffer_free(&document);
+    *out = buffer_slice(&response->body);
     return verdict;
 }
 
@@ -167,5 +176,4 @@ void mcp_response_free(struct mcp_response *response)
 {
     event_stream_free(&response->events);
     buffer_free(&response->body);
-    buffer_free(&response->document);
 }

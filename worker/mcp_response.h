@@ -28,8 +28,7 @@ struct mcp_response {
     bool (*put)(void *context, struct slice bytes);
     /* private; zeroed */
     struct event_stream events;
-    struct buffer body;     /* a document's; owned */
-    struct buffer document; /* that goes in the place of another; owned */
+    struct buffer body; /* a document's; owned */
 };
 
 /* Bytes of an event stream: what passes is put. 0; -EMSGSIZE when an event is too large, -ENOMEM,

@@ -15,17 +15,12 @@ enum { UPSTREAM_BUCKETS = 256 };
  * after seconds, and one that ends just now could as well end just after the look. */
 static const ev_tstamp upstream_warm = 0.05;
 
-struct upstream_bucket {
-    struct upstream *first; /* idle; the one used last comes first */
-    size_t count;
-};
-
 struct upstream_pool {
-    struct upstream_bucket buckets[UPSTREAM_BUCKETS];
+    struct upstream_server *servers[UPSTREAM_BUCKETS];
 };
 
-static struct upstream_bucket *upstream_bucket(struct upstream_pool *pool,
-                                               const struct upstream_target *target)
+static struct upstream_server **upstream_bucket(struct upstream_pool *pool,
+                                                const struct upstream_target *target)
 {
     unsigned hash = target->port;
 
@@ -33,13 +28,55 @@ static struct upstream_bucket *upstream_bucket(struct upstream_pool *pool,
         hash = hash * 31 + (unsigned char)*c;
     for (size_t i = 0; i < target->host.size; i++)
         hash = hash * 31 + (unsigned char)target->host.data[i];
-    return &pool->buckets[hash % UPSTREAM_BUCKETS];
+    return &pool->servers[hash % UPSTREAM_BUCKETS];
 }
 
 static bool upstream_target_equal(const struct upstream_target *a, const struct upstream_target *b)
 {
     return a->port == b->port && a->bridge == b->bridge && a->tls == b->tls &&
            strcmp(a->address, b->address) == 0 && slice_equal(a->host, b->host);
+}
+
+/* NULL: there is no connection to it. */
+static struct upstream_server *upstream_server_find(struct upstream_pool *pool,
+                                                    const struct upstream_target *target)
+{
+    struct upstream_server *server = *upstream_bucket(pool, target);
+
+    while (server != NULL && !upstream_target_equal(&server->target, target))
+        server = server->next;
+    return server;
+}
+
+static struct upstream_server *upstream_server_make(struct upstream_pool *pool,
+                                                    const struct upstream_target *target)
+{
+    struct upstream_server **bucket = upstream_bucket(pool, target);
+    struct upstream_server *server = calloc(1, sizeof(*server) + target->host.size);
+
+    if (server == NULL)
+        return NULL;
+    server->target = *target;
+    if (target->host.size > 0)
+        memcpy(server->host, target->host.data, target->host.size);
+    server->target.host = slice_make(server->host, target->host.size);
+    server->link = bucket;
+    server->next = *bucket;
+    if (server->next != NULL)
+        server->next->link = &server->next;
+    *bucket = server;
+    return server;
+}
+
+/* A connection to it is gone. */
+static void upstream_server_leave(struct upstream_server *server)
+{
+    if (--server->connection_count > 0)
+        return;
+    *server->link = server->next;
+    if (server->next != NULL)
+        server->next->link = server->link;
+    free(server);
 }
 
 int upstream_pool_open(struct upstream_pool **out)
@@ -50,9 +87,17 @@ int upstream_pool_open(struct upstream_pool **out)
 
 void upstream_pool_clear(struct upstream_pool *pool)
 {
-    for (size_t i = 0; i < UPSTREAM_BUCKETS; i++)
-        while (pool->buckets[i].first != NULL)
-            upstream_close(pool->buckets[i].first);
+    struct upstream_server *server;
+    struct upstream_server *next;
+
+    for (size_t i = 0; i < UPSTREAM_BUCKETS; i++) {
+        for (server = pool->servers[i]; server != NULL; server = next) {
+            next = server->next;
+            /* With the last one the server may go. */
+            for (size_t n = server->idle_count; n > 0; n--)
+                upstream_close(server->idle);
+        }
+    }
 }
 
 void upstream_pool_close(struct upstream_pool *pool)
@@ -70,7 +115,7 @@ static void upstream_unlink(struct upstream *upstream)
     if (upstream->next != NULL)
         upstream->next->link = upstream->link;
     upstream->link = NULL;
-    upstream_bucket(upstream->worker->upstreams, &upstream->target)->count--;
+    upstream->server->idle_count--;
 }
 
 void upstream_close(struct upstream *upstream)
@@ -81,7 +126,8 @@ void upstream_close(struct upstream *upstream)
     upstream_unlink(upstream);
     deadline_close(&upstream->deadline);
     connection_close(&upstream->connection);
-    buffer_free(&upstream->in);
+    upstream_server_leave(upstream->server);
+    upstream->server = NULL;
     worker_bury(upstream->worker, &upstream->remains);
 }
 
@@ -106,6 +152,7 @@ static void upstream_handshake(struct upstream *upstream)
 /* The socket is writable: connected, or refused. */
 static void upstream_connect_done(struct upstream *upstream)
 {
+    const struct upstream_target *target = &upstream->server->target;
     int error = 0;
     socklen_t size = sizeof(error);
 
@@ -115,13 +162,12 @@ static void upstream_connect_done(struct upstream *upstream)
         upstream->opened(upstream, strerror(error));
         return;
     }
-    if (upstream->target.tls == NULL) {
+    if (target->tls == NULL) {
         upstream_connected(upstream);
         return;
     }
-    error = tls_connect(&upstream->connection.tls, upstream->target.tls, upstream->connection.fd,
-                        upstream->target.host,
-                        slice_is(upstream->target.host, upstream->target.address));
+    error = tls_connect(&upstream->connection.tls, target->tls, upstream->connection.fd,
+                        target->host, slice_is(target->host, target->address));
     if (error != 0) {
         upstream->opened(upstream, "TLS cannot start");
         return;
@@ -217,16 +263,14 @@ static bool upstream_is_silent(const struct upstream *upstream)
 static struct upstream *upstream_reuse(struct upstream_pool *pool,
                                        const struct upstream_target *target)
 {
-    struct upstream *upstream = upstream_bucket(pool, target)->first;
-    struct upstream *next;
+    struct upstream_server *server = upstream_server_find(pool, target);
+    struct upstream *upstream = server == NULL ? NULL : server->idle;
 
-    for (; upstream != NULL; upstream = next) {
-        next = upstream->next;
-        if (!upstream_target_equal(&upstream->target, target))
-            continue;
-        if (upstream_is_silent(upstream))
-            break;
+    while (upstream != NULL && !upstream_is_silent(upstream)) {
+        struct upstream *next = upstream->next;
+
         upstream_close(upstream);
+        upstream = next;
     }
     if (upstream == NULL)
         return NULL;
@@ -255,6 +299,26 @@ bool upstream_target_at(const struct worker *worker, const struct app_record *ap
     return target->tls != NULL;
 }
 
+static struct upstream *upstream_make(struct worker *worker, const struct upstream_target *target)
+{
+    struct upstream *upstream = calloc(1, sizeof(*upstream));
+    struct upstream_server *server;
+
+    if (upstream == NULL)
+        return NULL;
+    server = upstream_server_find(worker->upstreams, target);
+    if (server == NULL)
+        server = upstream_server_make(worker->upstreams, target);
+    if (server == NULL) {
+        free(upstream);
+        return NULL;
+    }
+    server->connection_count++;
+    upstream->server = server;
+    upstream->worker = worker;
+    return upstream;
+}
+
 int upstream_take(struct worker *worker, const struct upstream_target *target, bool fresh,
                   struct upstream **out)
 {
@@ -269,16 +333,11 @@ int upstream_take(struct worker *worker, const struct upstream_target *target, b
     fd = upstream_socket(worker, target);
     if (fd < 0)
         return fd;
-    upstream = calloc(1, sizeof(*upstream) + target->host.size);
+    upstream = upstream_make(worker, target);
     if (upstream == NULL) {
         close(fd);
         return -ENOMEM;
     }
-    upstream->worker = worker;
-    upstream->target = *target;
-    if (target->host.size > 0)
-        memcpy(upstream->host, target->host.data, target->host.size);
-    upstream->target.host = slice_make(upstream->host, target->host.size);
     upstream->state = UPSTREAM_CONNECTING;
     connection_open(&upstream->connection, worker->loop, fd, NULL, upstream_ready, upstream);
     deadline_open(&upstream->deadline, worker->loop, upstream_late, upstream);
@@ -291,24 +350,22 @@ int upstream_take(struct worker *worker, const struct upstream_target *target, b
 
 void upstream_give_back(struct upstream *upstream, uint64_t idle)
 {
-    struct upstream_bucket *bucket =
-        upstream_bucket(upstream->worker->upstreams, &upstream->target);
+    struct upstream_server *server = upstream->server;
     uint64_t limit = worker_limits(upstream->worker)->upstream_pool;
 
-    if (bucket->count >= limit || idle == 0 || upstream->worker->draining) {
+    if (server->idle_count >= limit || idle == 0 || upstream->worker->draining) {
         upstream_close(upstream);
         return;
     }
     upstream->owner = NULL;
     upstream->state = UPSTREAM_IDLE;
-    buffer_free(&upstream->in);
     upstream->idle_since = ev_now(upstream->worker->loop);
-    upstream->link = &bucket->first;
-    upstream->next = bucket->first;
+    upstream->link = &server->idle;
+    upstream->next = server->idle;
     if (upstream->next != NULL)
         upstream->next->link = &upstream->next;
-    bucket->first = upstream;
-    bucket->count++;
+    server->idle = upstream;
+    server->idle_count++;
     deadline_set(&upstream->deadline, idle);
     connection_want(&upstream->connection, EV_READ);
 }

@@ -9,7 +9,6 @@
 #define GATEHOUSE_WORKER_UPSTREAM_H
 
 #include "shared/app_record.h"
-#include "shared/buffer.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
 #include "worker/worker.h"
@@ -25,6 +24,16 @@ struct upstream_target {
     struct slice host;      /* for SNI and verification; empty when plain; borrowed */
 };
 
+/* A server that there are connections to; they share it, and the last one frees it. */
+struct upstream_server {
+    struct upstream_server *next, **link; /* in the pool */
+    struct upstream *idle;                /* the one used last comes first */
+    size_t idle_count;
+    size_t connection_count;       /* idle or not */
+    struct upstream_target target; /* its host is `host` */
+    char host[];
+};
+
 enum upstream_state {
     UPSTREAM_CONNECTING,
     UPSTREAM_HANDSHAKE,
@@ -36,24 +45,23 @@ enum upstream_state {
 struct upstream {
     struct remains remains;
     struct worker *worker;
-    struct upstream *next, **link; /* in the pool, while idle */
-    struct upstream_target target; /* its host is `host` */
+    struct upstream *next, **link; /* of the server's, while idle */
+    struct upstream_server *server;
     struct connection connection;
     struct deadline deadline; /* connect, or idle */
+    ev_tstamp idle_since;     /* loop time */
     enum upstream_state state;
-    bool reused;          /* it served an exchange before this one */
-    ev_tstamp idle_since; /* loop time */
-    struct buffer in;     /* a response's head that is not complete */
+    bool reused; /* it served an exchange before this one */
     /* Its exchange's: */
     void *owner;
     void (*opened)(struct upstream *upstream, const char *failure); /* NULL: it is open */
     void (*ready)(struct upstream *upstream, int events);
-    char host[]; /* of the target: most are plain, and streams last */
 };
 
 int upstream_pool_open(struct upstream_pool **out);
 /* Closes the idle ones: when draining, and at the end. */
 void upstream_pool_clear(struct upstream_pool *pool);
+/* When all that are not idle are closed. NULL is ignored. */
 void upstream_pool_close(struct upstream_pool *pool);
 
 /* The n-th address of an app's endpoint. false: its certificates cannot be checked just now. */

@@ -19,8 +19,9 @@
 
 struct scene {
     struct worker worker;
-    struct client client;
+    struct client *client;
     struct exchange exchange;
+    struct exchange_request request;
     struct scoreboard_work *work;
     int file;
     char text[8192];
@@ -42,14 +43,14 @@ static void admit(struct scene *scene)
                                      .role_count = 1};
 
     session_id_make(&scene->exchange.session, SESSION_KIND_JWT, session.app, slice_from("token"));
-    scene->client.caller =
-        audit_caller_keep(scene->client.caller, &scene->exchange.session, &session);
-    scene->exchange.mcp_id_at = (size_t)(strstr(HEAD, "session-1") - HEAD);
-    scene->exchange.mcp_id_size = strlen("session-1");
-    scene->exchange.rpc.name = span_of("\"tools/call\"");
-    scene->exchange.rpc.id = span_of("7");
-    scene->exchange.rpc.target = span_of("\"echo\"");
-    scene->exchange.rpc.arguments = span_of("{\"a\":\n1}");
+    scene->client->caller =
+        audit_caller_keep(scene->client->caller, &scene->exchange.session, &session);
+    scene->request.mcp_id_at = (size_t)(strstr(HEAD, "session-1") - HEAD);
+    scene->request.mcp_id_size = strlen("session-1");
+    scene->request.rpc.name = span_of("\"tools/call\"");
+    scene->request.rpc.id = span_of("7");
+    scene->request.rpc.target = span_of("\"echo\"");
+    scene->request.rpc.arguments = span_of("{\"a\":\n1}");
 }
 
 static int begin(void **state)
@@ -64,21 +65,23 @@ static int begin(void **state)
     audit_open(&scene->worker.audit, 0, &scene->work->blocks[0], scene->work);
     audit_configure(&scene->worker.audit, &settings);
     audit_take(&scene->worker.audit, dup(scene->file));
-    scene->client.worker = &scene->worker;
-    scene->client.state = CLIENT_OPEN;
-    scene->client.number = 5;
-    memcpy(scene->client.address, "10.1.2.3", 9);
-    assert_int_equal(buffer_append_text(&scene->client.in, HEAD BODY), 0);
+    scene->client = calloc(1, sizeof(*scene->client) + sizeof("10.1.2.3"));
+    scene->client->worker = &scene->worker;
+    scene->client->state = CLIENT_OPEN;
+    scene->client->number = 5;
+    memcpy(scene->client->address, "10.1.2.3", 9);
+    assert_int_equal(buffer_append_text(&scene->client->in, HEAD BODY), 0);
     assert_int_equal(
-        http_request_parse(buffer_slice(&scene->client.in), 4096, &scene->worker.request, &reason),
+        http_request_parse(buffer_slice(&scene->client->in), 4096, &scene->worker.request, &reason),
         strlen(HEAD));
     scene->exchange.worker = &scene->worker;
-    scene->exchange.client = &scene->client;
+    scene->exchange.client = scene->client;
+    scene->exchange.request = &scene->request;
     scene->exchange.method = HTTP_POST;
     scene->exchange.mcp = true;
-    scene->exchange.in_place = true;
-    scene->exchange.head_size = strlen(HEAD);
-    scene->exchange.body_size = strlen(BODY);
+    scene->request.in_place = true;
+    scene->request.head_size = strlen(HEAD);
+    scene->request.body_size = strlen(BODY);
     exchange_audit_begin(&scene->exchange);
     *state = scene;
     return 0;
@@ -89,10 +92,11 @@ static int end(void **state)
     struct scene *scene = *state;
 
     audit_close(&scene->worker.audit);
-    buffer_free(&scene->client.in);
-    buffer_free(&scene->client.out);
-    free(scene->client.caller);
-    policy_set_release(scene->exchange.rpc.policy);
+    buffer_free(&scene->client->in);
+    buffer_free(&scene->client->out);
+    free(scene->client->caller);
+    free(scene->client);
+    exchange_request_dispose(&scene->exchange);
     close(scene->file);
     free(scene->work);
     free(scene);
@@ -121,12 +125,12 @@ static void test_an_answer(void **state)
     admit(scene);
     exchange_audit_sent(&scene->exchange);
     exchange_audit_head(&scene->exchange);
-    scene->exchange.audit.status = 200;
+    scene->request.note.status = 200;
     exchange_audit_note(&scene->exchange);
-    buffer_free(&scene->client.in); /* the request is gone before its answer is over */
-    scene->exchange.in_place = false;
-    scene->client.sent = 100;
-    assert_int_equal(buffer_append_text(&scene->client.out, "waits"), 0);
+    buffer_free(&scene->client->in); /* the request is gone before its answer is over */
+    scene->request.in_place = false;
+    scene->client->sent = 100;
+    assert_int_equal(buffer_append_text(&scene->client->out, "waits"), 0);
     exchange_audit_end(&scene->exchange);
     exchange_audit_end(&scene->exchange); /* one line */
     SAYS(scene, "\"event\":\"request\"");
@@ -145,13 +149,13 @@ static void test_an_answer(void **state)
 
 static void refuse(struct scene *scene, enum policy_outcome outcome)
 {
-    struct exchange_rpc *rpc = &scene->exchange.rpc;
+    struct exchange_rpc *rpc = &scene->request.rpc;
 
     admit(scene);
     rpc->policy = policy_set_open();
     rpc->outcome = outcome;
     rpc->refusal = "no";
-    scene->exchange.audit.refused = true;
+    scene->request.note.refused = true;
     scene->exchange.audit.reason = "no";
     exchange_audit_end(&scene->exchange);
     SAYS(scene, "\"event\":\"refused\"");
@@ -162,8 +166,8 @@ static void test_what_decided(void **state)
 {
     struct scene *scene = *state;
 
-    scene->exchange.rpc.role = slice_from("dev");
-    scene->exchange.rpc.place = slice_from("roles.yaml:7:5");
+    scene->request.rpc.role = slice_from("dev");
+    scene->request.rpc.place = slice_from("roles.yaml:7:5");
     refuse(scene, POLICY_DENIED);
     SAYS(scene, "\"name\":\"echo\",\"decision\":\"denied\",\"role\":\"dev\",\"rule\":"
                 "\"roles.yaml:7:5\",");
@@ -203,13 +207,14 @@ static void test_a_stream_keeps_no_text(void **state)
     struct scene *scene = *state;
 
     admit(scene);
-    scene->exchange.audit.status = 200;
+    scene->request.note.status = 200;
     exchange_audit_note(&scene->exchange);
     exchange_audit_stream(&scene->exchange);
-    assert_null(scene->exchange.audit.note);
+    exchange_request_dispose(&scene->exchange);
+    assert_null(scene->exchange.request);
     SAYS(scene, "\"event\":\"request\"");
     SAYS(scene, "\"stream\":true}\n");
-    scene->client.state = CLIENT_CLOSED;
+    scene->client->state = CLIENT_CLOSED;
     exchange_audit_end(&scene->exchange);
     SAYS(scene, "\"event\":\"stream_end\"");
     SAYS(scene, "\"reason\":\"the client left\",\"ms\":");
@@ -219,11 +224,11 @@ static void test_strangers_are_counted(void **state)
 {
     struct scene *scene = *state;
 
-    scene->exchange.audit.refused = true;
-    exchange_audit_app(&scene->exchange, slice_make(buffer_data(&scene->client.in) + 15, 3));
+    scene->request.note.refused = true;
+    exchange_audit_app(&scene->exchange, slice_make(buffer_data(&scene->client->in) + 15, 3));
     exchange_audit_end(&scene->exchange);
     SAYS(scene, "\"client\":\"10.1.2.3\",\"app\":\"app\",\"http\"");
-    exchange_audit_malformed(&scene->client, 400, "withheld");
+    exchange_audit_malformed(scene->client, 400, "withheld");
     SAYS_NOT(scene, "withheld");
     assert_int_equal(scene->worker.audit.strangers.withheld, 1);
 }
@@ -237,7 +242,7 @@ static void test_without_an_audit_trail(void **state)
     exchange_audit_begin(&scene->exchange);
     exchange_audit_sent(&scene->exchange);
     exchange_audit_note(&scene->exchange);
-    assert_null(scene->exchange.audit.note);
+    assert_null(scene->request.note.text);
     exchange_audit_end(&scene->exchange);
     SAYS_NOT(scene, "{");
 }
