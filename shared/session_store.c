@@ -81,7 +81,8 @@ static bool session_store_key_split(struct slice key, struct session_place *plac
                                     struct session_id *id)
 {
     if (key.size != SESSION_STORE_PLACE + 1 + SESSION_ID_SIZE ||
-        key.data[SESSION_STORE_PLACE] != '/' || !session_store_split(key, place))
+        key.data[SESSION_STORE_PLACE] != '/' || !session_store_split(key, place) ||
+        memchr(key.data, '\0', key.size) != NULL)
         return false;
     memcpy(id->text, key.data + SESSION_STORE_PLACE + 1, SESSION_ID_SIZE);
     id->text[SESSION_ID_SIZE] = '\0';
@@ -211,16 +212,14 @@ static int session_store_forget(struct store *store, const struct session_id *id
 }
 
 /* The entry by id, in one walk when it is new, as it mostly is. */
-static int session_store_enter(struct store *store, const struct session_id *id,
-                               const struct session_place *place)
+static int session_store_enter(struct store *store, const struct session_id *id, struct slice place)
 {
     struct session_place before;
-    struct store_key key, value;
+    struct store_key key;
     int error;
 
     session_store_id_key(&key, id);
-    session_store_place_key(&value, place);
-    error = store_add(store, STORE_SESSIONS_BY_ID, &key, store_key_slice(&value));
+    error = store_add(store, STORE_SESSIONS_BY_ID, &key, place);
     if (error != -EEXIST)
         return error;
     error = session_store_locate(store, id, &before);
@@ -228,8 +227,7 @@ static int session_store_enter(struct store *store, const struct session_id *id,
         error = session_store_forget(store, id, &before);
     if (error == -ENOENT || error == -EBADMSG)
         error = 0;
-    return error != 0 ? error
-                      : store_put(store, STORE_SESSIONS_BY_ID, &key, store_key_slice(&value));
+    return error != 0 ? error : store_put(store, STORE_SESSIONS_BY_ID, &key, place);
 }
 
 int session_store_put_record(struct store *store, const struct session_id *id, int64_t expires,
@@ -237,11 +235,13 @@ int session_store_put_record(struct store *store, const struct session_id *id, i
 {
     struct session_place place = {.seconds = (uint64_t)expires, .turn = store_write_number(store)};
     struct store_key key, by_user = *user;
-    int error = session_store_enter(store, id, &place);
+    int error;
 
+    session_store_place_key(&key, &place);
+    error = session_store_enter(store, id, store_key_slice(&key));
     if (error != 0)
         return error;
-    session_store_record_key(&key, &place, id);
+    store_key_plain(&key, id->text);
     error = store_put(store, STORE_SESSION, &key, record);
     if (error != 0)
         return error;

@@ -125,6 +125,7 @@ static void test_key_shapes(void **state)
         strcpy(wrong, key);
         wrong[i] = '\0';
         assert_false(session_store_key_id(slice_from(wrong), &found));
+        assert_false(session_store_key_id(slice_make(wrong, strlen(key)), &found));
         wrong[i] = i <= strlen(place) ? '.' : key[i];
         assert_int_equal(session_store_key_id(slice_from(wrong), &found), i > strlen(place));
     }
