@@ -238,6 +238,24 @@ static bool exchange_mcp_lists(struct exchange *exchange, const struct mcp_gate 
     return true;
 }
 
+/* Under a name of its own an app's server is reached at every path. A POST is judged wherever it
+ * goes; a GET or DELETE says nothing that a rule could judge, so that callers whom one narrows have
+ * them where the server speaks MCP alone. */
+static bool exchange_mcp_strays(const struct exchange *exchange)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    if (exchange->route != ROUTE_HOST || exchange->method == HTTP_POST ||
+        exchange->bridge != NULL || exchange->old != ROUTE_OLD_NONE ||
+        !exchange_reading_narrows(exchange->policy))
+        return false;
+    for (size_t i = 0; i < app->endpoint_count; i++) {
+        if (slice_equal(exchange->worker->request.path, app->endpoints[i].path))
+            return false;
+    }
+    return true;
+}
+
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
 {
     struct mcp_caller caller;
@@ -251,6 +269,11 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
                             .method_count = exchange->app->record.method_count};
     bool admitted;
 
+    if (exchange_mcp_strays(exchange)) {
+        exchange_refuse(exchange, 404, "this caller has MCP here, at the server's own path", 0,
+                        NULL);
+        return false;
+    }
     caller.exchange = exchange;
     admitted = mcp_gate_admits(&gate);
     exchange->mcp_modern = gate.revision == MCP_2026_07_28;
