@@ -4,7 +4,7 @@
 #include "conf/discovery.h"
 #include "conf/document_hash.h"
 #include "conf/label_document.h"
-#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/store.h"
 #include "shared/uri.h"
 
@@ -36,26 +36,10 @@ static void auth_config_warn(struct auth_config_reading *reading, const char *ke
                     yaml_find(reading->root, key)->place, key, hint, "%s", reason);
 }
 
-/* A text or a list of texts, checked by the table, into out[0..room). */
-static size_t auth_config_strings(const struct yaml_node *node, struct slice *out, size_t room)
-{
-    size_t count = 0;
-
-    if (node == NULL)
-        return 0;
-    if (node->kind == YAML_SCALAR) {
-        out[0] = node->text;
-        return 1;
-    }
-    for (node = node->first; node != NULL && count < room; node = node->next)
-        out[count++] = node->text;
-    return count;
-}
-
 static uint32_t auth_config_algorithms(const struct yaml_node *node)
 {
     struct slice names[JOSE_ALGORITHMS];
-    size_t count = auth_config_strings(node, names, JOSE_ALGORITHMS);
+    size_t count = yaml_strings(node, names, JOSE_ALGORITHMS);
     uint32_t bits = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -92,7 +76,7 @@ static void auth_config_add_mapping(struct auth_config_reading *reading,
 {
     struct role_mapping mapping = {.claim = form->claim, .value = form->value};
 
-    mapping.role_count = auth_config_strings(form->roles, mapping.roles, ROLE_MAPPING_ROLES_MAX);
+    mapping.role_count = yaml_strings(form->roles, mapping.roles, ROLE_MAPPING_ROLES_MAX);
     if (role_mapping_append(mappings, &mapping) != 0)
         auth_config_error(reading, "spec.jwt.claims_to_roles", NULL, "out of memory");
 }
@@ -238,8 +222,8 @@ static void auth_config_fill(struct auth_config_reading *reading)
     record->allow_unverified_email = form->allow_unverified_email;
     auth_config_read_claims(reading);
     record->required_scope_count =
-        auth_config_strings(form->required_scopes, record->required_scopes, AUTH_SCOPES_MAX);
-    out->audience_count = auth_config_strings(form->audience, out->audiences, AUTH_AUDIENCES_MAX);
+        yaml_strings(form->required_scopes, record->required_scopes, AUTH_SCOPES_MAX);
+    out->audience_count = yaml_strings(form->audience, out->audiences, AUTH_AUDIENCES_MAX);
     if (form->app_labels != NULL)
         out->selector_count =
             selectors_read(form->app_labels, "spec.app_labels", reading->context, &out->selectors);

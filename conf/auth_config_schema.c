@@ -3,7 +3,7 @@
 #include "conf/metadata_schema.h"
 #include "conf/role_schema.h"
 #include "shared/auth_config_record.h"
-#include "shared/jose.h"
+#include "shared/jose_algorithm.h"
 #include "shared/jwk.h"
 #include "shared/pattern.h"
 

@@ -65,21 +65,6 @@ static int pair(const struct label_index *index, struct pairing *pairing,
                                   visit_candidate, pairing);
 }
 
-static const struct registry_entry *version_effective(const struct registry_slot *slot)
-{
-    return registry_effective(slot);
-}
-
-static const struct registry_entry *version_next(const struct registry_slot *slot)
-{
-    return registry_changed(slot) ? registry_effective(slot) : NULL;
-}
-
-static const struct registry_entry *version_good(const struct registry_slot *slot)
-{
-    return slot->good;
-}
-
 static size_t count_changed(const struct registry_list *list)
 {
     size_t count = 0;
@@ -115,15 +100,17 @@ static int match_configs(struct registry *registry, bool changed, label_index_ve
 static int match_touched(struct registry *registry, struct scoreboard_block *block,
                          struct binding_matches *matches)
 {
-    struct pairing pairing = {
-        .version = version_effective, .block = block, .matched = visit_match, .context = matches};
+    struct pairing pairing = {.version = registry_version_effective,
+                              .block = block,
+                              .matched = visit_match,
+                              .context = matches};
     size_t apps = count_changed(&registry->lists[DOCUMENT_APP]);
-    int status = match_configs(registry, true, version_effective, &pairing);
+    int status = match_configs(registry, true, registry_version_effective, &pairing);
 
     for (size_t i = 0; i < apps; i++)
         scoreboard_count(block, COUNT_CONFIG_LISTS);
     if (status == 0 && apps > 0)
-        status = match_configs(registry, false, version_next, &pairing);
+        status = match_configs(registry, false, registry_version_next, &pairing);
     return status;
 }
 
@@ -340,9 +327,9 @@ static int delete_of_configs(struct registry *registry, struct publication *publ
 {
     struct binding_walk walk = {.registry = registry, .publication = publication};
     struct pairing pairing = {
-        .version = version_good, .block = block, .matched = visit_old, .context = &walk};
+        .version = registry_version_good, .block = block, .matched = visit_old, .context = &walk};
 
-    return match_configs(registry, true, version_good, &pairing);
+    return match_configs(registry, true, registry_version_good, &pairing);
 }
 
 static int visit_binding(void *context, struct slice key, struct slice value)

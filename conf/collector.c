@@ -279,22 +279,22 @@ static void collector_read_resources(struct collector *collector)
 {
     struct slice path =
         arena_copy(&collector->resources.arena, collector->child.settings.resources_dir);
-    struct dirent **entries = NULL;
+    struct dirent **entries;
     int count, fd;
 
     if (path.data == NULL || path.size == 0)
         return;
-    fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    count = fd < 0 ? -errno : documents_scan(fd, &entries);
-    if (count < 0)
-        collector_keep_unread(collector, path, count);
-    for (int i = 0; i < count && entries != NULL; i++) {
+    fd = documents_open(path.data, &entries, &count);
+    if (fd < 0) {
+        collector_keep_unread(collector, path, fd);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
         collector_read_file(collector, fd, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
-    if (fd >= 0)
-        close(fd);
+    close(fd);
 }
 
 static void collector_log(struct diagnostics *diagnostics, const char *event)

@@ -172,11 +172,21 @@ static int entry_compare(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int documents_scan(int directory, struct dirent ***entries)
+int documents_open(const char *directory, struct dirent ***entries, int *count)
 {
-    int count = scandirat(directory, ".", entries, document_file_filter, entry_compare);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error;
 
-    return count < 0 ? -errno : count;
+    *entries = NULL;
+    *count = 0;
+    if (fd < 0)
+        return -errno;
+    *count = scandirat(fd, ".", entries, document_file_filter, entry_compare);
+    if (*count >= 0)
+        return fd;
+    error = -errno;
+    close(fd);
+    return error;
 }
 
 static void documents_read_entries(int fd, struct slice directory, struct dirent **entries,
@@ -205,14 +215,9 @@ int documents_read_directory(struct slice directory, struct document_list *list,
 
     if (path.data == NULL)
         return -ENOMEM;
-    fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = documents_open(path.data, &entries, &count);
     if (fd < 0)
-        return -errno;
-    count = documents_scan(fd, &entries);
-    if (count < 0) {
-        close(fd);
-        return count;
-    }
+        return fd;
     documents_read_entries(fd, path, entries, count, list, diagnostics);
     close(fd);
     return 0;

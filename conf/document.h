@@ -109,9 +109,9 @@ void documents_read_file(int directory, const char *name, struct slice path,
                          struct document_list *list, struct diagnostics *diagnostics,
                          struct stat *status);
 
-/* The *.yaml and *.yml of an open directory, not hidden, by name. Their count, or -errno; entries
- * and array are the caller's to free. */
-int documents_scan(int directory, struct dirent ***entries);
+/* Opens a directory, and lists its *.yaml and *.yml, not hidden, by name. The descriptor, or
+ * -errno; it, the *count entries and their array are the caller's to close and to free. */
+int documents_open(const char *directory, struct dirent ***entries, int *count);
 
 /* Adds the documents of every *.yaml and *.yml of a directory (by name, not hidden, not deeper). 0
  * or -errno of the directory itself; an unreadable file is a diagnostic. */

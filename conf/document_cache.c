@@ -171,14 +171,9 @@ int document_cache_read(struct document_cache *cache, struct slice directory,
 
     if (status < 0)
         return status;
-    fd = open(cache->directory.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = documents_open(cache->directory.data, &entries, &count);
     if (fd < 0)
-        return -errno;
-    count = documents_scan(fd, &entries);
-    if (count < 0) {
-        close(fd);
-        return count;
-    }
+        return fd;
     status = cache_merge(cache, fd, entries, (size_t)count, list, diagnostics);
     for (int i = 0; i < count; i++)
         free(entries[i]);

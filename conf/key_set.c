@@ -1,6 +1,6 @@
 #include "conf/key_set.h"
 
-#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/log.h"
 
 #include <errno.h>
@@ -109,10 +109,8 @@ static int visit_standing(void *context, struct slice key, struct slice value)
     struct standing *standing = arena_allocate(&list->arena, sizeof(*standing));
     struct key_record record;
 
-    if (standing == NULL || key.size > STORE_KEY_MAX)
+    if (standing == NULL || store_key_take(&standing->key, key) != 0)
         return -ENOMEM;
-    memcpy(standing->key.text, key.data, key.size);
-    standing->key.size = key.size;
     if (key_record_decode(value, &record) == 0) {
         standing->kid = arena_copy(&list->arena, record.kid);
         standing->thumbprint = arena_copy(&list->arena, record.thumbprint);

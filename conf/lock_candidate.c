@@ -28,12 +28,8 @@ static int lock_delete(const struct registry_entry *entry, struct publication *p
 
     if (text.size == 0)
         return 0;
-    if (text.size > STORE_KEY_MAX)
+    if (store_key_take(&key, text) != 0)
         return -EBADMSG;
-    store_key_begin(&key);
-    memcpy(key.text, text.data, text.size);
-    key.text[text.size] = '\0';
-    key.size = text.size;
     return publication_delete(publication, STORE_REVOCATIONS, &key);
 }
 

@@ -304,12 +304,8 @@ static int visit_file_status(void *context, struct slice key, struct slice value
     for (size_t i = 0; i < sweep->count; i++)
         if (slice_equal(key, store_key_slice(&sweep->keys[i])))
             return 0;
-    if (key.size > STORE_KEY_MAX)
+    if (store_key_take(&gone, key) != 0)
         return -EBADMSG;
-    store_key_begin(&gone);
-    memcpy(gone.text, key.data, key.size);
-    gone.text[key.size] = '\0';
-    gone.size = key.size;
     return publication_delete(sweep->apply->publication, STORE_STATUS, &gone);
 }
 

@@ -181,6 +181,21 @@ struct registry_slot *registry_find(struct registry *registry, enum document_kin
     return slot;
 }
 
+const struct registry_entry *registry_version_effective(const struct registry_slot *slot)
+{
+    return registry_effective(slot);
+}
+
+const struct registry_entry *registry_version_next(const struct registry_slot *slot)
+{
+    return registry_changed(slot) ? registry_effective(slot) : NULL;
+}
+
+const struct registry_entry *registry_version_good(const struct registry_slot *slot)
+{
+    return slot->good;
+}
+
 void registry_refuse(struct registry_slot *slot, const char *format, ...)
 {
     char reason[REGISTRY_REASON_MAX];

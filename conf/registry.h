@@ -84,6 +84,12 @@ static inline bool registry_changed(const struct registry_slot *slot)
     return slot->change == REGISTRY_REPLACED || slot->change == REGISTRY_REMOVED;
 }
 
+/* One version of a slot, for walks over slots that want one or another; NULL: there is none. */
+const struct registry_entry *registry_version_effective(const struct registry_slot *slot);
+/* registry_effective, of a slot that changes. */
+const struct registry_entry *registry_version_next(const struct registry_slot *slot);
+const struct registry_entry *registry_version_good(const struct registry_slot *slot);
+
 /* Refuses a change, unless it was refused already. The entry that was to follow is dropped only by
  * registry_settle, so that the reason may name it. */
 void registry_refuse(struct registry_slot *slot, const char *format, ...)

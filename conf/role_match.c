@@ -73,21 +73,6 @@ static int walk_role(const struct label_index *index, struct walk *walk,
     return status;
 }
 
-static const struct registry_entry *version_effective(const struct registry_slot *slot)
-{
-    return registry_effective(slot);
-}
-
-static const struct registry_entry *version_next(const struct registry_slot *slot)
-{
-    return registry_changed(slot) ? registry_effective(slot) : NULL;
-}
-
-static const struct registry_entry *version_good(const struct registry_slot *slot)
-{
-    return slot->good;
-}
-
 /* A role that chooses the same apps as before keeps its matches. */
 static bool role_touched(const struct registry_slot *role)
 {
@@ -125,12 +110,8 @@ static int erase_key(struct publication *publication, struct slice text)
 {
     struct store_key key;
 
-    if (text.size > STORE_KEY_MAX)
+    if (store_key_take(&key, text) != 0)
         return -EBADMSG;
-    store_key_begin(&key);
-    memcpy(key.text, text.data, text.size);
-    key.text[text.size] = '\0';
-    key.size = text.size;
     return publication_delete(publication, STORE_POLICIES, &key);
 }
 
@@ -174,9 +155,12 @@ static int erase_of_apps(struct registry *registry, struct store *store,
 int role_match_write(struct registry *registry, struct store *store,
                      struct publication *publication, struct scoreboard_block *block)
 {
-    struct walk erase = {
-        .publication = publication, .block = block, .version = version_good, .erase = true};
-    struct walk make = {.publication = publication, .block = block, .version = version_effective};
+    struct walk erase = {.publication = publication,
+                         .block = block,
+                         .version = registry_version_good,
+                         .erase = true};
+    struct walk make = {
+        .publication = publication, .block = block, .version = registry_version_effective};
     size_t apps = changed_apps(registry);
     int status = walk_roles(registry, true, &erase);
 
@@ -184,7 +168,7 @@ int role_match_write(struct registry *registry, struct store *store,
         status = erase_of_apps(registry, store, publication);
     if (status == 0)
         status = walk_roles(registry, true, &make);
-    make.version = version_next;
+    make.version = registry_version_next;
     if (status == 0 && apps > 0)
         status = walk_roles(registry, false, &make);
     return status;

@@ -191,22 +191,6 @@ static void apps_read(struct settings_form *form, const struct yaml_node *root,
     }
 }
 
-/* A string or a list of strings, checked by the table. */
-static size_t strings_read(const struct yaml_node *node, struct slice out[SETTINGS_NAMES_MAX])
-{
-    size_t count = 0;
-
-    if (node == NULL)
-        return 0;
-    if (node->kind == YAML_SCALAR) {
-        out[0] = node->text;
-        return 1;
-    }
-    for (node = node->first; node != NULL && count < SETTINGS_NAMES_MAX; node = node->next)
-        out[count++] = node->text;
-    return count;
-}
-
 static void limits_check(const struct settings *settings, const struct yaml_node *root,
                          struct schema_context *context)
 {
@@ -230,8 +214,10 @@ static void settings_finish(struct settings_form *form, const struct yaml_node *
 
     listeners_read(form, root, context, &any_insecure);
     public_addr_read(settings, root, any_insecure, context);
-    settings->allowed_origin_count = strings_read(form->allowed_origins, settings->allowed_origins);
-    settings->allowed_host_count = strings_read(form->allowed_hosts, settings->allowed_hosts);
+    settings->allowed_origin_count =
+        yaml_strings(form->allowed_origins, settings->allowed_origins, SETTINGS_NAMES_MAX);
+    settings->allowed_host_count =
+        yaml_strings(form->allowed_hosts, settings->allowed_hosts, SETTINGS_NAMES_MAX);
     settings->workers = workers_count(form->workers);
     if (resolve_users)
         users_read(form, root, context);

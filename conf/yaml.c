@@ -417,3 +417,18 @@ bool yaml_is_null(const struct yaml_node *node)
     return node->kind == YAML_SCALAR && node->plain &&
            (node->text.size == 0 || slice_is(node->text, "~") || slice_is(node->text, "null"));
 }
+
+size_t yaml_strings(const struct yaml_node *node, struct slice *out, size_t room)
+{
+    size_t count = 0;
+
+    if (node == NULL)
+        return 0;
+    if (node->kind == YAML_SCALAR) {
+        out[0] = node->text;
+        return 1;
+    }
+    for (node = node->first; node != NULL && count < room; node = node->next)
+        out[count++] = node->text;
+    return count;
+}

@@ -42,6 +42,9 @@ struct yaml_node *yaml_read(struct slice text, struct slice file, struct arena *
 /* The node at a path such as "metadata.name" from `node` on, or NULL. `node` may be NULL. */
 const struct yaml_node *yaml_find(const struct yaml_node *node, const char *path);
 
+/* A text, or a list of texts, checked by the schema, into out[0..room): how many. NULL: none. */
+size_t yaml_strings(const struct yaml_node *node, struct slice *out, size_t room);
+
 /* A plain, empty, ~ or null scalar: a key without a value. */
 bool yaml_is_null(const struct yaml_node *node);
 

@@ -5,7 +5,7 @@
 #include "master/time_text.h"
 #include "shared/arena.h"
 #include "shared/auth_config_record.h"
-#include "shared/jose.h"
+#include "shared/jose_algorithm.h"
 #include "shared/key_record.h"
 
 #include <errno.h>

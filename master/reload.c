@@ -2,6 +2,7 @@
 
 #include "master/bridging.h"
 #include "master/notify.h"
+#include "master/reader.h"
 #include "master/relay.h"
 #include "master/supervisor.h"
 #include "shared/log.h"
@@ -75,7 +76,7 @@ void reload_turn(struct supervisor *supervisor, int64_t now)
         return;
     supervisor->reload_wanted = false;
     notify_reloading();
-    if (supervisor_read_settings(supervisor) < 0)
+    if (reader_start(supervisor) < 0)
         reload_abort(supervisor, "the file cannot be read", now);
 }
 

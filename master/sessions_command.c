@@ -4,6 +4,7 @@
 #include "master/revoke_command.h"
 #include "master/session_list.h"
 #include "master/session_print.h"
+#include "shared/session_store.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -113,24 +114,25 @@ static bool sessions_prefix(const char *argument, char prefix[SESSION_ID_SIZE + 
 }
 
 struct sessions_find {
-    struct slice id, value; /* of the first; borrowed from the turn */
-    char memory[STORE_KEY_MAX + STORE_RECORD_MAX];
+    struct session_id id; /* the first */
     size_t count;
+    struct slice record; /* borrowed from memory */
+    char memory[STORE_RECORD_MAX];
 };
 
 static int sessions_visit(void *context, struct slice key, struct slice value)
 {
     struct sessions_find *find = context;
+    struct session_id id;
 
     if (++find->count > 1)
         return 1;
-    /* What another process wrote may be larger than the store would take. */
-    if (key.size > STORE_KEY_MAX || value.size > STORE_RECORD_MAX)
+    /* What another process wrote may be no session, or larger than the store would take. */
+    if (!session_store_key_id(key, &id) || value.size > STORE_RECORD_MAX)
         return -EUCLEAN;
-    memcpy(find->memory, key.data, key.size);
-    memcpy(find->memory + key.size, value.data, value.size);
-    find->id = slice_make(find->memory, key.size);
-    find->value = slice_make(find->memory + key.size, value.size);
+    find->id = id;
+    memcpy(find->memory, value.data, value.size);
+    find->record = slice_make(find->memory, value.size);
     return 0;
 }
 
@@ -140,14 +142,15 @@ static int sessions_print_one(const struct inspection *inspection, const struct 
     struct json_writer json = {0};
     struct table table;
 
-    if (session_record_decode(find->value, &session) != 0)
+    if (session_record_decode(find->record, &session) != 0)
         return inspection_complain(inspection, EXIT_FAILURE, "the session's record is damaged");
     if (inspection->json) {
-        session_print_json(&json, find->id, &session);
+        session_print_json(&json, slice_make(find->id.text, SESSION_ID_SIZE), &session);
         return inspection_end(inspection, json_writer_end(&json, stdout));
     }
     table_begin(&table, NULL, 2);
-    session_print_fields(&table, find->id, &session, inspection->now);
+    session_print_fields(&table, slice_make(find->id.text, SESSION_ID_SIZE), &session,
+                         inspection->now);
     return inspection_end(inspection, table_print(&table, stdout, 0));
 }
 
@@ -168,8 +171,7 @@ static int sessions_show(int argc, char **argv)
     store = inspection_use(&inspection, STORE_SESSIONS, &status);
     if (store == NULL)
         return status;
-    status =
-        store_scan(store, STORE_SESSION, slice_from(prefix), slice_from(""), sessions_visit, &find);
+    status = session_store_search(store, prefix, sessions_visit, &find);
     store_close(store);
     if (status < 0)
         return inspection_end(&inspection, status);

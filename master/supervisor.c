@@ -4,6 +4,7 @@
 #include "master/notify.h"
 #include "master/pid_file.h"
 #include "master/privilege.h"
+#include "master/reader.h"
 #include "master/relay.h"
 #include "master/reload.h"
 #include "master/roster.h"
@@ -26,10 +27,9 @@
 #include <unistd.h>
 
 enum {
-    READ_TIMEOUT = 30 * 1000, /* milliseconds for the reader */
-    END_TIMEOUT = 5 * 1000,   /* milliseconds for watcher and janitor to end */
-    TURN_IDLE = 1000,         /* milliseconds between turns when nothing is due */
-    TURN_BUSY = 20,           /* milliseconds between turns while something is */
+    END_TIMEOUT = 5 * 1000, /* milliseconds for watcher and janitor to end */
+    TURN_IDLE = 1000,       /* milliseconds between turns when nothing is due */
+    TURN_BUSY = 20,         /* milliseconds between turns while something is */
     EVENTS = 64,
     SIGNALS = SCOREBOARD_BLOCKS, /* the signalfd in epoll's data; below: a process's place */
 };
@@ -81,33 +81,6 @@ void supervisor_fail(struct supervisor *supervisor, int status, const char *reas
     supervisor->phase = PHASE_FORCED;
     supervisor->exit_status = status;
     roster_kill(supervisor, ROLES);
-}
-
-int supervisor_read_settings(struct supervisor *supervisor)
-{
-    static const struct settings_user nobody = {{"nobody", 6}, PRIVILEGE_NOBODY, PRIVILEGE_NOBODY};
-    const struct configuration *known = supervisor_configuration(supervisor);
-    struct process_plan plan = {
-        .role = ROLE_READER, .slot = -1, .path = supervisor->path, .user = &nobody};
-    int fd = open(supervisor->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-    if (fd < 0) {
-        log_error("settings_unreadable", "%s: %s", supervisor->path, strerror(errno));
-        return -errno;
-    }
-    if (known != NULL && privilege_changes(&known->settings.watcher_user))
-        plan.user = &known->settings.watcher_user;
-    plan.settings_fd = fd;
-    supervisor->refused = false;
-    supervisor->settings_file = fd;
-    supervisor->reader = roster_spawn(supervisor, &plan);
-    if (supervisor->reader == NULL) {
-        supervisor->settings_file = -1;
-        close(fd);
-        return -EAGAIN;
-    }
-    supervisor->reader->deadline = clock_monotonic_milliseconds() + READ_TIMEOUT;
-    return 0;
 }
 
 static int supervisor_open_log(struct supervisor *supervisor, const struct settings *settings)
@@ -183,7 +156,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct configuratio
                            NULL, reason);
 }
 
-static void supervisor_begin(struct supervisor *supervisor, struct configuration *configuration)
+void supervisor_begin(struct supervisor *supervisor, struct configuration *configuration)
 {
     char reason[CONFIGURATION_REASON];
 
@@ -202,80 +175,6 @@ static void supervisor_begin(struct supervisor *supervisor, struct configuration
     }
     supervisor->tickets_until = clock_monotonic_milliseconds() + TICKET_LIFE;
     supervisor->phase = PHASE_STARTING;
-}
-
-/* A reader that was killed says nothing about the file: exit status 78 would keep a service manager
- * from trying again. */
-static void supervisor_reader_failed(struct supervisor *supervisor, enum child_role role,
-                                     int status, int64_t now)
-{
-    char death[96], reason[128] = "the settings cannot be used";
-    int code = EXIT_SETTINGS;
-
-    if (WIFSIGNALED(status)) {
-        process_death(status, death, sizeof(death));
-        snprintf(reason, sizeof(reason), "the %s died: %s", child_role_name(role), death);
-        code = EX_OSERR;
-    } else if (status != 0) {
-        code = WEXITSTATUS(status);
-    }
-    if (supervisor->phase == PHASE_READING)
-        supervisor_fail(supervisor, code, reason);
-    else
-        reload_abort(supervisor, WIFSIGNALED(status) ? reason : "the file was refused", now);
-}
-
-/* The reader is nobody at first, since no user is known before; the collector is who may read the
- * documents. It gets what is in force first: a file that broke since keeps what it said. false: it
- * cannot be started. */
-static bool supervisor_collect(struct supervisor *supervisor, int64_t now)
-{
-    const struct configuration *configuration = supervisor->candidate;
-    const struct configuration *known = supervisor_configuration(supervisor);
-    struct process_plan plan = {.role = ROLE_COLLECTOR,
-                                .slot = -1,
-                                .settings_fd = supervisor->settings_file,
-                                .user = &configuration->settings.watcher_user};
-
-    supervisor->reader = roster_spawn(supervisor, &plan);
-    if (supervisor->reader == NULL)
-        return false;
-    supervisor->reader->deadline = now + READ_TIMEOUT;
-    if (known == NULL || relay_order(supervisor->reader, MESSAGE_STDIO_APPS,
-                                     buffer_slice(&known->stdio_whole), NULL, 0))
-        (void)relay_order(supervisor->reader, MESSAGE_SETTINGS,
-                          buffer_slice(&configuration->message), NULL, 0);
-    return true;
-}
-
-static void supervisor_reader_exit(struct supervisor *supervisor, enum child_role role, int status,
-                                   int64_t now)
-{
-    struct configuration *configuration = supervisor->candidate;
-
-    supervisor->reader = NULL;
-    if (role == ROLE_READER && status == 0 && configuration != NULL &&
-        configuration->settings.app_service &&
-        (supervisor->phase == PHASE_READING || supervisor->phase == PHASE_SERVING)) {
-        if (supervisor_collect(supervisor, now))
-            return;
-        status = W_EXITCODE(EX_OSERR, 0);
-    }
-    close(supervisor->settings_file);
-    supervisor->settings_file = -1;
-    supervisor->candidate = NULL;
-    if (status != 0 || supervisor->refused) {
-        configuration_free(configuration);
-        configuration = NULL;
-    }
-    if (supervisor->phase != PHASE_READING && supervisor->phase != PHASE_SERVING)
-        configuration_free(configuration);
-    else if (configuration == NULL)
-        supervisor_reader_failed(supervisor, role, status, now);
-    else if (supervisor->phase == PHASE_READING)
-        supervisor_begin(supervisor, configuration);
-    else
-        reload_read(supervisor, configuration, now);
 }
 
 /* While the service starts, a watcher that does not come up, or anybody who refuses the
@@ -324,7 +223,7 @@ static void supervisor_reap(struct supervisor *supervisor, int64_t now)
 
     while ((process = roster_next_dead(supervisor, &status)) != NULL) {
         if (process->role == ROLE_READER || process->role == ROLE_COLLECTOR)
-            supervisor_reader_exit(supervisor, process->role, status, now);
+            reader_exit(supervisor, process->role, status, now);
         else if (process->role == ROLE_CREATOR || process->role == ROLE_CHECKER)
             environment_exit(supervisor, &supervisor->environments[process->slot], status, now);
         else
@@ -567,7 +466,7 @@ int supervisor_run(const char *path)
         log_error("start_failed", "%s", strerror(errno));
         return EX_OSERR;
     }
-    if (supervisor_read_settings(&supervisor) < 0)
+    if (reader_start(&supervisor) < 0)
         return EX_NOINPUT;
     supervisor_loop(&supervisor);
     status = supervisor.exit_status;

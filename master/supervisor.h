@@ -50,8 +50,9 @@ struct supervisor {
 /* Serves until told to end. The exit status. */
 int supervisor_run(const char *path);
 
-/* Opens gatehouse.yaml and starts a reader on it. 0 or -errno (logged). */
-int supervisor_read_settings(struct supervisor *supervisor);
+/* The first settings are there: opens what they name, and starts all; the configuration is taken
+ * over. When that cannot be, the start has failed. */
+void supervisor_begin(struct supervisor *supervisor, struct configuration *configuration);
 
 /* The start cannot succeed: says why, ends everything, and exits with `status`. */
 void supervisor_fail(struct supervisor *supervisor, int status, const char *reason);

@@ -6,6 +6,8 @@
 #include "master/token_print.h"
 #include "shared/base64url.h"
 #include "shared/clock.h"
+#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/jwk.h"
 #include "shared/jws.h"
 

@@ -3,7 +3,7 @@
 #include "master/token_command.h"
 #include "master/token_file.h"
 #include "master/token_option.h"
-#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,11 +51,11 @@ static int token_keygen_fill(struct token_keygen *keygen)
     if (error == 0)
         error = jose_key_private_pem(key, &keygen->pem);
     if (error == 0)
-        error = jose_key_kid(key, &keygen->kid);
+        error = jose_jwk_kid(key, &keygen->kid);
     if (error == 0)
         error = buffer_append_text(&keygen->set, "{\"keys\":[");
     if (error == 0)
-        error = jose_key_public_jwk(key, keygen->algorithm, &keygen->set);
+        error = jose_jwk_append(key, keygen->algorithm, &keygen->set);
     if (error == 0)
         error = buffer_append_text(&keygen->set, "]}\n");
     jose_key_free(key);

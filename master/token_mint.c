@@ -7,6 +7,7 @@
 #include "shared/base64url.h"
 #include "shared/clock.h"
 #include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/json.h"
 
 #include <errno.h>
@@ -231,7 +232,7 @@ static int token_mint_header(const struct token_mint *mint, const struct jose_ke
 {
     struct token_claims header = {0};
     struct buffer kid = {0};
-    int error = mint->kid == NULL ? jose_key_kid(key, &kid) : buffer_append_text(&kid, mint->kid);
+    int error = mint->kid == NULL ? jose_jwk_kid(key, &kid) : buffer_append_text(&kid, mint->kid);
 
     if (error == 0)
         error = token_claims_set_string(&header, slice_from("alg"),

@@ -13,14 +13,12 @@ static void buffer_mark(struct buffer *buffer)
         buffer->high = buffer->end;
 }
 
-int buffer_reserve(struct buffer *buffer, size_t size)
+int buffer_grow(struct buffer *buffer, size_t size)
 {
     size_t used = buffer_size(buffer);
     size_t wanted;
     char *memory;
 
-    if (size <= (size_t)buffer->capacity - buffer->end)
-        return 0;
     if (size > BUFFER_MAX - used)
         return -ENOMEM;
     if (buffer->start > 0) {
@@ -40,19 +38,6 @@ int buffer_reserve(struct buffer *buffer, size_t size)
     buffer->memory = memory;
     buffer->capacity = (uint32_t)wanted;
     return 0;
-}
-
-char *buffer_space(struct buffer *buffer, size_t *size)
-{
-    *size = (size_t)buffer->capacity - buffer->end;
-    return buffer->memory == NULL ? NULL : buffer->memory + buffer->end;
-}
-
-void buffer_commit(struct buffer *buffer, size_t size)
-{
-    size_t room = (size_t)buffer->capacity - buffer->end;
-
-    buffer->end += (uint32_t)(size < room ? size : room);
 }
 
 int buffer_append_text(struct buffer *buffer, const char *text)

@@ -39,25 +39,38 @@ static inline struct slice buffer_slice(const struct buffer *buffer)
     return slice_make(buffer_data(buffer), buffer_size(buffer));
 }
 
+/* Makes the room that buffer_reserve did not find. */
+int buffer_grow(struct buffer *buffer, size_t size);
+
 /* Room for `size` more bytes at the end, moving or reallocating as needed. 0 or -ENOMEM, also for
  * more than BUFFER_MAX in all. */
-int buffer_reserve(struct buffer *buffer, size_t size);
+static inline int buffer_reserve(struct buffer *buffer, size_t size)
+{
+    return size <= (size_t)buffer->capacity - buffer->end ? 0 : buffer_grow(buffer, size);
+}
 
 /* Where the next byte goes, and how many fit without buffer_reserve. */
-char *buffer_space(struct buffer *buffer, size_t *size);
+static inline char *buffer_space(struct buffer *buffer, size_t *size)
+{
+    *size = (size_t)buffer->capacity - buffer->end;
+    return buffer->memory == NULL ? NULL : buffer->memory + buffer->end;
+}
 
 /* `size` bytes were written at buffer_space. */
-void buffer_commit(struct buffer *buffer, size_t size);
+static inline void buffer_commit(struct buffer *buffer, size_t size)
+{
+    size_t room = (size_t)buffer->capacity - buffer->end;
+
+    buffer->end += (uint32_t)(size < room ? size : room);
+}
 
 /* 0 or -ENOMEM; on an error nothing is appended. */
 static inline int buffer_append(struct buffer *buffer, const void *data, size_t size)
 {
-    if (size > (size_t)buffer->capacity - buffer->end) {
-        int error = buffer_reserve(buffer, size);
+    int error = buffer_reserve(buffer, size);
 
-        if (error != 0)
-            return error;
-    }
+    if (error != 0)
+        return error;
     if (size > 0)
         memcpy(buffer->memory + buffer->end, data, size);
     buffer->end += (uint32_t)size;

@@ -82,6 +82,27 @@ static int64_t json_number_exponent(const char *at, const char *end)
     return negative ? -value : value;
 }
 
+/* What the first `wanted` digits make, with zeros behind them where there are fewer; a point may
+ * stand among them. Where they end; NULL: it is too large. */
+static const char *json_number_take(const char *at, const char *end, const char *point,
+                                    int64_t wanted, int64_t *value)
+{
+    for (; wanted > 0 && at < end; at++) {
+        if (at == point)
+            continue;
+        *value = *value * 10 + (*at - '0');
+        if (*value >= json_number_date_end)
+            return NULL;
+        wanted--;
+    }
+    for (; wanted > 0 && *value > 0; wanted--) {
+        *value *= 10;
+        if (*value >= json_number_date_end)
+            return NULL;
+    }
+    return at;
+}
+
 int json_number_safe(struct slice text, int64_t *out)
 {
     const char *end = text.data + text.size;
@@ -96,21 +117,9 @@ int json_number_safe(struct slice text, int64_t *out)
 
     while (last > at && (last[-1] == '0' || last[-1] == '.'))
         last--;
-    for (; at < last; at++) {
-        if (at == point)
-            continue;
-        value = value * 10 + (*at - '0');
-        if (value >= json_number_date_end)
-            return -EINVAL;
-        wanted--;
-    }
-    for (; wanted > 0 && value > 0; wanted--) {
-        value *= 10;
-        if (value >= json_number_date_end)
-            return -EINVAL;
-    }
-    if (value > 0 && wanted < 0)
-        return -EINVAL; /* a fraction is left */
+    at = json_number_take(at, last, point, wanted, &value);
+    if (at == NULL || at < last)
+        return -EINVAL; /* too large, or a fraction is left */
     *out = negative ? -value : value;
     return 0;
 }
@@ -121,7 +130,6 @@ int json_number_date(struct slice text, int64_t *out)
     const char *whole_end = json_number_skip_digits(text.data, end);
     const char *point = whole_end < end && *whole_end == '.' ? whole_end : NULL;
     const char *digits_end = point == NULL ? whole_end : json_number_skip_digits(point + 1, end);
-    const char *at = text.data;
     int64_t value = 0;
     int64_t wanted;
 
@@ -129,19 +137,8 @@ int json_number_date(struct slice text, int64_t *out)
         return -EINVAL; /* a minus sign */
     /* The digits before the decimal point, wherever the exponent moves it. */
     wanted = whole_end - text.data + json_number_exponent(digits_end, end);
-    for (; wanted > 0 && at < digits_end; at++) {
-        if (at == point)
-            continue;
-        value = value * 10 + (*at - '0');
-        if (value >= json_number_date_end)
-            return -EINVAL;
-        wanted--;
-    }
-    for (; wanted > 0 && value > 0; wanted--) {
-        value *= 10;
-        if (value >= json_number_date_end)
-            return -EINVAL;
-    }
+    if (json_number_take(text.data, digits_end, point, wanted, &value) == NULL)
+        return -EINVAL;
     *out = value;
     return 0;
 }

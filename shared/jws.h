@@ -8,7 +8,7 @@
 #define GATEHOUSE_SHARED_JWS_H
 
 #include "shared/buffer.h"
-#include "shared/jose.h"
+#include "shared/jose_algorithm.h"
 #include "shared/json_table.h"
 #include "shared/slice.h"
 

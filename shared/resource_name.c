@@ -26,6 +26,16 @@ static bool byte_is_odd(unsigned char byte)
     return byte < 0x20 || byte == 0x7f || byte == '\\';
 }
 
+/* Whether the bytes encoded at `at`, of which `byte` is the first, spell a character in more bytes
+ * than it needs (RFC 3629, 3): lax decoders read a '.' or '/' in "%c0%ae" and "%c0%af". */
+static bool is_overlong(struct slice text, size_t at, int byte)
+{
+    int next = text.size - at > 3 && text.data[at + 3] == '%' ? decoded_byte(text, at + 3) : -1;
+
+    return byte == 0xc0 || byte == 0xc1 || (byte == 0xe0 && next >= 0x80 && next < 0xa0) ||
+           (byte == 0xf0 && next >= 0x80 && next < 0x90);
+}
+
 /* What begins and ends a segment of a path, also as servers with path parameters take it. */
 static bool ends_segment(char c)
 {
@@ -55,7 +65,7 @@ bool resource_name_is_plain(struct slice uri)
             int byte = decoded_byte(uri, i);
 
             if (byte < 0 || byte_is_odd((unsigned char)byte) || byte == '/' || byte == '.' ||
-                byte == '%')
+                byte == '%' || is_overlong(uri, i, byte))
                 return false;
         }
     }

@@ -13,8 +13,8 @@
 #include "shared/slice.h"
 
 /* False: it has a dot segment ("." or ".."; also before ';'), a backslash or control character,
- * plain or encoded; an encoded '/', '.' or '%'; a '%' that begins no encoding; or a space before
- * or behind it, which the URL standard takes off. */
+ * plain or encoded; an encoded '/', '.' or '%', or an overlong form of one; a '%' that begins no
+ * encoding; or a space before or behind it, which the URL standard takes off. */
 bool resource_name_is_plain(struct slice uri);
 
 /* The folded form of a URI, or of a literal or glob, into `out` (as many bytes as `text`). Its

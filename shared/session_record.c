@@ -74,7 +74,7 @@ static void session_record_get_judgement(struct record_reader *reader, struct se
     out->issued_at = record_get_number(reader, "issued_at");
     out->not_before = record_get_number(reader, "not_before");
     out->expires_at = record_get_number(reader, "expires_at");
-    out->scope_count = record_get_list(reader, "scope", out->scopes, AUTH_SCOPES_MAX);
+    out->scope_count = record_get_list(reader, "scope", out->scopes, SESSION_SCOPES_MAX);
     /* More claims than fit are left over, which record_end refuses. */
     while (out->claim_count < SESSION_CLAIMS_MAX && record_next_is(reader, "claim")) {
         struct auth_claim *claim = &out->claims[out->claim_count++];

@@ -18,6 +18,7 @@
 enum {
     SESSION_ID_SIZE = 4 + DIGEST_HEX_SIZE,
     SESSION_RECORD_USUAL = 1024, /* bytes that most records do not exceed */
+    SESSION_SCOPES_MAX = 256,    /* a token with more is refused: roles may require any of them */
     SESSION_ROLES_MAX = 16,      /* a token that gives more is refused: one of them may forbid */
     /* What was judged: the user's, email_verified, those required, those that give roles. */
     SESSION_CLAIMS_MAX = 2 + AUTH_CLAIMS_MAX + ROLE_MAPPING_CLAIMS_MAX,
@@ -42,7 +43,7 @@ struct session_record {
     int64_t issued_at, not_before, expires_at; /* the token's iat, nbf (0: none), exp */
     int64_t expires;                           /* the session's own end, wall seconds */
     int64_t created;                           /* wall seconds */
-    struct slice scopes[AUTH_SCOPES_MAX];
+    struct slice scopes[SESSION_SCOPES_MAX];
     size_t scope_count;
     struct auth_claim claims[SESSION_CLAIMS_MAX]; /* each claim the config names, as JSON text */
     size_t claim_count;

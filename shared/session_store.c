@@ -4,29 +4,48 @@
 
 #include <errno.h>
 
-enum { SESSION_STORE_DIGITS = 16 }; /* of a number in a key */
+enum { SESSION_STORE_PLACE = 2 * SESSION_STORE_DIGITS + 1 }; /* bytes of seconds/turn */
+
+/* What the indexes have of an id. */
+static void session_store_append_id(struct store_key *key, const struct session_id *id)
+{
+    char cut[SESSION_STORE_ID_SIZE + 1];
+
+    memcpy(cut, id->text, SESSION_STORE_ID_SIZE);
+    cut[SESSION_STORE_ID_SIZE] = '\0';
+    store_key_plain(key, cut);
+}
 
 static void session_store_id_key(struct store_key *key, const struct session_id *id)
 {
     store_key_begin(key);
-    store_key_plain(key, id->text);
+    session_store_append_id(key, id);
 }
 
 void session_store_user_key(struct store_key *key, struct slice issuer, struct slice user)
 {
+    char hex[DIGEST_HEX_SIZE + 1];
+    struct digest digest;
+
+    digest_of(issuer, &digest);
+    digest_hex(&digest, hex);
+    hex[SESSION_STORE_DIGITS] = '\0';
     store_key_begin(key);
-    store_key_digest(key, issuer);
+    store_key_plain(key, hex);
     store_key_part(key, user);
 }
 
-/* `turn` 0: as earlier programs wrote it. */
-static void session_store_expiry_key(struct store_key *key, int64_t expires, uint64_t turn,
-                                     const struct session_id *id)
+static void session_store_place_key(struct store_key *key, const struct session_place *place)
 {
     store_key_begin(key);
-    store_key_number(key, (uint64_t)expires);
-    if (turn > 0)
-        store_key_number(key, turn);
+    store_key_number(key, place->seconds);
+    store_key_number(key, place->turn);
+}
+
+static void session_store_record_key(struct store_key *key, const struct session_place *place,
+                                     const struct session_id *id)
+{
+    session_store_place_key(key, place);
     store_key_plain(key, id->text);
 }
 
@@ -49,101 +68,185 @@ static bool session_store_number(struct slice text, uint64_t *number)
     return true;
 }
 
-int session_store_find(struct store *store, const struct session_id *id, struct session_record *out)
+/* The place that begins a text. */
+static bool session_store_split(struct slice text, struct session_place *place)
+{
+    *place = (struct session_place){0};
+    return text.size >= SESSION_STORE_PLACE && text.data[SESSION_STORE_DIGITS] == '/' &&
+           session_store_number(text, &place->seconds) &&
+           session_store_number(slice_skip(text, SESSION_STORE_DIGITS + 1), &place->turn);
+}
+
+static bool session_store_key_split(struct slice key, struct session_place *place,
+                                    struct session_id *id)
+{
+    if (key.size != SESSION_STORE_PLACE + 1 + SESSION_ID_SIZE ||
+        key.data[SESSION_STORE_PLACE] != '/' || !session_store_split(key, place) ||
+        memchr(key.data, '\0', key.size) != NULL)
+        return false;
+    memcpy(id->text, key.data + SESSION_STORE_PLACE + 1, SESSION_ID_SIZE);
+    id->text[SESSION_ID_SIZE] = '\0';
+    return true;
+}
+
+bool session_store_key_id(struct slice key, struct session_id *id)
+{
+    struct session_place place;
+
+    return session_store_key_split(key, &place, id);
+}
+
+/* Where the session of that id stands. -ENOENT, -EBADMSG. */
+static int session_store_locate(struct store *store, const struct session_id *id,
+                                struct session_place *place)
 {
     struct store_key key;
     struct slice value;
     int error;
 
     session_store_id_key(&key, id);
+    error = store_get(store, STORE_SESSIONS_BY_ID, &key, &value);
+    if (error != 0)
+        return error;
+    return value.size == SESSION_STORE_PLACE && session_store_split(value, place) ? 0 : -EBADMSG;
+}
+
+int session_store_find(struct store *store, const struct session_id *id, struct session_record *out)
+{
+    struct session_place place;
+    struct store_key key;
+    struct slice value;
+    int error = session_store_locate(store, id, &place);
+
+    if (error != 0)
+        return error;
+    session_store_record_key(&key, &place, id);
     error = store_get(store, STORE_SESSION, &key, &value);
     return error != 0 ? error : session_record_decode(value, out);
 }
 
-int session_store_read(struct store *store, const struct session_id *id, struct store_place *place,
-                       struct slice *record)
+static int session_store_read_at(struct store *store, const struct session_id *id,
+                                 struct session_place *place, struct slice *record)
 {
     struct store_key key;
 
-    session_store_id_key(&key, id);
-    return store_get_again(store, STORE_SESSION, &key, place, record);
+    session_store_record_key(&key, place, id);
+    return store_get_again(store, STORE_SESSION, &key, &place->found, record);
 }
 
-/* The sweep of another process may have been there first: what is gone is gone. */
-static int session_store_unindex(struct store *store, enum store_database database,
-                                 const struct store_key *key)
+/* A session that moved left nothing where it was: a turn writes an id once. */
+int session_store_read(struct store *store, const struct session_id *id,
+                       struct session_place *place, struct slice *record)
 {
-    int error = store_delete(store, database, key);
+    int error = place->turn == 0 ? -ENOENT : session_store_read_at(store, id, place, record);
 
-    return error == -ENOENT ? 0 : error;
+    if (error != -ENOENT)
+        return error;
+    error = session_store_locate(store, id, place);
+    return error != 0 ? error : session_store_read_at(store, id, place, record);
 }
 
-/* The entry of sessions_by_user tells which turn wrote that of sessions_by_expiry. */
-static int session_store_turn(struct store *store, const struct store_key *by_user, uint64_t *turn)
+struct session_search {
+    struct store *store;
+    struct slice prefix; /* of ids */
+    store_visit visit;
+    void *context;
+};
+
+static int session_store_search_at(void *context, struct slice key, struct slice value)
 {
-    struct slice value;
-    int error = store_get(store, STORE_SESSIONS_BY_USER, by_user, &value);
+    const struct session_search *search = context;
+    struct slice id = key.size > search->prefix.size ? key : search->prefix;
+    struct session_place place;
+    struct store_key first;
+    char text[SESSION_ID_SIZE + 1];
 
-    if (error != 0 || !session_store_number(value, turn))
-        *turn = 0;
-    return error == -ENOENT ? 0 : error;
-}
-
-/* Removes the index entries of what is stored under `id`; 0 too when nothing is. */
-static int session_store_forget(struct store *store, const struct session_id *id)
-{
-    struct store_key by_user, by_expiry;
-    struct session_record session;
-    uint64_t turn;
-    int error = session_store_find(store, id, &session);
-
-    if (error == -ENOENT || error == -EBADMSG)
+    if (id.size > SESSION_ID_SIZE || !session_store_split(value, &place))
         return 0;
-    if (error != 0)
-        return error;
-    session_store_user_key(&by_user, session.issuer, session.user);
-    store_key_plain(&by_user, id->text);
-    error = session_store_turn(store, &by_user, &turn);
-    if (error != 0)
-        return error;
-    session_store_expiry_key(&by_expiry, session.expires, turn, id);
-    error = session_store_unindex(store, STORE_SESSIONS_BY_USER, &by_user);
-    if (error != 0)
-        return error;
-    return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &by_expiry);
+    memcpy(text, id.data, id.size);
+    text[id.size] = '\0';
+    session_store_place_key(&first, &place);
+    store_key_plain(&first, text);
+    return store_scan(search->store, STORE_SESSION, store_key_slice(&first), slice_make(NULL, 0),
+                      search->visit, search->context);
 }
 
-static int session_store_index(struct store *store, const struct session_id *id, int64_t expires,
-                               const struct store_key *user)
+int session_store_search(struct store *store, const char *prefix, store_visit visit, void *context)
 {
-    uint64_t turn = store_write_number(store);
-    struct store_key key = *user, mark;
+    struct session_search search = {store, slice_from(prefix), visit, context};
+    struct slice cut = search.prefix;
+
+    if (cut.size > SESSION_STORE_ID_SIZE)
+        cut.size = SESSION_STORE_ID_SIZE;
+    return store_scan(store, STORE_SESSIONS_BY_ID, cut, slice_make(NULL, 0),
+                      session_store_search_at, &search);
+}
+
+static void session_store_user_entry(struct store_key *key, uint64_t turn,
+                                     const struct session_id *id)
+{
+    store_key_number(key, turn);
+    session_store_append_id(key, id);
+}
+
+/* Removes the record that stands there, and its entry by user. -ENOENT. */
+static int session_store_forget(struct store *store, const struct session_id *id,
+                                const struct session_place *place)
+{
+    struct session_record session;
+    struct store_key key, by_user;
+    struct slice value;
     int error;
 
-    store_key_plain(&key, id->text);
-    store_key_begin(&mark);
-    store_key_number(&mark, turn);
-    error = store_put(store, STORE_SESSIONS_BY_USER, &key, store_key_slice(&mark));
-    if (error != 0)
+    session_store_record_key(&key, place, id);
+    error = store_get(store, STORE_SESSION, &key, &value);
+    if (error == 0 && session_record_decode(value, &session) == 0) {
+        session_store_user_key(&by_user, session.issuer, session.user);
+        session_store_user_entry(&by_user, place->turn, id);
+        error = store_delete(store, STORE_SESSIONS_BY_USER, &by_user);
+        /* What is gone is gone. */
+        if (error == -ENOENT)
+            error = 0;
+    }
+    return error != 0 ? error : store_delete(store, STORE_SESSION, &key);
+}
+
+/* The entry by id, in one walk when it is new, as it mostly is. */
+static int session_store_enter(struct store *store, const struct session_id *id, struct slice place)
+{
+    struct session_place before;
+    struct store_key key;
+    int error;
+
+    session_store_id_key(&key, id);
+    error = store_add(store, STORE_SESSIONS_BY_ID, &key, place);
+    if (error != -EEXIST)
         return error;
-    session_store_expiry_key(&key, expires, turn, id);
-    return store_put(store, STORE_SESSIONS_BY_EXPIRY, &key, slice_make("1", 1));
+    error = session_store_locate(store, id, &before);
+    if (error == 0)
+        error = session_store_forget(store, id, &before);
+    if (error == -ENOENT || error == -EBADMSG)
+        error = 0;
+    return error != 0 ? error : store_put(store, STORE_SESSIONS_BY_ID, &key, place);
 }
 
 int session_store_put_record(struct store *store, const struct session_id *id, int64_t expires,
                              const struct store_key *user, struct slice record)
 {
-    struct store_key key;
+    struct session_place place = {.seconds = (uint64_t)expires, .turn = store_write_number(store)};
+    struct store_key key, by_user = *user;
     int error;
 
-    session_store_id_key(&key, id);
-    error = store_add(store, STORE_SESSION, &key, record);
-    if (error == -EEXIST) {
-        error = session_store_forget(store, id);
-        if (error == 0)
-            error = store_put(store, STORE_SESSION, &key, record);
-    }
-    return error != 0 ? error : session_store_index(store, id, expires, user);
+    session_store_place_key(&key, &place);
+    error = session_store_enter(store, id, store_key_slice(&key));
+    if (error != 0)
+        return error;
+    store_key_plain(&key, id->text);
+    error = store_put(store, STORE_SESSION, &key, record);
+    if (error != 0)
+        return error;
+    session_store_user_entry(&by_user, place.turn, id);
+    return store_put(store, STORE_SESSIONS_BY_USER, &by_user, slice_make("1", 1));
 }
 
 int session_store_put(struct store *store, const struct session_id *id,
@@ -162,73 +265,66 @@ int session_store_put(struct store *store, const struct session_id *id,
 
 int session_store_delete(struct store *store, const struct session_id *id)
 {
+    struct session_place place;
     struct store_key key;
-    int error = session_store_forget(store, id);
+    int error = session_store_locate(store, id, &place);
 
+    if (error == 0)
+        error = session_store_forget(store, id, &place);
     session_store_id_key(&key, id);
-    return error != 0 ? error : store_delete(store, STORE_SESSION, &key);
-}
-
-/* Seconds and id of a key of sessions_by_expiry. */
-static bool session_store_expiry_split(struct slice expiry, uint64_t *seconds,
-                                       struct session_id *id)
-{
-    const size_t part = SESSION_STORE_DIGITS + 1;
-    uint64_t turn;
-
-    if (!session_store_number(expiry, seconds))
-        return false;
-    /* Earlier programs wrote no turn. */
-    if (expiry.size == 2 * part + SESSION_ID_SIZE && expiry.data[part - 1] == '/' &&
-        session_store_number(slice_skip(expiry, part), &turn))
-        expiry = slice_skip(expiry, part);
-    if (expiry.size != part + SESSION_ID_SIZE || expiry.data[part - 1] != '/')
-        return false;
-    memcpy(id->text, expiry.data + part, SESSION_ID_SIZE);
-    id->text[SESSION_ID_SIZE] = '\0';
-    return true;
+    return error != 0 ? error : store_delete(store, STORE_SESSIONS_BY_ID, &key);
 }
 
 /* What the audit trail is told; without memory it is not. */
-static void session_store_tell(const struct session_id *id, const struct session_record *session,
-                               struct buffer *ended)
-{
-    struct buffer record = {0};
-
-    if (session_record_encode(session, &record) == 0)
-        (void)session_end_put(ended, SESSION_END_GATE, slice_make(id->text, SESSION_ID_SIZE),
-                              buffer_slice(&record));
-    buffer_free(&record);
-}
-
-int session_store_expire(struct store *store, struct slice expiry, bool *removed,
-                         struct buffer *ended)
+static int session_store_tell(struct store *store, const struct session_id *id,
+                              const struct store_key *key, struct buffer *ended)
 {
     struct session_record session;
+    struct slice record;
+    int error = store_get(store, STORE_SESSION, key, &record);
+
+    if (error == 0 && session_record_decode(record, &session) == 0)
+        (void)session_end_put(ended, SESSION_END_GATE, slice_make(id->text, SESSION_ID_SIZE),
+                              record);
+    return error;
+}
+
+/* An entry where its session stands, and the session; or one that no index leads to. */
+static int session_store_end(struct store *store, const struct store_key *key, bool *removed,
+                             struct buffer *ended)
+{
+    struct session_place place, stands;
     struct session_id id;
-    struct store_key key;
-    uint64_t seconds;
+    int error;
+
+    if (!session_store_key_split(store_key_slice(key), &place, &id))
+        return store_delete(store, STORE_SESSION, key);
+    error = session_store_locate(store, &id, &stands);
+    if (error != 0 && error != -ENOENT && error != -EBADMSG)
+        return error;
+    if (error != 0 || stands.seconds != place.seconds || stands.turn != place.turn)
+        return session_store_forget(store, &id, &place);
+    error = ended == NULL ? 0 : session_store_tell(store, &id, key, ended);
+    if (error == 0)
+        error = session_store_delete(store, &id);
+    *removed = error == 0;
+    return error;
+}
+
+int session_store_expire(struct store *store, struct slice key, bool *removed, struct buffer *ended)
+{
+    struct store_key entry;
     int error;
 
     *removed = false;
-    store_key_begin(&key);
-    if (expiry.size > STORE_KEY_MAX)
+    store_key_begin(&entry);
+    if (key.size > STORE_KEY_MAX)
         return 0;
-    memcpy(key.text, expiry.data, expiry.size);
-    key.size = expiry.size;
-    /* An entry that is no entry of ours leads to no session. */
-    if (session_store_expiry_split(expiry, &seconds, &id)) {
-        error = session_store_find(store, &id, &session);
-        if (error == 0 && (uint64_t)session.expires == seconds && ended != NULL)
-            session_store_tell(&id, &session, ended);
-        if (error == -EBADMSG || (error == 0 && (uint64_t)session.expires == seconds)) {
-            error = session_store_delete(store, &id);
-            *removed = error == 0;
-        }
-        if (error != 0 && error != -ENOENT)
-            return error;
-    }
-    return session_store_unindex(store, STORE_SESSIONS_BY_EXPIRY, &key);
+    memcpy(entry.text, key.data, key.size);
+    entry.size = key.size;
+    error = session_store_end(store, &entry, removed, ended);
+    /* The sweep of another process may have been there first: what is gone is gone. */
+    return error == -ENOENT ? 0 : error;
 }
 
 struct session_count {

@@ -1,12 +1,18 @@
 /* session_store.h: sessions in the `sessions` environment, with their two indexes.
  *
- *     sessions            id                              session_record
- *     sessions_by_user    sha256(issuer) / user / id      turn
- *     sessions_by_expiry  seconds / turn / id             "1"
+ *     sessions            seconds / turn / id                  session_record
+ *     sessions_by_id      id~                                  seconds / turn
+ *     sessions_by_user    sha256(issuer)~ / user / turn / id~  "1"
  *
- * Seconds and turn are 16 hex digits. The turn is the number of the transaction that wrote both
- * entries (store_write_number): sessions that are made together mostly end together, and so share a
- * page of sessions_by_expiry, which their ids, being digests, would spread over all of a second's.
+ * Seconds, when the session ends, and turn are 16 hex digits; a digest with ~ is cut to as many.
+ * The turn is the number of the transaction that wrote the entries (store_write_number).
+ *
+ * A page that changes is written whole, so that a session costs what pages it touches. Those that a
+ * turn makes mostly end together, and so share pages of records, over which their ids, being
+ * digests, would spread them. Only the small entries by id and by user are spread, and the shorter
+ * their keys, the fewer pages lead to them. What is cut never decides: the record's key has the
+ * whole id. Of two sessions whose ids begin alike the later is found, and the earlier's token is
+ * proven anew.
  *
  * The three change together, in the caller's write transaction, so that no index is ever left over.
  * Called by workers (find, put, delete) and by the janitor's sweep. Judges nothing: whether a
@@ -18,14 +24,32 @@
 #include "shared/session_record.h"
 #include "shared/store.h"
 
-/* One get. *out is borrowed until the turn's end (see store.h). -ENOENT; -EBADMSG when the record
+enum {
+    SESSION_STORE_DIGITS = 16,                        /* of a number or digest in a key */
+    SESSION_STORE_ID_SIZE = 4 + SESSION_STORE_DIGITS, /* bytes of an id that is cut */
+};
+
+/* Where a session's record stands. A zeroed one is empty. */
+struct session_place {
+    uint64_t seconds, turn; /* of its key */
+    struct store_place found;
+};
+
+/* Two gets. *out is borrowed until the turn's end (see store.h). -ENOENT; -EBADMSG when the record
  * cannot be decoded, which a caller treats as absent: a put replaces it. */
 int session_store_find(struct store *store, const struct session_id *id,
                        struct session_record *out);
 
-/* The record's bytes, for an id that is asked for again and again; see store_get_again. */
-int session_store_read(struct store *store, const struct session_id *id, struct store_place *place,
-                       struct slice *record);
+/* The record's bytes, for an id that is asked for again and again: one get while it stands where
+ * *place, the caller's, remembers; see store_get_again. */
+int session_store_read(struct store *store, const struct session_id *id,
+                       struct session_place *place, struct slice *record);
+
+/* The id in a key of `sessions`; false when it is no key of ours. */
+bool session_store_key_id(struct slice key, struct session_id *id);
+
+/* Calls `visit` as store_scan does, with key and record, for each session whose id begins so. */
+int session_store_search(struct store *store, const char *prefix, store_visit visit, void *context);
 
 /* Inside store_write_begin: writes the record and both index entries, and removes the index entries
  * of a record that it replaces. -ENOSPC when the environment is full: the caller aborts. */
@@ -36,13 +60,13 @@ int session_store_put_record(struct store *store, const struct session_id *id, i
                              const struct store_key *user, struct slice record);
 
 /* Inside store_write_begin: removes the session and its index entries. -ENOENT when there is none.
- * A record that cannot be decoded is removed as well, its index entries are then left over. */
+ * A record that cannot be decoded is removed as well, its entry by user is then left over. */
 int session_store_delete(struct store *store, const struct session_id *id);
 
-/* Inside store_write_begin, for the sweep: `expiry` is a key of sessions_by_expiry. Removes that
- * entry, and the session with it unless the session now ends at another time. Sets *removed when a
- * session went, and appends it to `ended` (session_end.h; may be NULL). */
-int session_store_expire(struct store *store, struct slice expiry, bool *removed,
+/* Inside store_write_begin, for the sweep: `key` is one of `sessions`. Removes that entry, and the
+ * session's others with it if it is where the session stands: then sets *removed and appends the
+ * session to `ended` (session_end.h; may be NULL). */
+int session_store_expire(struct store *store, struct slice key, bool *removed,
                          struct buffer *ended);
 
 /* What the keys of a user's entries in sessions_by_user begin with. */

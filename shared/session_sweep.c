@@ -65,8 +65,7 @@ static int session_sweep_batch(struct store *store, struct slice end, size_t lim
     if (limit == 0)
         return 0;
     store_turn_begin(store);
-    result =
-        store_scan(store, STORE_SESSIONS_BY_EXPIRY, first, first, session_sweep_collect, &batch);
+    result = store_scan(store, STORE_SESSION, first, first, session_sweep_collect, &batch);
     store_turn_end(store);
     if (result < 0 || batch.count == 0)
         return result < 0 ? result : 0;

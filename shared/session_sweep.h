@@ -17,7 +17,7 @@ enum {
 };
 
 /* Removes up to one batch of sessions whose end is not after `now` (wall seconds). *swept is the
- * number of index entries handled: a full batch means that more may be there. *removed is the
+ * number of entries handled: a full batch means that more may be there. *removed is the
  * number of sessions, which `ended` (may be NULL) then holds (session_end.h). Ends the store's
  * turn. Errors are the store's. */
 int session_sweep(struct store *store, int64_t now, size_t *swept, size_t *removed,

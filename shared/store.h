@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA = 1,
+    STORE_SCHEMA = 2,
     STORE_RECORD_MAX = 17 * 2000, /* bytes */
     /* Processes that read one environment: two generations of 64 workers, and the others. The first
      * opener sets the table's size, so it is one number for all. */

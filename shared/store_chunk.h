@@ -2,7 +2,7 @@
  *
  * In the words of `mdb_dump -p`:
  *
- *     jwt_5e88..d8    1 app=8:weather1 user=5:alice ..         under 2000 bytes: one entry
+ *     weather         1 name=7:weather ..                      under 2000 bytes: one entry
  *     github          1 name=6:github .. ca_pem=3100:-----BE   exactly 2000 bytes: it goes on
  *     github/1        GIN CERTIFICATE----- ..                  the rest, under 2000 bytes
  *

@@ -15,7 +15,7 @@ static const struct {
     [STORE_STATUS] = {"status", {true, false}},
     [STORE_SESSION] = {"sessions", {false, true}},
     [STORE_SESSIONS_BY_USER] = {"sessions_by_user", {false, true}},
-    [STORE_SESSIONS_BY_EXPIRY] = {"sessions_by_expiry", {false, true}},
+    [STORE_SESSIONS_BY_ID] = {"sessions_by_id", {false, true}},
     [STORE_MCP_SESSIONS] = {"mcp_sessions", {false, true}},
     [STORE_MCP_TASKS] = {"mcp_tasks", {false, true}},
 };

@@ -1,5 +1,7 @@
 #include "shared/store_key.h"
 
+#include <errno.h>
+
 void store_key_begin(struct store_key *key)
 {
     key->size = 0;
@@ -101,6 +103,13 @@ void store_key_digest(struct store_key *key, struct slice value)
 {
     store_key_separate(key);
     store_key_hex(key, value);
+}
+
+int store_key_take(struct store_key *key, struct slice text)
+{
+    store_key_begin(key);
+    store_key_append(key, text.data, text.size);
+    return key->impossible ? -EBADMSG : 0;
 }
 
 struct slice store_key_slice(const struct store_key *key)

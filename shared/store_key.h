@@ -31,6 +31,8 @@ void store_key_plain(struct store_key *key, const char *part);
 void store_key_number(struct store_key *key, uint64_t number);
 /* Appends sha256(value) in hex: for issuers. */
 void store_key_digest(struct store_key *key, struct slice value);
+/* A key as it stands in a store, whole. 0, or -EBADMSG: no key is so long. */
+int store_key_take(struct store_key *key, struct slice text);
 struct slice store_key_slice(const struct store_key *key); /* borrowed from key */
 
 /* Convenience for one-part keys. */

@@ -16,7 +16,7 @@
 #define GATEHOUSE_WORKER_BRIDGE_H
 
 #include "shared/child.h"
-#include "worker/tls.h"
+#include "worker/tls_trust.h"
 
 #include <ev.h>
 

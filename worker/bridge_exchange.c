@@ -2,12 +2,12 @@
 
 #include "shared/log.h"
 #include "worker/bridge_app.h"
+#include "worker/bridge_delivery.h"
 #include "worker/bridge_remote.h"
 #include "worker/bridge_session.h"
 #include "worker/bridge_stream.h"
 #include "worker/mcp_gate.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 /* Where an old client posts its messages: beside its stream. */
@@ -36,6 +36,11 @@ static void exchange_refuse(const struct bridge_exchange *exchange, unsigned sta
 static void exchange_lost(const struct bridge_exchange *exchange)
 {
     exchange_refuse(exchange, 404, MCP_SESSION_NOT_FOUND, "Session not found");
+}
+
+static void exchange_accepted(const struct bridge_exchange *exchange)
+{
+    bridge_client_answer(exchange->client, 202, NULL, slice_make(NULL, 0));
 }
 
 static void exchange_refused(const struct bridge_exchange *exchange,
@@ -131,221 +136,28 @@ static struct bridge_session *exchange_open(const struct bridge_exchange *exchan
     return NULL;
 }
 
-static const char *exchange_reason(int error)
-{
-    switch (error) {
-    case -EAGAIN:
-        return "the server does not read its messages";
-    case -EDQUOT:
-        return "too many requests are open";
-    case -EPROTO:
-        return "the session begins with initialize";
-    case -EPIPE:
-        return "the server has ended";
-    default:
-        return "the bridge is out of memory";
-    }
-}
-
-/* The request could not be sent: its stream says so. */
-static void exchange_unsent(struct bridge_stream *stream, struct slice id, int error,
-                            unsigned status)
-{
-    struct buffer text = {0};
-
-    if (buffer_append_format(&text,
-                             "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":%d,"
-                             "\"message\":\"%s\"}}",
-                             (int)id.size, id.data, BRIDGE_INTERNAL_ERROR,
-                             exchange_reason(error)) == 0)
-        bridge_stream_put(stream, buffer_slice(&text), status);
-    buffer_free(&text);
-}
-
 static void exchange_initialize(const struct bridge_exchange *exchange,
                                 const struct bridge_message *message)
 {
     struct bridge_session *session = exchange_open(exchange, false, message->id);
-    struct bridge_stream *stream;
-    int error;
 
-    if (session == NULL)
-        return;
-    stream = bridge_session_stream(session, BRIDGE_STREAM_PLAIN);
-    if (stream == NULL) {
-        bridge_session_end(session);
-        exchange_refuse(exchange, 503, BRIDGE_INTERNAL_ERROR, exchange_reason(-ENOMEM));
-        return;
-    }
-    bridge_stream_attach(stream, exchange->client, 0);
-    error = bridge_link_request(session->link, session, stream, message);
-    if (error == 0)
-        return;
-    exchange_unsent(stream, message->id, error, 503);
-    bridge_session_end(session);
+    if (session != NULL)
+        bridge_delivery_open(exchange->client, session, message);
 }
 
 static void exchange_modern(const struct bridge_exchange *exchange,
                             const struct bridge_message *message)
 {
-    struct bridge_stream *stream;
     struct bridge_link *link;
-    int error;
 
     /* This revision has no notification that means anything over HTTP. */
     if (message->kind != BRIDGE_REQUEST) {
-        bridge_client_answer(exchange->client, 202, NULL, slice_make(NULL, 0));
+        exchange_accepted(exchange);
         return;
     }
     link = exchange_link(exchange, message->id);
-    if (link == NULL)
-        return;
-    stream = bridge_stream_new(exchange->bridge, BRIDGE_STREAM_MODERN);
-    if (stream == NULL) {
-        exchange_refuse(exchange, 503, BRIDGE_INTERNAL_ERROR, exchange_reason(-ENOMEM));
-        return;
-    }
-    stream->server = link;
-    bridge_stream_attach(stream, exchange->client, 0);
-    error = bridge_link_request(link, NULL, stream, message);
-    if (error != 0) {
-        stream->server = NULL;
-        exchange_unsent(stream, message->id, error, 503);
-    }
-}
-
-/* What is no request goes on without an answer; the first failure counts. */
-static int exchange_tell(struct bridge_session *session, const struct bridge_message *message)
-{
-    if (message->kind == BRIDGE_RESPONSE)
-        return bridge_link_respond(session->link, session, message);
-    return bridge_link_notify(session->link, session, message);
-}
-
-static void exchange_told(const struct bridge_exchange *exchange, int error)
-{
-    struct reply_error refusal = {.status = 503,
-                                  .code = BRIDGE_INTERNAL_ERROR,
-                                  .message = exchange_reason(error),
-                                  .retry_after = BRIDGE_RETRY_AFTER};
-
-    if (error == 0)
-        bridge_client_answer(exchange->client, 202, NULL, slice_make(NULL, 0));
-    else
-        bridge_client_error(exchange->client, &refusal);
-}
-
-/* One request, to be answered by a stream of its own. */
-static void exchange_request(const struct bridge_exchange *exchange, struct bridge_session *session,
-                             const struct bridge_message *message)
-{
-    struct bridge_stream *stream = bridge_session_stream(session, BRIDGE_STREAM_ANSWER);
-    int error;
-
-    if (stream == NULL) {
-        exchange_told(exchange, -ENOMEM);
-        return;
-    }
-    bridge_stream_attach(stream, exchange->client, 0);
-    error = bridge_link_request(session->link, session, stream, message);
-    if (error != 0)
-        exchange_unsent(stream, message->id, error, 503);
-}
-
-/* The messages of a batch (2025-03-26). `stream` NULL: none is a request. */
-static int exchange_batch_send(struct bridge_session *session, struct bridge_stream *stream,
-                               const struct json_value *batch)
-{
-    struct bridge_message message;
-    struct json_iterator iterator;
-    struct json_value value;
-    const char *reason;
-    int error = 0;
-
-    json_iterate(&iterator, batch);
-    while (json_next(&iterator, NULL, NULL, &value) == 1 && !session->ended) {
-        int result;
-
-        if (bridge_message_read(value.text, &message, &reason) != 0)
-            continue;
-        if (message.kind != BRIDGE_REQUEST) {
-            result = exchange_tell(session, &message);
-            error = error == 0 ? result : error;
-            continue;
-        }
-        if (stream == NULL)
-            return 1;
-        result = bridge_link_request(session->link, session, stream, &message);
-        if (result != 0)
-            exchange_unsent(stream, message.id, result, 0);
-    }
-    return error;
-}
-
-static bool exchange_batch_asks(const struct json_value *batch)
-{
-    struct bridge_message message;
-    struct json_iterator iterator;
-    struct json_value value;
-    const char *reason;
-
-    json_iterate(&iterator, batch);
-    while (json_next(&iterator, NULL, NULL, &value) == 1) {
-        if (bridge_message_read(value.text, &message, &reason) == 0 &&
-            message.kind == BRIDGE_REQUEST)
-            return true;
-    }
-    return false;
-}
-
-static void exchange_batch(const struct bridge_exchange *exchange, struct bridge_session *session,
-                           const struct json_value *batch)
-{
-    struct bridge_stream *stream;
-
-    if (session->old) {
-        exchange_told(exchange, exchange_batch_send(session, session->standing, batch));
-        return;
-    }
-    if (!exchange_batch_asks(batch)) {
-        exchange_told(exchange, exchange_batch_send(session, NULL, batch));
-        return;
-    }
-    stream = bridge_session_stream(session, BRIDGE_STREAM_ANSWER);
-    if (stream == NULL) {
-        exchange_told(exchange, -ENOMEM);
-        return;
-    }
-    bridge_stream_attach(stream, exchange->client, 0);
-    bridge_stream_begin(stream);
-    stream->calls++; /* so that it does not end before all of them are sent */
-    exchange_batch_send(session, stream, batch);
-    if (!session->ended && --stream->calls == 0)
-        bridge_stream_finish(stream);
-}
-
-static void exchange_deliver(const struct bridge_exchange *exchange, struct bridge_session *session)
-{
-    struct slice body = buffer_slice(&exchange->client->body);
-    struct bridge_message message;
-    struct json_value root;
-    const char *reason;
-    int error;
-
-    if (json_parse(body, &root, &reason) == 0 && root.kind == JSON_ARRAY) {
-        exchange_batch(exchange, session, &root);
-    } else if (bridge_message_read(body, &message, &reason) != 0) {
-        exchange_refuse(exchange, 400, MCP_INVALID_REQUEST, reason);
-    } else if (message.kind != BRIDGE_REQUEST) {
-        exchange_told(exchange, exchange_tell(session, &message));
-    } else if (!session->old) {
-        exchange_request(exchange, session, &message);
-    } else {
-        error = bridge_link_request(session->link, session, session->standing, &message);
-        if (error != 0)
-            exchange_unsent(session->standing, message.id, error, 0);
-        exchange_told(exchange, 0);
-    }
+    if (link != NULL)
+        bridge_delivery_modern(exchange->client, link, message);
 }
 
 static void exchange_post(const struct bridge_exchange *exchange)
@@ -367,7 +179,7 @@ static void exchange_post(const struct bridge_exchange *exchange)
         if (session == NULL || session->old)
             exchange_lost(exchange);
         else
-            exchange_deliver(exchange, session);
+            bridge_delivery_send(exchange->client, session);
         return;
     }
     if (bridge_message_read(buffer_slice(&exchange->client->body), &message, &reason) != 0)
@@ -489,7 +301,7 @@ static void exchange_old_message(const struct bridge_exchange *exchange)
     if (session == NULL)
         exchange_lost(exchange);
     else
-        exchange_deliver(exchange, session);
+        bridge_delivery_send(exchange->client, session);
 }
 
 /* One message, or several in an array. */
@@ -509,10 +321,10 @@ static void exchange_old_answer(const struct bridge_exchange *exchange)
         json_iterate(&iterator, &value);
         while (!session->ended && json_next(&iterator, NULL, NULL, &value) == 1)
             bridge_stream_put(session->standing, value.text, 0);
-        exchange_told(exchange, 0);
+        exchange_accepted(exchange);
     } else {
         bridge_stream_put(session->standing, value.text, 0);
-        exchange_told(exchange, 0);
+        exchange_accepted(exchange);
     }
 }
 

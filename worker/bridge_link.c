@@ -2,6 +2,7 @@
 
 #include "shared/log.h"
 #include "worker/bridge_app.h"
+#include "worker/bridge_probe.h"
 #include "worker/bridge_session.h"
 
 #include <errno.h>
@@ -10,31 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LINK_IMPLEMENTATION "{\"name\":\"gatehouse\",\"version\":\"1\"}"
-#define LINK_META "io.modelcontextprotocol/"
-
-enum {
-    LINK_PROBE_TIME = 20 * 1000, /* milliseconds: a server may be slow to start, but one that is
-                                    silent then does not know the request */
-    LINK_HELD_MAX = 256,         /* requests that wait for the probe */
-    LINK_NUMBER_SIZE = 24,
-};
-
-struct bridge_held {
-    struct bridge_held *next;
-    uint64_t id;
-    struct buffer line;
-};
-
-static void link_probe_late(struct deadline *deadline)
-{
-    struct bridge_link *link = deadline->owner;
-
-    log_info("bridge_probe",
-             "app %s: no answer to server/discover: taken for one of the older revisions",
-             bridge_app_name(link->app));
-    bridge_link_judged(link, false, true);
-}
+enum { LINK_NUMBER_SIZE = 24 }; /* bytes of an id of ours, with its NUL */
 
 struct bridge_link *bridge_link_new(struct bridge *bridge, const struct bridge_link_ops *ops,
                                     void *end)
@@ -46,14 +23,13 @@ struct bridge_link *bridge_link_new(struct bridge *bridge, const struct bridge_l
     link->bridge = bridge;
     link->ops = ops;
     link->end = end;
-    link->held_tail = &link->held;
     link->used = ev_now(bridge->loop);
     link->next = bridge->links;
     link->at = &bridge->links;
     if (link->next != NULL)
         link->next->at = &link->next;
     bridge->links = link;
-    deadline_open(&link->probe, bridge->loop, link_probe_late, link);
+    bridge_probe_open(link);
     return link;
 }
 
@@ -62,23 +38,12 @@ static struct slice link_number(uint64_t number, char text[LINK_NUMBER_SIZE])
     return slice_make(text, (size_t)snprintf(text, LINK_NUMBER_SIZE, "%" PRIu64, number));
 }
 
-static void link_drop_held(struct bridge_link *link)
-{
-    struct bridge_held *held = link->held;
-
-    link->held = held->next;
-    if (link->held == NULL)
-        link->held_tail = &link->held;
-    buffer_free(&held->line);
-    free(held);
-}
-
 static void link_unlink(struct bridge_link *link)
 {
     *link->at = link->next;
     if (link->next != NULL)
         link->next->at = link->at;
-    deadline_close(&link->probe);
+    bridge_probe_close(link);
     bridge_bury(link->bridge, &link->remains);
 }
 
@@ -94,8 +59,6 @@ static void link_dispose(struct bridge_link *link)
     struct bridge_call *call;
 
     link->state = BRIDGE_LINK_ENDED;
-    while (link->held != NULL)
-        link_drop_held(link);
     while ((call = bridge_call_after(&link->calls, 0)) != NULL) {
         if (call->stream != NULL)
             call->stream->calls--;
@@ -120,7 +83,7 @@ void bridge_link_end(struct bridge_link *link, const char *reason)
     link_dispose(link);
 }
 
-static int link_send(struct bridge_link *link, struct slice line, uint64_t id)
+int bridge_link_send(struct bridge_link *link, struct slice line, uint64_t id)
 {
     if (link->state == BRIDGE_LINK_ENDED)
         return -EPIPE;
@@ -128,10 +91,7 @@ static int link_send(struct bridge_link *link, struct slice line, uint64_t id)
     return link->ops->send(link, line, id);
 }
 
-static int link_send_format(struct bridge_link *link, uint64_t id, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int link_send_format(struct bridge_link *link, uint64_t id, const char *format, ...)
+int bridge_link_send_format(struct bridge_link *link, uint64_t id, const char *format, ...)
 {
     va_list arguments;
     char *text = NULL;
@@ -143,17 +103,17 @@ static int link_send_format(struct bridge_link *link, uint64_t id, const char *f
     va_end(arguments);
     if (size < 0)
         return -ENOMEM;
-    error = link_send(link, slice_make(text, (size_t)size), id);
+    error = bridge_link_send(link, slice_make(text, (size_t)size), id);
     free(text);
     return error;
 }
 
 int bridge_link_cancel(struct bridge_link *link, uint64_t id)
 {
-    return link_send_format(link, 0,
-                            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
-                            "\"params\":{\"requestId\":%" PRIu64 "}}",
-                            id);
+    return bridge_link_send_format(link, 0,
+                                   "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+                                   "\"params\":{\"requestId\":%" PRIu64 "}}",
+                                   id);
 }
 
 int bridge_link_unsubscribe(struct bridge_link *link, struct slice uri)
@@ -162,11 +122,11 @@ int bridge_link_unsubscribe(struct bridge_link *link, struct slice uri)
     int error = json_append_string(&text, uri);
 
     if (error == 0)
-        error =
-            link_send_format(link, 0,
-                             "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64
-                             ",\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":%.*s}}",
-                             ++link->bridge->last_id, (int)buffer_size(&text), buffer_data(&text));
+        error = bridge_link_send_format(
+            link, 0,
+            "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64
+            ",\"method\":\"resources/unsubscribe\",\"params\":{\"uri\":%.*s}}",
+            ++link->bridge->last_id, (int)buffer_size(&text), buffer_data(&text));
     buffer_free(&text);
     return error;
 }
@@ -174,13 +134,14 @@ int bridge_link_unsubscribe(struct bridge_link *link, struct slice uri)
 void bridge_link_refuse(struct bridge_link *link, struct slice id, int code, const char *message)
 {
     if (code == 0)
-        link_send_format(link, 0, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{}}", (int)id.size,
-                         id.data);
+        bridge_link_send_format(link, 0, "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":{}}",
+                                (int)id.size, id.data);
     else
-        link_send_format(link, 0,
-                         "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":%d,\"message\":"
-                         "\"%s\"}}",
-                         (int)id.size, id.data, code, message);
+        bridge_link_send_format(
+            link, 0,
+            "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"error\":{\"code\":%d,\"message\":"
+            "\"%s\"}}",
+            (int)id.size, id.data, code, message);
 }
 
 /* Our own `initialize`: without capabilities, so that the server asks nobody anything. */
@@ -194,83 +155,18 @@ static int link_open(struct bridge_link *link, const struct bridge_message *mess
 
     if (call == NULL)
         return -ENOMEM;
-    error = link_send_format(link, id,
-                             "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"method\":\"initialize\","
-                             "\"params\":{\"protocolVersion\":%.*s,\"capabilities\":{},"
-                             "\"clientInfo\":" LINK_IMPLEMENTATION "}}",
-                             id, version.size == 0 ? 12 : (int)version.size,
-                             version.size == 0 ? "\"2025-11-25\"" : version.data);
+    error =
+        bridge_link_send_format(link, id,
+                                "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"method\":\"initialize\","
+                                "\"params\":{\"protocolVersion\":%.*s,\"capabilities\":{},"
+                                "\"clientInfo\":" BRIDGE_IMPLEMENTATION "}}",
+                                id, version.size == 0 ? 12 : (int)version.size,
+                                version.size == 0 ? "\"2025-11-25\"" : version.data);
     if (error == 0)
         link->state = BRIDGE_LINK_OPENING;
     else
         bridge_call_remove(&link->calls, call);
     return error;
-}
-
-/* Asks which era the server is of, once an app: a client's own request might not tell. */
-static int link_probe(struct bridge_link *link)
-{
-    uint64_t id = ++link->bridge->last_id;
-    struct slice none = slice_make(NULL, 0);
-    struct bridge_call *call = bridge_call_add(&link->calls, id, BRIDGE_CALL_PROBE, none, none);
-    int error;
-
-    if (call == NULL)
-        return -ENOMEM;
-    error = link_send_format(
-        link, id,
-        "{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"method\":\"server/discover\",\"params\":{"
-        "\"_meta\":{\"" LINK_META "protocolVersion\":\"2026-07-28\",\"" LINK_META
-        "clientInfo\":" LINK_IMPLEMENTATION ",\"" LINK_META "clientCapabilities\":{}}}}",
-        id);
-    if (error != 0) {
-        bridge_call_remove(&link->calls, call);
-        return error;
-    }
-    link->state = BRIDGE_LINK_OPENING;
-    deadline_set(&link->probe, LINK_PROBE_TIME);
-    return 0;
-}
-
-static int link_hold(struct bridge_link *link, struct buffer *line, uint64_t id)
-{
-    struct bridge_held *held;
-    size_t count = 0;
-
-    for (held = link->held; held != NULL; held = held->next)
-        count++;
-    held = count >= LINK_HELD_MAX ? NULL : calloc(1, sizeof(*held));
-    if (held == NULL)
-        return -EDQUOT;
-    held->id = id;
-    held->line = *line;
-    *line = (struct buffer){0};
-    *link->held_tail = held;
-    link->held_tail = &held->next;
-    return 0;
-}
-
-void bridge_link_judged(struct bridge_link *link, bool modern, bool known)
-{
-    if (link->state != BRIDGE_LINK_OPENING)
-        return;
-    deadline_clear(&link->probe);
-    if (known)
-        bridge_app_judged(link->app, modern);
-    link->state = BRIDGE_LINK_OPEN;
-    while (link->held != NULL && link->state == BRIDGE_LINK_OPEN) {
-        uint64_t id = link->held->id;
-
-        if (!modern)
-            bridge_link_fail(link, id, BRIDGE_NOT_INITIALIZED, BRIDGE_NOT_MODERN);
-        else if (bridge_call_find(&link->calls, id) != NULL &&
-                 link_send(link, buffer_slice(&link->held->line), id) != 0)
-            bridge_link_fail(link, id, BRIDGE_INTERNAL_ERROR, "the server takes no more messages");
-        if (link->held != NULL)
-            link_drop_held(link);
-    }
-    if (!modern)
-        bridge_link_end(link, BRIDGE_NOT_MODERN);
 }
 
 /* The message with the id and the token of ours, to the server, or to where it waits. */
@@ -284,13 +180,13 @@ static int link_forward(struct bridge_link *link, const struct bridge_message *m
     int error = bridge_message_append(&line, message->text, edits, 2);
 
     if (error == 0 && link->modern && link->state == BRIDGE_LINK_NEW)
-        error = bridge_app_is_modern(link->app) ? 0 : link_probe(link);
+        error = bridge_app_is_modern(link->app) ? 0 : bridge_probe_send(link);
     if (error == 0 && link->modern && link->state == BRIDGE_LINK_NEW)
         link->state = BRIDGE_LINK_OPEN;
     if (error == 0 && link->state == BRIDGE_LINK_OPENING && link->modern)
-        error = link_hold(link, &line, id);
+        error = bridge_probe_hold(link, &line, id);
     else if (error == 0)
-        error = link_send(link, buffer_slice(&line), id);
+        error = bridge_link_send(link, buffer_slice(&line), id);
     buffer_free(&line);
     return error;
 }
@@ -439,7 +335,7 @@ int bridge_link_notify(struct bridge_link *link, struct bridge_session *session,
         return 0;
     error = bridge_message_append(&line, message->text, NULL, 0);
     if (error == 0)
-        error = link_send(link, buffer_slice(&line), 0);
+        error = bridge_link_send(link, buffer_slice(&line), 0);
     buffer_free(&line);
     return error;
 }
@@ -454,7 +350,7 @@ int bridge_link_respond(struct bridge_link *link, struct bridge_session *session
         return 0; /* nobody asked: no server learns of it */
     error = bridge_message_append(&line, message->text, NULL, 0);
     if (error == 0)
-        error = link_send(link, buffer_slice(&line), 0);
+        error = bridge_link_send(link, buffer_slice(&line), 0);
     buffer_free(&line);
     return error;
 }

@@ -1,8 +1,8 @@
 /* bridge_link.h: the messages to and from one server, whatever carries them: pipes or HTTP.
  *
- * bridge_link.c sends, bridge_route.c brings what comes back to whom it is for. A link belongs to
- * one session; or it is `common`: several sessions, or requests without one (2026-07-28), share the
- * server. What a common server can do:
+ * bridge_link.c sends, bridge_probe.c finds out for which era, bridge_route.c brings what comes
+ * back to whom it is for. A link belongs to one session; or it is `common`: several sessions, or
+ * requests without one (2026-07-28), share the server. What a common server can do:
  *
  *   - The bridge opens it, once, as a client without capabilities: it cannot ask clients anything
  *     (sampling, elicitation, roots); servers that must ask need scope `session`. Each client's own
@@ -10,9 +10,8 @@
  *   - Requests, answers, progress, cancellation: for each caller its own.
  *   - resources/updated goes to the sessions that subscribed to the resource, list_changed to all.
  *   - Of one owner (scope `user`), other notifications go to all of the owner's sessions; of
- * several
- *     (`shared`), nobody gets them, since they may tell of others, and log levels are not passed
- * on.
+ *     several (`shared`), nobody gets them, since they may tell of others, and log levels are not
+ *     passed on.
  */
 #ifndef GATEHOUSE_WORKER_BRIDGE_LINK_H
 #define GATEHOUSE_WORKER_BRIDGE_LINK_H
@@ -20,11 +19,13 @@
 #include "worker/bridge.h"
 #include "worker/bridge_call.h"
 #include "worker/bridge_message.h"
-#include "worker/deadline.h"
+#include "worker/bridge_probe.h"
 
 /* JSON-RPC's (5.1), and what servers of the older revisions answer before `initialize`: nothing
  * that a client would take for the newer era. */
 enum { BRIDGE_INTERNAL_ERROR = -32603, BRIDGE_NO_METHOD = -32601, BRIDGE_NOT_INITIALIZED = -32000 };
+/* What we say of ourselves to servers. */
+#define BRIDGE_IMPLEMENTATION "{\"name\":\"gatehouse\",\"version\":\"1\"}"
 #define BRIDGE_NOT_MODERN "Bad Request: this server begins with initialize"
 
 enum { BRIDGE_OWNER_SIZE = 64, BRIDGE_CALLS_MAX = 256 }; /* hex digits; of a session or caller */
@@ -48,9 +49,6 @@ enum bridge_link_state {
     BRIDGE_LINK_ENDED,
 };
 
-/* A request that waits for the probe. */
-struct bridge_held;
-
 struct bridge_link {
     struct bridge_remains remains;
     struct bridge *bridge;
@@ -68,8 +66,7 @@ struct bridge_link {
     struct bridge_calls calls;
     struct bridge_session *sessions;
     struct buffer opened; /* the result of our `initialize`; JSON */
-    struct bridge_held *held, **held_tail;
-    struct deadline probe;
+    struct bridge_probe probe;
     unsigned stalled; /* streams that hold it back */
     unsigned status;  /* of HTTP, for those who wait when it ends; 0: 200 */
     ev_tstamp used;   /* when something was last sent */
@@ -93,6 +90,11 @@ int bridge_link_notify(struct bridge_link *link, struct bridge_session *session,
 int bridge_link_respond(struct bridge_link *link, struct bridge_session *session,
                         const struct bridge_message *message);
 
+/* A message to the server, as it is; `id`: the request's, 0 for others. 0 or -errno. */
+int bridge_link_send(struct bridge_link *link, struct slice line, uint64_t id);
+int bridge_link_send_format(struct bridge_link *link, uint64_t id, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Our own words to the server. */
 int bridge_link_cancel(struct bridge_link *link, uint64_t id);
 int bridge_link_unsubscribe(struct bridge_link *link, struct slice uri);
@@ -115,8 +117,5 @@ void bridge_link_answer(struct bridge_link *link, struct bridge_call *call, stru
                         unsigned status);
 /* Answers a client's `initialize` with the result of ours. */
 void bridge_link_welcome(struct bridge_link *link, struct bridge_call *call);
-/* The probe said which era: what was held goes on, or is refused. `known`: and so it will be the
- * next time. */
-void bridge_link_judged(struct bridge_link *link, bool modern, bool known);
 
 #endif

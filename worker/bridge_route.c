@@ -178,8 +178,8 @@ static void route_response(struct bridge_link *link, const struct bridge_message
     case BRIDGE_CALL_PROBE:
         bridge_call_remove(&link->calls, call);
         bridge_app_served(link);
-        bridge_link_judged(link, bridge_message_lists(message, "supportedVersions", "2026-07-28"),
-                           true);
+        bridge_probe_judged(link, bridge_message_lists(message, "supportedVersions", "2026-07-28"),
+                            true);
         break;
     case BRIDGE_CALL_CLIENT:
     case BRIDGE_CALL_INITIALIZE:

@@ -3,6 +3,7 @@
 #include "shared/log.h"
 #include "worker/bridge_app.h"
 #include "worker/bridge_line.h"
+#include "worker/bridge_stderr.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,13 +15,9 @@
 #include <unistd.h>
 
 enum {
-    SERVER_READS = 4,         /* reads in one turn, so that no server starves the others */
-    SERVER_ERROR_LINE = 1024, /* bytes of a line of standard error that are looked at */
-    SERVER_ERROR_BURST = 20,  /* lines that are logged at once, and */
-    SERVER_ERROR_EVERY = 200, /* milliseconds after which one more may be */
-    SERVER_ERROR_LAST = 8,    /* lines that are remembered for a crash */
-    SERVER_REST = 1000,       /* milliseconds for what a dead server's pipes still hold: its
-                                 children may keep them open */
+    SERVER_READS = 4,   /* reads in one turn, so that no server starves the others */
+    SERVER_REST = 1000, /* milliseconds for what a dead server's pipes still hold: its
+                           children may keep them open */
     SERVER_REASON_MAX = 96,
 };
 
@@ -37,18 +34,14 @@ struct bridge_server {
     uint64_t number;           /* the launcher's */
     int input, output, errors; /* its standard ones, from its own point of view; -1: closed */
     struct ev_io writer, reader, error_reader;
-    struct bridge_lines lines, error_lines;
+    struct bridge_lines lines;
+    struct bridge_stderr complaints;
     struct buffer queue; /* lines that wait for the server to read them */
     bool paused;
     bool spoke;               /* it sent a message: it has started */
     bool ended;               /* nothing of it is left: the launcher said so */
     bool lost;                /* with the launcher: it did nothing */
     struct deadline deadline; /* to start; to give the rest */
-    unsigned error_room;      /* lines that may be logged */
-    ev_tstamp error_filled;
-    uint64_t error_dropped;
-    char last[SERVER_ERROR_LAST][SERVER_ERROR_LINE / 4];
-    uint64_t last_count;
 };
 
 /* Of one bridge, one a process. */
@@ -109,7 +102,7 @@ static void server_close(struct bridge_link *link)
     server->link = NULL;
     deadline_close(&server->deadline);
     bridge_line_free(&server->lines);
-    bridge_line_free(&server->error_lines);
+    bridge_stderr_free(&server->complaints);
     server_unqueue(server, buffer_slice(&server->queue));
     buffer_free(&server->queue);
     if (server->ended)
@@ -126,7 +119,7 @@ static void server_over(struct bridge_server *server, const char *how)
         return;
     /* Some servers end when they are asked what they do not know. */
     if (server->number != 0 && server->link->modern && server->link->state == BRIDGE_LINK_OPENING) {
-        bridge_link_judged(server->link, false, false);
+        bridge_probe_judged(server->link, false, false);
         return;
     }
     if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
@@ -136,52 +129,18 @@ static void server_over(struct bridge_server *server, const char *how)
               "app %s, server %" PRIu64 ", error id %08" PRIx32 ": %s; %zu requests "
               "waited",
               bridge_app_name(server->app), server->number, id, how, server->link->calls.count);
-    for (uint64_t n =
-             server->last_count < SERVER_ERROR_LAST ? 0 : server->last_count - SERVER_ERROR_LAST;
-         n < server->last_count; n++)
-        log_error("server_last_words", "error id %08" PRIx32 ": %s", id,
-                  server->last[n % SERVER_ERROR_LAST]);
+    bridge_stderr_last_words(&server->complaints, id);
     if (!server->lost && (server->number != 0 || server->ended))
         bridge_app_died(server->link);
     bridge_link_end(server->link, reason);
 }
 
-static void server_error_line(struct bridge_server *server, struct slice line)
-{
-    ev_tstamp now = ev_now(server->bridge->loop);
-    double more = (now - server->error_filled) * 1000. / SERVER_ERROR_EVERY;
-
-    snprintf(server->last[server->last_count % SERVER_ERROR_LAST], sizeof(server->last[0]), "%.*s",
-             (int)line.size, line.data);
-    server->last_count++;
-    if (more >= 1) {
-        server->error_filled = now;
-        server->error_room = more + server->error_room > SERVER_ERROR_BURST
-                                 ? SERVER_ERROR_BURST
-                                 : server->error_room + (unsigned)more;
-    }
-    if (server->error_room == 0) {
-        server->error_dropped++;
-        return;
-    }
-    server->error_room--;
-    if (server->error_dropped > 0)
-        log_info("server_stderr", "app %s, server %" PRIu64 ": %" PRIu64 " lines were left out",
-                 bridge_app_name(server->app), server->number, server->error_dropped);
-    server->error_dropped = 0;
-    log_info("server_stderr", "app %s, server %" PRIu64 ": %.*s", bridge_app_name(server->app),
-             server->number, (int)line.size, line.data);
-}
-
 static void server_errors(struct bridge_server *server)
 {
     struct bridge *bridge = server->bridge;
-    struct slice line;
 
     for (int i = 0; i < SERVER_READS && server->errors >= 0; i++) {
         ssize_t got = read(server->errors, bridge->scratch, sizeof(bridge->scratch));
-        struct slice input = slice_make(bridge->scratch, got > 0 ? (size_t)got : 0);
-        enum bridge_line found;
 
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
@@ -189,10 +148,8 @@ static void server_errors(struct bridge_server *server)
             server_fd_close(server, &server->error_reader, &server->errors);
             return;
         }
-        while ((found = bridge_line_next(&server->error_lines, &input, &line)) != BRIDGE_LINE_MORE)
-            server_error_line(server, found == BRIDGE_LINE_FOUND
-                                          ? line
-                                          : slice_from("(a line that is too long)"));
+        bridge_stderr_take(&server->complaints, slice_make(bridge->scratch, (size_t)got),
+                           server->number, ev_now(bridge->loop));
     }
 }
 
@@ -354,9 +311,7 @@ struct bridge_link *bridge_server_start(struct bridge *bridge, struct bridge_app
     server->request = start.request;
     server->input = server->output = server->errors = -1;
     server->lines.limit = bridge->child.settings.stdio.line_size;
-    server->error_lines.limit = SERVER_ERROR_LINE;
-    server->error_room = SERVER_ERROR_BURST;
-    server->error_filled = ev_now(bridge->loop);
+    bridge_stderr_open(&server->complaints, bridge_app_name(app), ev_now(bridge->loop));
     server->next = servers;
     server->at = &servers;
     if (server->next != NULL)

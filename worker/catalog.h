@@ -13,7 +13,7 @@
 
 #include "shared/app_record.h"
 #include "shared/auth_config_record.h"
-#include "shared/jose.h"
+#include "shared/jose_key.h"
 #include "shared/policy.h"
 #include "shared/scoreboard.h"
 #include "shared/session_record.h"

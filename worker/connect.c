@@ -3,6 +3,7 @@
 #include "worker/connect_call.h"
 #include "worker/connect_session.h"
 #include "worker/roles.h"
+#include "worker/tls_trust.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 #include "worker/connect_header.h"
 
 #include "shared/base64url.h"
+#include "worker/mcp_gate.h"
 
 #include <errno.h>
 
@@ -112,26 +113,11 @@ static int header_params(struct buffer *out, const struct json_value *arguments,
     return error;
 }
 
-static const struct json_value *header_target(const struct mcp_message *message)
-{
-    if (message->known == NULL || !message->known->named)
-        return NULL;
-    switch (message->known->target) {
-    case MCP_TARGET_NAME:
-        return &message->name;
-    case MCP_TARGET_URI:
-        return &message->uri;
-    case MCP_TARGET_TASK:
-        return &message->task_id;
-    default:
-        return NULL;
-    }
-}
-
 int connect_header_repeat(struct buffer *out, const struct mcp_message *message,
                           const struct tool_schema *schema)
 {
-    const struct json_value *target = header_target(message);
+    bool named = message->known != NULL && message->known->named;
+    const struct json_value *target = named ? mcp_gate_target(message) : NULL;
     struct slice none = slice_make(NULL, 0);
     int error = header_line(out, slice_from("MCP-Protocol-Version"), none, &message->meta_version);
 

@@ -1,22 +1,16 @@
 #include "worker/connect_link.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
-    LINK_READ = 64 * 1024,        /* bytes at once */
-    LINK_HEAD_MAX = 64 * 1024,    /* bytes of a response's head */
-    LINK_CONNECT_MS = 10000,      /* to one address, with TLS */
-    LINK_IDLE_MS = 4000,          /* shorter than servers keep idle connections (node: 5 s) */
-    LINK_IDLE_MAX = 8,            /* idle connections kept */
-    LINK_KEEPALIVE_S = 30,        /* of silence, before the kernel asks whether the peer lives */
-    LINK_USER_TIMEOUT_MS = 60000, /* unacknowledged bytes for as long: it does not */
+    LINK_READ = 64 * 1024,     /* bytes at once */
+    LINK_HEAD_MAX = 64 * 1024, /* bytes of a response's head */
+    LINK_CONNECT_MS = 10000,   /* to one address, with TLS */
+    LINK_IDLE_MS = 4000,       /* shorter than servers keep idle connections (node: 5 s) */
+    LINK_IDLE_MAX = 8,         /* idle connections kept */
 };
 
 enum link_state { LINK_CONNECTING, LINK_HANDSHAKE, LINK_SENDING, LINK_HEAD, LINK_BODY, LINK_IDLE };
@@ -29,8 +23,8 @@ struct connect_link {
     struct deadline deadline;
     enum link_state state;
     bool closed;
-    struct addrinfo *addresses, *address; /* all of the name; the present one */
-    struct buffer head;                   /* of the request; owned */
+    struct connect_addresses addresses; /* of the origin; not tried yet */
+    struct buffer head;                 /* of the request; owned */
     struct slice body;
     size_t written; /* of both */
     uint64_t wait;
@@ -71,8 +65,7 @@ static void link_release(struct connect_remains *remains)
 
     buffer_free(&link->in);
     buffer_wipe(&link->head);
-    if (link->addresses != NULL)
-        freeaddrinfo(link->addresses);
+    connect_addresses_free(&link->addresses);
     free(link);
 }
 
@@ -365,40 +358,15 @@ static void link_ready(struct connection *connection, int events)
     }
 }
 
-/* A socket that connects to the present address; -errno. */
-static int link_socket(const struct addrinfo *address)
-{
-    int on = 1, silence = LINK_KEEPALIVE_S, timeout = LINK_USER_TIMEOUT_MS;
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int error;
-
-    if (fd < 0)
-        return -errno;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &silence, sizeof(silence));
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
-    if (connect(fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS)
-        return fd;
-    error = -errno;
-    close(fd);
-    return error;
-}
-
 /* Tries the next address; when there is none, `before` tells why. */
 static void link_connect(struct connect_link *link, const char *before)
 {
     char words[CONNECT_REASON_MAX];
-    int fd = -1;
+    int fd;
 
     snprintf(words, sizeof(words), "%s", before);
     connection_close(&link->connection);
-    while (link->address != NULL && fd < 0) {
-        fd = link_socket(link->address);
-        link->address = link->address->ai_next;
-        if (fd < 0)
-            snprintf(words, sizeof(words), "%s", strerror(-fd));
-    }
+    fd = connect_addresses_next(&link->addresses, words);
     if (fd < 0) {
         link_fail(link, CONNECT_UNSENT, words);
         return;
@@ -412,24 +380,12 @@ static void link_connect(struct connect_link *link, const char *before)
 static void link_resolve(struct deadline *deadline)
 {
     struct connect_link *link = deadline->owner;
-    const struct uri *uri = link->links->uri;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    char host[256] = "";
-    char port[8];
-    int error;
+    char words[CONNECT_REASON_MAX];
 
-    if (uri->host.size >= sizeof(host)) {
-        link_fail(link, CONNECT_UNSENT, "the host's name is too long");
+    if (connect_addresses_find(&link->addresses, link->links->uri, words) != 0) {
+        link_fail(link, CONNECT_UNSENT, words);
         return;
     }
-    memcpy(host, uri->host.data, uri->host.size);
-    snprintf(port, sizeof(port), "%u", (unsigned)uri->port);
-    error = getaddrinfo(host, port, &hints, &link->addresses);
-    if (error != 0) {
-        link_fail(link, CONNECT_UNSENT, gai_strerror(error));
-        return;
-    }
-    link->address = link->addresses;
     deadline->passed = link_late;
     link_connect(link, "the name has no address");
 }

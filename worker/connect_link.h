@@ -9,14 +9,12 @@
 #define GATEHOUSE_WORKER_CONNECT_LINK_H
 
 #include "shared/buffer.h"
-#include "shared/uri.h"
+#include "worker/connect_address.h"
 #include "worker/connect_grave.h"
 #include "worker/connection.h"
 #include "worker/deadline.h"
 #include "worker/http_chunk.h"
 #include "worker/http_head.h"
-
-enum { CONNECT_REASON_MAX = 256 }; /* bytes of words that tell why, with their NUL */
 
 struct connect_link;
 

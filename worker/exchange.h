@@ -41,7 +41,7 @@ enum exchange_state {
     EXCHANGE_OVER,
 };
 
-enum { EXCHANGE_ID_MAX = 256 }; /* bytes of a JSON-RPC id that errors repeat */
+enum { EXCHANGE_ID_MAX = MCP_ID_MAX }; /* bytes of a JSON-RPC id that errors repeat */
 
 struct exchange {
     struct remains remains;

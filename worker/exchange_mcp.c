@@ -4,10 +4,14 @@
 #include "shared/json.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
+#include "worker/exchange_reading.h"
 #include "worker/exchange_task.h"
 #include "worker/exchange_tool.h"
 
 #include <stdlib.h>
+
+/* Scopes that one answer names for a batch: more than any issuer grants. */
+enum { EXCHANGE_SCOPES_MAX = 64 };
 
 /* What a client of an unsupported revision needs to choose another (2026-07-28, versioning). */
 static int exchange_mcp_versions(const struct mcp_gate *gate, struct buffer *data)
@@ -72,6 +76,35 @@ static int exchange_mcp_batch(const struct mcp_gate *gate, struct buffer *out)
     return error == 0 ? buffer_append_text(out, "]") : error;
 }
 
+/* Every scope that messages of the batch need, each once, as far as they fit: one new token is to
+ * be enough for all. */
+static size_t exchange_mcp_batch_scopes(const struct mcp_gate *gate,
+                                        struct slice out[EXCHANGE_SCOPES_MAX])
+{
+    struct mcp_message message;
+    struct mcp_reader reader;
+    size_t count = 0;
+
+    mcp_reader_begin(&reader, gate->body, true);
+    while (mcp_reader_next(&reader, &message) == 1) {
+        struct mcp_ruling ruling;
+
+        mcp_policy_judge(gate->policy, &message, &ruling);
+        if (ruling.kind != MCP_RULING_SCOPE)
+            continue;
+        for (size_t i = 0; i < ruling.decision.scope_count; i++) {
+            struct slice scope = ruling.decision.scopes[i];
+            size_t at = 0;
+
+            while (at < count && !slice_equal(out[at], scope))
+                at++;
+            if (at == count && count < EXCHANGE_SCOPES_MAX)
+                out[count++] = scope;
+        }
+    }
+    return count;
+}
+
 static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_gate *gate,
                                     struct slice body)
 {
@@ -79,9 +112,14 @@ static void exchange_mcp_ask_scopes(struct exchange *exchange, const struct mcp_
     struct slice app = exchange->app->record.name;
     const struct catalog_binding *binding =
         catalog_binding_find(exchange->worker->catalog, app, caller->session.issuer);
+    struct policy_decision decision = gate->ruling.decision;
+    struct slice scopes[EXCHANGE_SCOPES_MAX];
 
-    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config,
-                        &gate->ruling.decision, body);
+    if (gate->batch) {
+        decision.scopes = scopes;
+        decision.scope_count = exchange_mcp_batch_scopes(gate, scopes);
+    }
+    exchange_ask_scopes(exchange, app, binding == NULL ? NULL : &binding->config, &decision, body);
 }
 
 /* What the answer says besides the reason: of a batch, the body; of a version, which there are. */
@@ -187,6 +225,24 @@ static bool exchange_mcp_lists(struct exchange *exchange, const struct mcp_gate 
     return true;
 }
 
+/* Under a name of its own an app's server is reached at every path. A POST is judged wherever it
+ * goes; a GET or DELETE says nothing that a rule could judge, so that callers whom one narrows have
+ * them where the server speaks MCP alone. */
+static bool exchange_mcp_strays(const struct exchange *exchange)
+{
+    const struct app_record *app = &exchange->app->record;
+
+    if (exchange->route != ROUTE_HOST || exchange->method == HTTP_POST ||
+        exchange->bridge != NULL || exchange->old != ROUTE_OLD_NONE ||
+        !exchange_reading_narrows(exchange->policy))
+        return false;
+    for (size_t i = 0; i < app->endpoint_count; i++) {
+        if (slice_equal(exchange->worker->request.path, app->endpoints[i].path))
+            return false;
+    }
+    return true;
+}
+
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
 {
     struct mcp_caller caller;
@@ -200,6 +256,11 @@ bool exchange_mcp_admits(struct exchange *exchange, struct slice body)
                             .method_count = exchange->app->record.method_count};
     bool admitted;
 
+    if (exchange_mcp_strays(exchange)) {
+        exchange_refuse(exchange, 404, "this caller has MCP here, at the server's own path", 0,
+                        NULL);
+        return false;
+    }
     caller.exchange = exchange;
     admitted = mcp_gate_admits(&gate);
     exchange->mcp_modern = gate.revision == MCP_2026_07_28;

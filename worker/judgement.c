@@ -331,7 +331,7 @@ static bool scopes_split(struct slice text, struct slice *scopes, size_t *count)
         if (i < text.size && text.data[i] != ' ')
             continue;
         if (i > start) {
-            if (*count == JUDGEMENT_SCOPES_MAX)
+            if (*count == SESSION_SCOPES_MAX)
                 return false;
             scopes[(*count)++] = slice_make(text.data + start, i - start);
         }
@@ -377,8 +377,9 @@ static enum auth_reason bench_judge_scopes(struct bench *bench)
 {
     struct session_record *session = &bench->judgement->session;
     const struct auth_config_record *config = bench->config;
-    struct slice scopes[JUDGEMENT_SCOPES_MAX];
+    struct slice scopes[SESSION_SCOPES_MAX];
     size_t count = 0;
+    size_t required;
 
     if (!bench_read_scopes(bench, scopes, &count))
         return refuse(bench, AUTH_CLAIM, "the token's scopes are not usable");
@@ -388,9 +389,10 @@ static enum auth_reason bench_judge_scopes(struct bench *bench)
         else
             bench->judgement->lacks_scope = true;
     }
-    /* The required ones come first: what was judged must be on record, the rest as it fits. */
-    for (size_t i = 0; i < count && session->scope_count < AUTH_SCOPES_MAX; i++) {
-        if (!scopes_hold(session->scopes, session->scope_count, scopes[i]))
+    required = session->scope_count;
+    /* The required ones come first, and then, since roles may require any, all others. */
+    for (size_t i = 0; i < count && session->scope_count < SESSION_SCOPES_MAX; i++) {
+        if (!scopes_hold(session->scopes, required, scopes[i]))
             session->scopes[session->scope_count++] = scopes[i];
     }
     return AUTH_OK;

@@ -36,7 +36,6 @@ enum auth_reason {
 enum {
     JUDGEMENT_ISSUER_MAX = 1024, /* bytes of an `iss` that is looked up at all */
     JUDGEMENT_NAME_MAX = 256,    /* bytes of a user, subject or jti */
-    JUDGEMENT_SCOPES_MAX = 256,  /* scopes of a token; a session keeps the first AUTH_SCOPES_MAX */
 };
 
 /* A token's unverified `iss`, decoded into out (JUDGEMENT_ISSUER_MAX bytes): it only picks who is

@@ -1,6 +1,7 @@
 #include "worker/key_list.h"
 
 #include "shared/digest.h"
+#include "shared/jose_key.h"
 #include "shared/key_record.h"
 
 #include <errno.h>

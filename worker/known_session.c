@@ -1,7 +1,5 @@
 #include "worker/known_session.h"
 
-#include "shared/session_store.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,12 +19,31 @@ static struct known_session **known_place(struct known_sessions *sessions,
     uint64_t digits;
 
     memcpy(&digits, id->text + SESSION_ID_SIZE - sizeof(digits), sizeof(digits));
-    return &sessions->places[digits * UINT64_C(0x9e3779b97f4a7c15) >> (64 - KNOWN_SESSION_BITS)];
+    return sessions->places[digits * UINT64_C(0x9e3779b97f4a7c15) >> (64 - KNOWN_SESSION_BITS)];
 }
 
 static bool known_is(const struct known_session *known, const struct session_id *id)
 {
     return known != NULL && memcmp(known->id.text, id->text, SESSION_ID_SIZE) == 0;
+}
+
+/* Where the session stands in its place, or NULL. */
+static struct known_session **known_in(struct known_session **place, const struct session_id *id)
+{
+    for (size_t i = 0; i < KNOWN_SESSION_ROOM; i++) {
+        if (known_is(place[i], id))
+            return &place[i];
+    }
+    return NULL;
+}
+
+/* The one that came first gives its room away. */
+static struct known_session **known_room(struct known_session **place)
+{
+    known_session_free(place[KNOWN_SESSION_ROOM - 1]);
+    memmove(place + 1, place, (KNOWN_SESSION_ROOM - 1) * sizeof(*place));
+    place[0] = NULL;
+    return place;
 }
 
 /* A copy of the record, decoded. */
@@ -57,13 +74,15 @@ static int known_make(const struct session_id *id, struct slice record, struct k
 int known_sessions_find(struct known_sessions *sessions, struct store *store,
                         const struct session_id *id, struct known_session **out)
 {
-    struct known_session **at = known_place(sessions, id);
-    struct known_session *known = known_is(*at, id) ? *at : NULL;
-    struct store_place place = known != NULL ? known->place : (struct store_place){0};
+    struct known_session **room = known_place(sessions, id);
+    struct known_session **at = known_in(room, id);
+    struct known_session *known = at != NULL ? *at : NULL;
+    struct session_place place = known != NULL ? known->place : (struct session_place){0};
     struct slice record;
     int error;
 
-    if (known != NULL && place.snapshot != 0 && place.snapshot == store_last_write(store)) {
+    if (known != NULL && place.found.snapshot != 0 &&
+        place.found.snapshot == store_last_write(store)) {
         *out = known;
         return 0;
     }
@@ -74,6 +93,8 @@ int known_sessions_find(struct known_sessions *sessions, struct store *store,
         error = known_make(id, record, &known);
         if (error != 0)
             return error;
+        if (at == NULL)
+            at = known_room(room);
         known_session_free(*at);
         *at = known;
     }
@@ -84,7 +105,9 @@ int known_sessions_find(struct known_sessions *sessions, struct store *store,
 
 void known_sessions_free(struct known_sessions *sessions)
 {
-    for (size_t i = 0; i < KNOWN_SESSIONS; i++)
-        known_session_free(sessions->places[i]);
+    for (size_t i = 0; i < KNOWN_SESSION_PLACES; i++) {
+        for (size_t j = 0; j < KNOWN_SESSION_ROOM; j++)
+            known_session_free(sessions->places[i][j]);
+    }
     *sessions = (struct known_sessions){0};
 }

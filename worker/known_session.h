@@ -8,11 +8,16 @@
 #ifndef GATEHOUSE_WORKER_KNOWN_SESSION_H
 #define GATEHOUSE_WORKER_KNOWN_SESSION_H
 
-#include "shared/session_record.h"
-#include "shared/store.h"
+#include "shared/session_store.h"
 
-/* Of a worker; 3 to 4 KiB each: 2 MiB at most. */
-enum { KNOWN_SESSION_BITS = 9, KNOWN_SESSIONS = 1 << KNOWN_SESSION_BITS };
+/* Of a worker; 6 to 8 KiB each: 4 MiB at most. Few that are in use at a time meet in a place, and
+ * fewer find no room there. */
+enum {
+    KNOWN_SESSION_BITS = 7,
+    KNOWN_SESSION_PLACES = 1 << KNOWN_SESSION_BITS,
+    KNOWN_SESSION_ROOM = 4, /* of a place */
+    KNOWN_SESSIONS = KNOWN_SESSION_PLACES * KNOWN_SESSION_ROOM
+};
 
 struct known_session {
     struct session_record record; /* borrows from bytes */
@@ -20,14 +25,14 @@ struct known_session {
     uint64_t generation;
     /* private */
     struct session_id id;
-    struct store_place place;
+    struct session_place place;
     char *bytes; /* owned */
     size_t size;
 };
 
 /* A zeroed one is empty. */
 struct known_sessions {
-    struct known_session *places[KNOWN_SESSIONS]; /* owned */
+    struct known_session *places[KNOWN_SESSION_PLACES][KNOWN_SESSION_ROOM]; /* owned */
 };
 
 /* The session of that id as the store has it now, not while that is being written; *out is borrowed

@@ -2,6 +2,7 @@
 
 #include "shared/log.h"
 #include "worker/client.h"
+#include "worker/tls_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -105,7 +105,7 @@ long mcp_header_text(struct slice header, char *out, size_t room)
     return (long)header.size;
 }
 
-static bool header_is_judged(enum http_field field)
+bool mcp_header_of_message(enum http_field field)
 {
     switch (field) {
     case HTTP_CONTENT_ENCODING:
@@ -115,7 +115,6 @@ static bool header_is_judged(enum http_field field)
     case HTTP_MCP_NAME:
     case HTTP_MCP_PROTOCOL_VERSION:
     case HTTP_MCP_SESSION_ID:
-    case HTTP_ORIGIN:
         return true;
     default:
         return false;
@@ -127,13 +126,15 @@ bool mcp_header_disguised(const struct http_request *request)
     for (size_t i = 0; i < request->header_count; i++) {
         struct slice name = request->headers[i].name;
         char dashed[NAME_MAX_SIZE];
+        enum http_field field;
 
         if (request->headers[i].field != HTTP_OTHER || name.size > sizeof(dashed) ||
             memchr(name.data, '_', name.size) == NULL)
             continue;
         for (size_t j = 0; j < name.size; j++)
             dashed[j] = name.data[j] == '_' ? '-' : name.data[j];
-        if (header_is_judged(http_field_of(slice_make(dashed, name.size))))
+        field = http_field_of(slice_make(dashed, name.size));
+        if (field == HTTP_ORIGIN || mcp_header_of_message(field))
             return true;
     }
     return false;

@@ -16,6 +16,9 @@ bool mcp_header_is(struct slice header, const struct json_value *value);
  * and an encoding that is not canonical; -ENOSPC. */
 long mcp_header_text(struct slice header, char *out, size_t room);
 
+/* Whether the header tells of one message alone: what it is, and to which session it belongs. */
+bool mcp_header_of_message(enum http_field field);
+
 /* A name with '_' for '-' that some server would take for one of MCP's own headers, or for
  * Content-Type or Content-Encoding: true when the request has one. */
 bool mcp_header_disguised(const struct http_request *request);

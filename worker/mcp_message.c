@@ -406,6 +406,10 @@ static void draft_judge(struct mcp_draft *draft)
         draft_refuse(draft, "a notification has no id");
     else if (!notification && !draft->id_seen)
         draft_refuse(draft, "a request needs an id");
+    if (message->id.size > MCP_ID_MAX) {
+        draft_refuse(draft, "the id is too long");
+        message->id = slice_make(NULL, 0); /* an answer could not repeat it */
+    }
 }
 
 static void draft_envelope(struct mcp_draft *draft)

@@ -11,6 +11,7 @@
 #include "worker/mcp_method.h"
 
 enum {
+    MCP_ID_MAX = 256,                         /* bytes of a request's id: every answer repeats it */
     MCP_BATCH_MAX = 100,                      /* messages; what SDK servers take, too */
     MCP_SUBSCRIPTIONS_MAX = JSON_MEMBERS_MAX, /* resources of one subscriptions/listen */
 };

@@ -1,5 +1,7 @@
 #include "worker/mcp_replay.h"
 
+#include "worker/mcp_header.h"
+
 #include <errno.h>
 
 /* Takes out what is said anew, and what is only said of the client's own message. */
@@ -8,19 +10,10 @@ static void replay_strip(struct http_request *request)
     size_t kept = 0;
 
     for (size_t i = 0; i < request->header_count; i++) {
-        switch (request->headers[i].field) {
-        case HTTP_ACCEPT:
-        case HTTP_CONTENT_ENCODING:
-        case HTTP_CONTENT_TYPE:
-        case HTTP_LAST_EVENT_ID:
-        case HTTP_MCP_METHOD:
-        case HTTP_MCP_NAME:
-        case HTTP_MCP_PROTOCOL_VERSION:
-        case HTTP_MCP_SESSION_ID:
-            break;
-        default:
+        enum http_field field = request->headers[i].field;
+
+        if (field != HTTP_ACCEPT && !mcp_header_of_message(field))
             request->headers[kept++] = request->headers[i];
-        }
     }
     request->header_count = kept;
 }

@@ -1,51 +1,19 @@
-/* tls.h: TLS 1.2 and 1.3, both sides, by OpenSSL. The only file of a worker that knows it.
+/* tls.h: a connection by TLS 1.2 or 1.3, of either side, by OpenSSL.
  *
- * Contexts are made before READY (and when new certificates come as descriptors): no path is opened
- * here but the system's CA bundle, in tls_trust_open. Sessions resume by tickets whose keys all
- * workers share. Called by connection.c (bytes), listener.c (server contexts) and upstream.c.
+ * Called by connection.c (bytes), listener.c (accepting), and who connects. Contexts are
+ * tls_server.h's and tls_trust.h's.
  */
 #ifndef GATEHOUSE_WORKER_TLS_H
 #define GATEHOUSE_WORKER_TLS_H
 
-#include "shared/channel.h"
 #include "shared/slice.h"
+#include "worker/tls_context.h"
 
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { TLS_REASON_MAX = 200 }; /* bytes of a reason that a function fills, with its NUL */
-
-/* PEM files, open for reading; borrowed: not closed, and read from their begin. */
-struct tls_pair {
-    int certificate;
-    int key;
-};
-
-/* What a listener needs: a context for each certificate, chosen by SNI; the first without. */
-struct tls_server;
-
-/* `tickets` is borrowed for the server's life, and may change meanwhile. 0 or -EINVAL, -ENOMEM with
- * `reason` filled. */
-int tls_server_open(struct tls_server **out, const struct tls_pair *pairs, size_t count,
-                    const struct message_ticket_keys *tickets, char reason[TLS_REASON_MAX]);
-/* Connections that it accepted go on. NULL is ignored. */
-void tls_server_close(struct tls_server *server);
-
-/* Which upstream certificates are believed: contexts by CA bundle, kept until closed. */
-struct tls_trust;
 struct tls_client;
-
-/* Loads the system's CA bundle; without one, only named bundles verify. 0 or -ENOMEM. */
-int tls_trust_open(struct tls_trust **out);
-void tls_trust_close(struct tls_trust *trust);
-/* The client context for a bundle (empty: the system's), shared by all who ask alike; lives as long
- * as the trust. NULL when the bundle cannot be used. */
-struct tls_client *tls_client_find(struct tls_trust *trust, struct slice ca_pem, bool verify);
-
-/* Presents this certificate to servers that ask for one. 0 or -EINVAL with `reason` filled. */
-int tls_client_identify(struct tls_client *client, const struct tls_pair *pair,
-                        char reason[TLS_REASON_MAX]);
-
+struct tls_server;
 struct tls;
 
 /* A connection that will be the server's, or the client's, side. `fd` is borrowed. 0 or -ENOMEM. */

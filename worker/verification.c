@@ -1,6 +1,7 @@
 #include "worker/verification.h"
 
 #include "shared/clock.h"
+#include "shared/jose.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -9,6 +9,7 @@
 #include "worker/refusal_log.h"
 #include "worker/roles.h"
 #include "worker/upstream.h"
+#include "worker/worker_turn.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -22,12 +23,10 @@
 enum {
     WORKER_SETUP_TIME = 10000, /* milliseconds for master to send what a worker starts with */
     WORKER_MESSAGES = 64,      /* messages taken in one turn */
-    WORKER_ROUNDS = 16,        /* of commits and writes in a turn: pipelined requests */
     WORKER_TRIM_CLIENTS = 256, /* clients whose memory is worth the time to give it back */
 };
-static const double worker_tick = 0.2;      /* seconds: heartbeat, and the generation at most 250 ms
-                                               late even without traffic */
-static const double worker_key_poll = 0.05; /* seconds, while requests wait for a key */
+static const double worker_tick = 0.2; /* seconds: heartbeat, and the generation at most 250 ms
+                                          late even without traffic */
 static const double worker_orphan_time = 0.5; /* seconds from master's death to ours */
 
 /* The process: what worker.h shares, and what only its own loop needs. */
@@ -36,12 +35,9 @@ struct worker_process {
     struct listener_set *listeners;
     struct ev_io channel;
     struct ev_timer tick;
-    struct ev_timer key_poll;
     struct ev_timer orphan;
-    struct ev_check turn_begin;
-    struct ev_prepare turn_end;
+    struct worker_turn turn;
     uint64_t generation, revocations; /* that open exchanges were reviewed by */
-    struct ev_idle again;             /* keeps the loop from blocking while the turn left work */
     bool ready;
     int status;
 };
@@ -51,26 +47,10 @@ static struct worker_process *worker_of(struct worker *worker)
     return (struct worker_process *)(void *)worker; /* its first member */
 }
 
-void worker_bury(struct worker *worker, struct remains *remains)
+void worker_stop(struct worker *worker, int status)
 {
-    remains->next = worker->remains;
-    worker->remains = remains;
-}
-
-static void worker_free_remains(struct worker *worker)
-{
-    while (worker->remains != NULL) {
-        struct remains *next = worker->remains->next;
-
-        free(worker->remains);
-        worker->remains = next;
-    }
-}
-
-static void worker_stop(struct worker_process *process, int status)
-{
-    process->status = status;
-    ev_break(process->worker.loop, EVBREAK_ALL);
+    worker_of(worker)->status = status;
+    ev_break(worker->loop, EVBREAK_ALL);
 }
 
 void worker_client_gone(struct worker *worker)
@@ -78,7 +58,7 @@ void worker_client_gone(struct worker *worker)
     struct worker_process *process = worker_of(worker);
 
     if (worker->draining && worker->client_count == 0)
-        worker_stop(process, EXIT_SUCCESS);
+        worker_stop(worker, EXIT_SUCCESS);
     else if (!worker->draining)
         listener_set_resume(process->listeners);
 }
@@ -129,7 +109,7 @@ static void worker_drain(struct worker_process *process)
     }
     upstream_pool_clear(worker->upstreams);
     if (worker->client_count == 0)
-        worker_stop(process, EXIT_SUCCESS);
+        worker_stop(worker, EXIT_SUCCESS);
 }
 
 /* New certificates are wanted by listeners that the settings name; both came before this. */
@@ -242,7 +222,7 @@ static void worker_master_gone(struct worker_process *process)
 {
     ev_io_stop(process->worker.loop, &process->channel);
     if (process->worker.draining) {
-        worker_stop(process, EXIT_SUCCESS);
+        worker_stop(&process->worker, EXIT_SUCCESS);
         return;
     }
     log_error("master_gone", "ending: the master process died");
@@ -306,86 +286,6 @@ static void worker_ticked(struct ev_loop *loop, struct ev_timer *timer, int even
     audit_tick(&process->worker.audit);
     worker_trim(&process->worker);
     worker_review(process);
-}
-
-static void worker_key_polled(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-    struct worker_process *process = timer->data;
-
-    (void)events;
-    authenticator_retry(process->worker.authenticator);
-    if (!authenticator_waiting(process->worker.authenticator))
-        ev_timer_stop(loop, timer);
-}
-
-/* The poll returned: what is read from the stores from here on is as new as it gets. */
-static void worker_turn_begin(struct ev_loop *loop, struct ev_check *check, int events)
-{
-    struct worker_process *process = check->data;
-    struct worker *worker = &process->worker;
-    int error = 0;
-
-    (void)loop;
-    (void)events;
-    store_turn_begin(worker->config);
-    store_turn_begin(worker->sessions);
-    worker->mcp_sessions.idle = worker_limits(worker)->mcp_session_idle;
-    worker->mcp_sessions.task_ttl = worker_limits(worker)->mcp_task_ttl;
-    if (catalog_turn(worker->catalog, &error))
-        authenticator_retry(worker->authenticator);
-    if (error != 0) {
-        log_error("store_refused", "the config store cannot be trusted: %s", strerror(-error));
-        worker_stop(process, EXIT_STORE);
-    }
-}
-
-/* Commits what this turn's answers depend on, then writes them. A written answer may let the next
- * of pipelined requests through, which needs a commit of its own: what goes on beyond these rounds
- * waits for the next turn, a tick at most. -EUCLEAN: the store is damaged. */
-static int worker_answer(struct worker *worker)
-{
-    int error = 0;
-
-    for (int i = 0; i < WORKER_ROUNDS && error == 0; i++) {
-        error = mcp_sessions_commit(&worker->mcp_sessions);
-        if (error == 0)
-            error = authenticator_commit(worker->authenticator);
-        if (worker->writes.first == NULL)
-            break;
-        write_queue_run(&worker->writes);
-    }
-    return error;
-}
-
-/* Before the poll. */
-static void worker_turn_end(struct ev_loop *loop, struct ev_prepare *prepare, int events)
-{
-    struct worker_process *process = prepare->data;
-    struct worker *worker = &process->worker;
-
-    (void)events;
-    if (worker_answer(worker) == -EUCLEAN) {
-        log_error("store_corrupt", "the session store is damaged");
-        worker_stop(process, EXIT_STORE);
-    }
-    store_turn_end(worker->config);
-    store_turn_end(worker->sessions);
-    worker_free_remains(worker);
-    audit_flush(&worker->audit);
-    if (authenticator_waiting(worker->authenticator) && !ev_is_active(&process->key_poll))
-        ev_timer_again(loop, &process->key_poll);
-    /* What an answer set off now must not wait for an event: its batch is committed next turn. */
-    if (ev_pending_count(loop) > 0 || worker->writes.first != NULL)
-        ev_idle_start(loop, &process->again);
-    else
-        ev_idle_stop(loop, &process->again);
-}
-
-static void worker_nothing(struct ev_loop *loop, struct ev_idle *idle, int events)
-{
-    (void)loop;
-    (void)idle;
-    (void)events;
 }
 
 static void worker_fail(const char *what, int error)
@@ -495,20 +395,9 @@ static void worker_watch(struct worker_process *process)
     ev_timer_init(&process->tick, worker_ticked, worker_tick, worker_tick);
     process->tick.data = process;
     ev_timer_start(loop, &process->tick);
-    ev_timer_init(&process->key_poll, worker_key_polled, 0., worker_key_poll);
-    process->key_poll.data = process;
     ev_timer_init(&process->orphan, worker_orphaned, 0., 0.);
-    process->orphan.data = process;
-    ev_check_init(&process->turn_begin, worker_turn_begin);
-    process->turn_begin.data = process;
-    ev_set_priority(&process->turn_begin, EV_MAXPRI);
-    ev_check_start(loop, &process->turn_begin);
-    ev_prepare_init(&process->turn_end, worker_turn_end);
-    process->turn_end.data = process;
-    ev_set_priority(&process->turn_end, EV_MINPRI);
-    ev_prepare_start(loop, &process->turn_end);
-    ev_idle_init(&process->again, worker_nothing);
-    ev_set_priority(&process->again, EV_MAXPRI);
+    process->orphan.data = &process->worker;
+    worker_turn_watch(&process->turn, &process->worker);
 }
 
 static void worker_close(struct worker_process *process)

@@ -13,7 +13,7 @@
 #include "worker/catalog.h"
 #include "worker/http_head.h"
 #include "worker/mcp_session.h"
-#include "worker/tls.h"
+#include "worker/tls_trust.h"
 #include "worker/tool_table.h"
 #include "worker/write_queue.h"
 
@@ -75,6 +75,8 @@ struct worker {
 
 /* The object (which begins with struct remains, from malloc) is freed at the turn's end. */
 void worker_bury(struct worker *worker, struct remains *remains);
+/* Ends the loop, and with it the process. */
+void worker_stop(struct worker *worker, int status);
 /* A client is gone: while draining, the last one ends the process. */
 void worker_client_gone(struct worker *worker);
 /* Writes the gauges of this worker's block. */

@@ -14,6 +14,8 @@
 #include "shared/base64url.h"
 #include "shared/clock.h"
 #include "shared/generation_record.h"
+#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/key_record.h"
 #include "shared/label.h"
 #include "shared/revocation_record.h"
@@ -173,7 +175,7 @@ static void make_key_record(struct bench *bench)
 
     must(jose_key_generate(&bench->key, JOSE_ES256), "jose_key_generate");
     buffer_append_text(&set, "{\"keys\":[");
-    must(jose_key_public_jwk(bench->key, JOSE_ES256, &set), "jose_key_public_jwk");
+    must(jose_jwk_append(bench->key, JOSE_ES256, &set), "jose_jwk_append");
     buffer_append_text(&set, "]}");
     must(jwk_set_parse(buffer_slice(&set), &arena, &keys, &reason), "jwk_set_parse");
     must(jose_jwk_to_der(&keys.keys[0], &der, &value.algorithms, &reason), "jose_jwk_to_der");

@@ -3,6 +3,7 @@
  * strings, dense ones, and lists of which a half is cut. Run by `make bench-filter`; fails below
  * the least that the design asks for. */
 #include "worker/list_filter.h"
+#include "tests/unit/shared/policy_example.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,6 @@ enum {
     PIECE = 64 * 1024, /* as a worker reads */
     BYTES = 400 * 1000 * 1000,
 };
-
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
 
 static const struct {
     const char *name, *begin, *element, *other, *end;

@@ -1,6 +1,6 @@
 /* Any bytes as a key set: every key that is accepted can be made DER or is refused with a reason,
  * and what is made can be prepared. */
-#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/jwk.h"
 
 #include <stdint.h>

@@ -1,20 +1,12 @@
 /* Any message: what the filter lets go on is JSON, lists what is allowed and nothing else, in the
  * order of the original, and passes a second time as it is. */
 #include "shared/json_name.h"
+#include "tests/unit/shared/policy_example.h"
 #include "worker/list_filter.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
-#define RULE(of, text)                                                    \
-    {                                                                     \
-        .kind = (of), .pattern = TEXT(text), .place = TEXT("role.yaml:1") \
-    }
 
 static const struct {
     const char *list, *name;
@@ -38,8 +30,8 @@ static struct policy_set *policy(void)
     static const struct policy_rule rules[] = {RULE(POLICY_TOOL, "a*"), RULE(POLICY_PROMPT, "b"),
                                                RULE(POLICY_RESOURCE, "c:*")};
     const struct policy_record record = {.role = TEXT("r"),
-                                         .file = TEXT("role.yaml"),
-                                         .place = TEXT("role.yaml:1"),
+                                         .file = TEXT("f"),
+                                         .place = TEXT("f:1:1"),
                                          .rules = rules,
                                          .rule_count = 3};
 

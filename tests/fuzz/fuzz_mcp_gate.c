@@ -1,20 +1,12 @@
 /* Any body, by a caller with few rights: a server that takes the last of two members and ignores
  * their case finds nothing in what was admitted but what the policy allows. */
+#include "tests/unit/shared/policy_example.h"
 #include "worker/mcp_gate.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
-#define RULE(of, text)                                              \
-    {                                                               \
-        .kind = (of), .pattern = TEXT(text), .place = TEXT("f:1:1") \
-    }
 
 static void check(bool condition)
 {

@@ -4,7 +4,7 @@
 #include "shared/key_record.h"
 #include "shared/mcp_session_record.h"
 #include "shared/record.h"
-#include "shared/session_record.h"
+#include "shared/session_store.h"
 #include "shared/stdio_app.h"
 
 #include <stdlib.h>
@@ -75,6 +75,16 @@ static void decode_mcp_session(struct slice bytes)
     buffer_free(&out);
 }
 
+/* A key of `sessions` ends with the id that it gives. */
+static void decode_session_key(struct slice key)
+{
+    struct session_id id;
+
+    if (session_store_key_id(key, &id) &&
+        !slice_is(slice_skip(key, key.size - SESSION_ID_SIZE), id.text))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct app_record app;
@@ -87,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     decode_config(bytes);
     decode_stdio(bytes);
     decode_mcp_session(bytes);
+    decode_session_key(bytes);
     if (session_record_decode(bytes, &session) == 0) {
         struct session_record again;
         struct buffer out = {0};

@@ -3,27 +3,16 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
 import { MCP_HEADERS, PING, Raw, open, post } from './harness/http.mjs';
-import { Issuer } from './harness/issuer.mjs';
 import { Load } from './harness/load.mjs';
+import { oneApp } from './harness/one_app.mjs';
 import { alive } from './harness/process.mjs';
-import { Upstream } from './harness/upstream.mjs';
 import { patience, waitFor } from './harness/wait.mjs';
 
-async function setUp(t, options = {}) {
-  const upstream = await Upstream.start(options.handler);
-  t.after(() => upstream.stop());
-  const issuer = await Issuer.make();
-  const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri: upstream.uri }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    workers: 3,
-    ...options,
-  });
-  const url = gate.url('app');
-  const tokens = await Promise.all(Array.from({ length: 8 }, (_, i) => issuer.token(url, { sub: `user-${i}` })));
-  return { upstream, issuer, gate, url, tokens };
+async function setUp(t, options) {
+  const parts = await oneApp(t, { workers: 3, ...options });
+  const tokens = await Promise.all(Array.from({ length: 8 }, (_, i) => parts.issuer.token(parts.url, { sub: `user-${i}` })));
+  return { ...parts, tokens };
 }
 
 // One of a role, until its successor (another pid) is there.

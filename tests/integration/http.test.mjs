@@ -5,22 +5,15 @@ import { test } from 'node:test';
 import { Gateway, authConfig } from './harness/gateway.mjs';
 import { MCP_HEADERS, PING, Raw, bytes, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
+import { oneApp } from './harness/one_app.mjs';
 import { Upstream } from './harness/upstream.mjs';
 
-async function setUp(t, options = {}) {
-  const upstream = await Upstream.start(options.handler);
-  t.after(() => upstream.stop());
-  const issuer = await Issuer.make();
-  const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri: upstream.uri }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    ...options,
-  });
-  const token = await issuer.token(gate.url('app'));
-  const host = `127.0.0.1:${gate.port}`;
+async function setUp(t, options) {
+  const parts = await oneApp(t, options);
+  const host = `127.0.0.1:${parts.gate.port}`;
   const head = (more = {}, line = 'POST /mcp/apps/app HTTP/1.1') =>
-    bytes(line, { Host: host, Authorization: `Bearer ${token}`, ...MCP_HEADERS, ...more });
-  return { upstream, issuer, gate, token, host, head, url: gate.url('app') };
+    bytes(line, { Host: host, Authorization: `Bearer ${parts.token}`, ...MCP_HEADERS, ...more });
+  return { ...parts, host, head };
 }
 
 // One connection for one exchange of raw bytes.

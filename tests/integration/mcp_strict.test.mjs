@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { Gateway, authConfig } from './harness/gateway.mjs';
 import { MCP_HEADERS, Raw, bytes, post, request } from './harness/http.mjs';
 import { Issuer } from './harness/issuer.mjs';
+import { oneApp } from './harness/one_app.mjs';
 import { Upstream } from './harness/upstream.mjs';
 
 const PARSE = -32700;
@@ -14,19 +15,6 @@ const PARAMS = -32602;
 const METHOD = -32601;
 const MISMATCH = -32020;
 const VERSION = -32022;
-
-async function setUp(t, options = {}) {
-  const upstream = await Upstream.start(options.handler);
-  t.after(() => upstream.stop());
-  const issuer = await Issuer.make();
-  const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri: upstream.uri }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    ...options,
-  });
-  const url = gate.url('app');
-  return { upstream, issuer, gate, url, token: await issuer.token(url) };
-}
 
 const call = (name = 'echo') => `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"${name}"}}`;
 const params = (inside) => `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{${inside}}}`;
@@ -99,6 +87,7 @@ const attempts = [
   ['an id with a fraction', 400, INVALID, null, envelope('"id":1.5,"method":"ping"')],
   ['an id in an array', 400, INVALID, null, envelope('"id":[7],"method":"ping"')],
   ['an id beyond integers', 400, INVALID, null, envelope(`"id":${'9'.repeat(30)},"method":"ping"`)],
+  ['an id that no answer would repeat', 400, INVALID, null, envelope(`"id":"${'x'.repeat(300)}","method":"tools/call","params":{"name":"echo"}`)],
   ['a method and a result', 400, INVALID, 7, envelope('"id":7,"method":"tools/call","params":{"name":"a"},"result":{}')],
   ['a result and an error', 400, INVALID, null, envelope('"id":7,"result":{},"error":{"code":1,"message":""}')],
   ['a response without an id', 400, INVALID, null, envelope('"result":{}')],
@@ -152,7 +141,7 @@ const attempts = [
 ];
 
 test('what could be read in two ways', async (t) => {
-  const { upstream, url, token } = await setUp(t);
+  const { upstream, url, token } = await oneApp(t);
   assert.ok(attempts.length >= 40);
   for (const [what, status, code, id, body, more] of attempts) {
     await t.test(what, async () => {
@@ -187,7 +176,7 @@ const good = [
 ];
 
 test('what has one meaning passes byte for byte', async (t) => {
-  const { upstream, url, token } = await setUp(t);
+  const { upstream, url, token } = await oneApp(t);
   for (const [what, body, more] of good) {
     await t.test(what, async () => {
       assert.equal((await post(url, token, { body, headers: more })).status, 200);
@@ -220,7 +209,7 @@ test('methods that an app allows by name', async (t) => {
 });
 
 test('of a batch that is refused, each request gets its answer and none runs', async (t) => {
-  const { upstream, url, token } = await setUp(t);
+  const { upstream, url, token } = await oneApp(t);
   const version = { 'mcp-protocol-version': '2025-03-26' };
   const message = (id, method) => `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"name":"echo"}}`;
   const notification = (method) => `{"jsonrpc":"2.0","method":"${method}"}`;
@@ -240,7 +229,7 @@ test('of a batch that is refused, each request gets its answer and none runs', a
 });
 
 test('a body cut at every byte is read as one', async (t) => {
-  const { upstream, gate, token } = await setUp(t);
+  const { upstream, gate, token } = await oneApp(t);
   const head = (framing) => bytes('POST /mcp/apps/app HTTP/1.1', { Host: `127.0.0.1:${gate.port}`, Authorization: `Bearer ${token}`, ...MCP_HEADERS, ...framing });
   const chunk = (text) => (text ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : '');
   const raw = await Raw.open(gate.port);
@@ -257,7 +246,7 @@ test('a body cut at every byte is read as one', async (t) => {
 });
 
 test('methods of HTTP', async (t) => {
-  const { upstream, url, token } = await setUp(t);
+  const { upstream, url, token } = await oneApp(t);
   const ask = (method, more = {}, body) => request(url, { method, body, headers: { ...MCP_HEADERS, authorization: `Bearer ${token}`, ...more } });
   for (const method of ['GET', 'DELETE']) {
     await t.test(`${method} in 2026-07-28`, async () => {
@@ -280,8 +269,20 @@ test('methods of HTTP', async (t) => {
   await t.test('GET without a version passes', async () => assert.equal((await ask('GET')).status, 200));
 });
 
+test('a token in the URL goes to no server', async (t) => {
+  const { upstream, url, token } = await oneApp(t);
+  for (const query of [`access_token=${token}`, `x=1&access_token=${token}`]) {
+    const refused = await post(`${url}?${query}`, token, { body: call() });
+    assert.equal(refused.status, 400);
+    assert.equal(refused.json.error.code, INVALID);
+    assert.equal((await request(`${url}?${query}`, { method: 'POST', body: call(), headers: MCP_HEADERS })).status, 401);
+  }
+  assert.deepEqual(upstream.requests, []);
+  assert.equal((await post(`${url}?my_access_token=1&access_tokens=2`, token, { body: call() })).status, 200);
+});
+
 test('2026-07-28 names no session upstream', async (t) => {
-  const { upstream, url, token } = await setUp(t);
+  const { upstream, url, token } = await oneApp(t);
   const answer = await post(url, token, { body: modern('tools/list'), headers: { ...headers('tools/list'), 'mcp-session-id': 'someone-elses', 'last-event-id': '1' } });
   assert.equal(answer.status, 200);
   const [seen] = upstream.requests;
@@ -308,7 +309,7 @@ test('an MCP app served by its own name is judged alike', async (t) => {
 });
 
 test('errors of the gate name the request', async (t) => {
-  const { upstream, url, token } = await setUp(t, { limits: { response_timeout: '300ms' }, handler: () => {} });
+  const { upstream, url, token } = await oneApp(t, { limits: { response_timeout: '300ms' }, handler: () => {} });
   const late = await post(url, token, { body: call() });
   assert.equal(late.status, 504);
   assert.equal(late.json.id, 7);

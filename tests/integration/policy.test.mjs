@@ -39,7 +39,7 @@ const roles = {
     },
     deny: { mcp: { tools: ['get-env'], resources: ['demo://open/secret/*', 'demo://open/locked'] } },
   }),
-  admin: role('admin', { allow: { required_scopes: ['mcp:admin', 'mcp:write'], mcp: { tools: ['format'] } } }),
+  admin: role('admin', { allow: { required_scopes: ['mcp:admin', 'mcp:write'], mcp: { tools: ['format', { name: 'paint', scopes: ['mcp:paint'] }] } } }),
 };
 
 // A gate whose tokens name roles in their claim `groups`.
@@ -214,6 +214,9 @@ test('a batch runs whole or not at all', async (t) => {
   assert.equal(scope.status, 403);
   assert.match(scope.headers['www-authenticate'], /scope="mcp:admin mcp:write"/);
   assert.deepEqual(scope.json.map(({ id }) => id), [1, 2]);
+  // One new token is to be enough for the whole batch.
+  const scopes = await send(message('tools/call', { name: 'format' }, 1), message('tools/call', { name: 'paint' }, 2));
+  assert.match(scopes.headers['www-authenticate'], /scope="mcp:admin mcp:write mcp:paint"/);
   const both = await send(message('tools/call', { name: 'format' }, 1), message('tools/call', { name: 'rm' }, 2));
   assert.equal(both.status, 200);
   const doubtful = await send(message('tools/call', { name: 'rm' }, 1), raw('"name":"echo","Name":"rm"'));
@@ -255,8 +258,27 @@ test('a call without the scopes that its role needs is told every one of them', 
   assert.deepEqual(upstream.requests, []);
   assert.equal((await ask('mcp:use mcp:admin mcp:write')).status, 200);
   assert.equal(upstream.requests.length, 1);
+  // However many others a token has.
+  const others = Array.from({ length: 100 }, (_, i) => `scope:${i}`).join(' ');
+  assert.equal((await ask(`${others} mcp:use mcp:admin mcp:write`)).status, 200);
   // What needs no scope of a role goes on without them.
   assert.equal((await post(url, await token(['admin', 'narrow'], { scope: 'mcp:use' }), { body: call('echo') })).status, 200);
+});
+
+test('under a name of the app\'s own, whom a rule narrows reaches nothing but MCP', async (t) => {
+  const { upstream, gate, url, token } = await setUp(t, {
+    apps: (upstream) => [{ name: 'app', uri: upstream.uri, public_addr: 'app.example.com' }],
+    handler: (request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'),
+  });
+  const own = new URL(upstream.uri.replace('mcp+', '')).pathname;
+  const ask = async (method, path, role) => (await request(`${gate.origin}${path}`,
+    { method, headers: { ...MCP_HEADERS, host: 'app.example.com', authorization: `Bearer ${await token(role)}` } })).status;
+
+  for (const method of ['GET', 'DELETE'])
+    for (const path of ['/', '/files/1', `${own}/`, `${own}/more`]) assert.equal(await ask(method, path, 'narrow'), 404, `${method} ${path}`);
+  assert.deepEqual(upstream.requests, []);
+  for (const [path, role] of [[own, 'narrow'], [`${own}?x=1`, 'narrow'], ['/files/1', 'all']]) assert.notEqual(await ask('GET', path, role), 404, path);
+  assert.equal(upstream.requests.length, 3);
 });
 
 test('roles that do not open an app', async (t) => {

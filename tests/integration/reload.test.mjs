@@ -5,25 +5,11 @@ import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { test } from 'node:test';
-import { Gateway, authConfig, makeCertificate } from './harness/gateway.mjs';
+import { authConfig, makeCertificate } from './harness/gateway.mjs';
 import { MCP_HEADERS, PING, open, post } from './harness/http.mjs';
-import { Issuer } from './harness/issuer.mjs';
+import { oneApp } from './harness/one_app.mjs';
 import { alive } from './harness/process.mjs';
-import { Upstream } from './harness/upstream.mjs';
 import { patience, waitFor } from './harness/wait.mjs';
-
-async function setUp(t, options = {}) {
-  const upstream = await Upstream.start(options.handler);
-  t.after(() => upstream.stop());
-  const issuer = await Issuer.make();
-  const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri: upstream.uri }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    ...options,
-  });
-  const url = gate.url('app');
-  return { upstream, issuer, gate, url, token: await issuer.token(url) };
-}
 
 function handshake(gate, options = {}) {
   return new Promise((resolve, reject) => {
@@ -42,7 +28,7 @@ async function fingerprint(gate, servername) {
 
 test('a renewed certificate and an added app leave 100 open streams untouched', async (t) => {
   const streams = [];
-  const { gate, upstream, issuer, token } = await setUp(t, { tls: true, handler: async (request, response) => {
+  const { gate, upstream, issuer, token } = await oneApp(t, { tls: true, handler: async (request, response) => {
     if (request.headers['x-plain']) return upstream.echo(request, response, {});
     request.resume();
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: first\n\n');
@@ -81,7 +67,7 @@ test('a renewed certificate and an added app leave 100 open streams untouched', 
 });
 
 test('several certificates by SNI', async (t) => {
-  const { gate } = await setUp(t, { tls: true });
+  const { gate } = await oneApp(t, { tls: true });
   const other = await makeCertificate(join(gate.directory, 'tls'), 'other.example.com');
   gate.settings.gate.listen[1].tls.certificates.push({ certificate: other.certificate, key: other.key });
   gate.writeSettings();
@@ -95,7 +81,7 @@ test('several certificates by SNI', async (t) => {
 });
 
 test('TLS 1.2 and 1.3, ALPN, and nothing older', async (t) => {
-  const { gate, token } = await setUp(t, { tls: true });
+  const { gate, token } = await oneApp(t, { tls: true });
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const socket = await handshake(gate, { minVersion: version, maxVersion: version, ALPNProtocols: ['h2', 'http/1.1'] });
     assert.equal(socket.getProtocol(), version);
@@ -109,7 +95,7 @@ test('TLS 1.2 and 1.3, ALPN, and nothing older', async (t) => {
 });
 
 test('session tickets of one worker are good in every other', async (t) => {
-  const { gate } = await setUp(t, { tls: true, workers: 4 });
+  const { gate } = await oneApp(t, { tls: true, workers: 4 });
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const first = await handshake(gate, { minVersion: version, maxVersion: version });
     const session = version === 'TLSv1.2' ? first.getSession() : await new Promise((resolve) => first.once('session', resolve));
@@ -123,7 +109,7 @@ test('session tickets of one worker are good in every other', async (t) => {
 });
 
 test('wrong settings at SIGHUP change nothing', async (t) => {
-  const { gate, url, token } = await setUp(t, { tls: true });
+  const { gate, url, token } = await oneApp(t, { tls: true });
   const before = gate.children();
   const old = await fingerprint(gate);
   const good = structuredClone(gate.settings);
@@ -156,7 +142,7 @@ async function takesEffect(change, url, token, status) {
 }
 
 test('editing an app_auth_config takes effect within a second, without SIGHUP', async (t) => {
-  const { gate, issuer, url, token, upstream } = await setUp(t);
+  const { gate, issuer, url, token, upstream } = await oneApp(t);
   const write = (config) => () => gate.writeResource('issuer.yaml', authConfig('issuer', issuer, config));
   const within = async (name, ...change) => {
     const took = await takesEffect(...change);
@@ -190,7 +176,7 @@ test('editing an app_auth_config takes effect within a second, without SIGHUP', 
 });
 
 test('a broken edit changes nothing but check, the log and the status database', async (t) => {
-  const { gate, issuer, url, token } = await setUp(t);
+  const { gate, issuer, url, token } = await oneApp(t);
   assert.equal((await post(url, token)).status, 200);
   assert.equal((await gate.check()).status, 0);
   const config = async () => JSON.stringify([await gate.dump('config', 'app_auth_configs'), await gate.dump('config', 'bindings'), await gate.dump('config', 'keys'), await gate.dump('config', 'apps')]);
@@ -233,7 +219,7 @@ spec:
 });
 
 test('the change that makes two configs of one issuer clash is refused', async (t) => {
-  const { gate, issuer, url, token } = await setUp(t);
+  const { gate, issuer, url, token } = await oneApp(t);
   assert.equal((await post(url, token)).status, 200);
   gate.writeResource('rival.yaml', authConfig('rival', issuer));
   await gate.program.says(/rival\.yaml:\d+:\d+:[^\n]*issuer\.yaml|issuer\.yaml:\d+:\d+:[^\n]*rival\.yaml/);
@@ -244,7 +230,7 @@ test('the change that makes two configs of one issuer clash is refused', async (
 });
 
 test('a directory of documents that is away leaves them as they were, and is told without a position', async (t) => {
-  const { gate, url, token } = await setUp(t);
+  const { gate, url, token } = await oneApp(t);
   const directory = join(gate.directory, 'resources.d');
   const said = gate.log.length;
   renameSync(directory, `${directory}.away`);

@@ -235,7 +235,7 @@ test(`${SECONDS} seconds of everything at once`, { timeout: (SECONDS * 3 + 300) 
   // The last token's end is the end of its session, and of its pages.
   await waitFor('the last session to end', async () => {
     const entries = await soak.gate.entries('sessions');
-    return entries.sessions + entries.mcp_sessions + entries.sessions_by_user + entries.sessions_by_expiry === 0;
+    return entries.sessions + entries.mcp_sessions + entries.sessions_by_user + entries.sessions_by_id === 0;
   }, { deadline: 60_000, every: 500 });
   const pages = { config: (await storeOf(soak.gate, 'config')).pages, sessions: (await storeOf(soak.gate, 'sessions')).pages };
   t.diagnostic(`pages in the end: ${JSON.stringify(pages)}`);

@@ -55,13 +55,14 @@ test('the store after ten sessions', async (t) => {
     const entries = await gate.entries('sessions');
     assert.equal(entries.sessions, 10);
     assert.equal(entries.sessions_by_user, 10);
-    assert.equal(entries.sessions_by_expiry, 10);
+    assert.equal(entries.sessions_by_id, 10);
     assert.ok('mcp_sessions' in entries && 'mcp_tasks' in entries && 'meta' in entries);
   });
   await t.test('a dump reads as a report', async () => {
     const sessions = await gate.dump('sessions', 'sessions');
     const ids = tokens.map((token) => `jwt_${createHash('sha256').update(`app\0${token}`).digest('hex')}`);
-    assert.deepEqual(sessions.map(([key]) => key).sort(), ids.sort());
+    assert.deepEqual(sessions.map(([key]) => key.slice(34)).sort(), ids.sort());
+    for (const [key] of sessions) assert.match(key, /^[0-9a-f]{16}\/[0-9a-f]{16}\/jwt_[0-9a-f]{64}$/);
     for (const [, value] of sessions) {
       assert.match(value, /^1( [a-z_0-9]+=\d+:|[\x20-\x7e])+$/);
       for (const field of ['app=3:app', 'config=6:issuer', `issuer=${issuer.name.length}:${issuer.name}`, 'algorithm=5:ES256', 'kid=5:key-1']) {
@@ -72,9 +73,10 @@ test('the store after ten sessions', async (t) => {
     const digest = createHash('sha256').update(issuer.name).digest('hex');
     assert.deepEqual((await gate.dump('config', 'bindings')).map(([key]) => key), [`app/${digest}`, `second/${digest}`]);
     const byUser = await gate.dump('sessions', 'sessions_by_user');
-    for (const [key] of byUser) assert.match(key, new RegExp(`^${digest}/user-\\d@example\\.com/jwt_[0-9a-f]{64}$`));
-    const byExpiry = await gate.dump('sessions', 'sessions_by_expiry');
-    for (const [key] of byExpiry) assert.match(key, /^[0-9a-f]{16}\/[0-9a-f]{16}\/jwt_[0-9a-f]{64}$/);
+    for (const [key] of byUser) assert.match(key, new RegExp(`^${digest.slice(0, 16)}/user-\\d@example\\.com/[0-9a-f]{16}/jwt_[0-9a-f]{16}$`));
+    const byId = await gate.dump('sessions', 'sessions_by_id');
+    assert.deepEqual(byId.map(([key]) => key).sort(), ids.map((id) => id.slice(0, 20)).sort());
+    for (const [, place] of byId) assert.ok(sessions.some(([key]) => key.startsWith(`${place}/`)), place);
     assert.deepEqual((await gate.dump('config', 'apps')).map(([key]) => key), ['app', 'second']);
   });
   await t.test('no token, signature or signed payload is in the store or in the log', async () => {

@@ -2,30 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Gateway, authConfig } from './harness/gateway.mjs';
 import { MCP_HEADERS, PING, Raw, bytes, open } from './harness/http.mjs';
-import { Issuer } from './harness/issuer.mjs';
+import { oneApp } from './harness/one_app.mjs';
 import { privateMemory } from './harness/process.mjs';
-import { Upstream } from './harness/upstream.mjs';
 import { waitFor } from './harness/wait.mjs';
 
 const MIB = 1024 * 1024;
 // Sanitizers keep freed memory for a while and pad what is used.
 const SANITIZED = /sanitized|asan/.test(process.env.GATEHOUSE_BIN ?? '');
 
-async function setUp(t, handler, options = {}) {
-  const upstream = await Upstream.start(handler);
-  t.after(() => upstream.stop());
-  const issuer = await Issuer.make();
-  const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri: upstream.uri }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
-    workers: 1,
-    ...options,
-  });
-  const token = await issuer.token(gate.url('app'));
-  const start = () => open(gate.url('app'), { method: 'POST', body: PING, headers: { ...MCP_HEADERS, authorization: `Bearer ${token}` } });
-  return { upstream, gate, start, token };
+async function setUp(t, handler, options) {
+  const parts = await oneApp(t, { handler, workers: 1, ...options });
+  const start = () => open(parts.url, { method: 'POST', body: PING, headers: { ...MCP_HEADERS, authorization: `Bearer ${parts.token}` } });
+  return { ...parts, start };
 }
 
 function sse(response) {

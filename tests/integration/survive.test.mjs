@@ -175,7 +175,7 @@ test('environments of another schema are moved aside at the start, with a loud l
   gate.program.kill('SIGTERM');
   await gate.program.exited;
   for (const environment of ['config', 'sessions']) {
-    const made = await run('sh', ['-c', 'mdb_dump -s meta "$0" | sed "/736368656d61/,+1s/$(printf schema=1:1 | xxd -p)/$(printf schema=1:9 | xxd -p)/" | mdb_load -s meta "$0"', join(gate.directory, 'state', environment)]);
+    const made = await run('sh', ['-c', 'mdb_dump -s meta "$0" | sed "/736368656d61/,+1s/$(printf schema=1:2 | xxd -p)/$(printf schema=1:9 | xxd -p)/" | mdb_load -s meta "$0"', join(gate.directory, 'state', environment)]);
     assert.equal(made.status, 0, made.output);
     assert.match((await gate.dump(environment, 'meta')).find(([key]) => key === 'schema')[1], /schema=1:9/);
   }

@@ -4,8 +4,6 @@
 #ifndef GATEHOUSE_TESTS_KEY_SERVER_H
 #define GATEHOUSE_TESTS_KEY_SERVER_H
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,10 +17,12 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/shared/loopback.h"
+
 struct key_server {
     pthread_t thread;
     int fd;
-    unsigned port;
+    uint16_t port;
     atomic_uint requests;
     /* Instead of what follows, when it is set: all of a connection; the server closes it. */
     void (*serve)(struct key_server *server, int fd);
@@ -95,15 +95,8 @@ static void *key_server_run(void *context)
 /* `answer` and `context` are the caller's to fill before. */
 static void key_server_start(struct key_server *server)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-
-    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(server->fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(server->fd, 64), 0);
-    getsockname(server->fd, (struct sockaddr *)&address, &size);
-    server->port = ntohs(address.sin_port);
+    server->port = 0;
+    server->fd = loopback_listen("127.0.0.1", &server->port, 0);
     assert_int_equal(pthread_create(&server->thread, NULL, key_server_run, server), 0);
 }
 

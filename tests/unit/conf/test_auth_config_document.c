@@ -1,6 +1,6 @@
 #include "tests/unit/conf/documents.h"
 
-#include "shared/jose.h"
+#include "shared/jose_algorithm.h"
 
 #define HEAD                                                                                   \
     "version: v1\nkind: app_auth_config\nmetadata: {name: c}\nspec:\n  app_labels: {a: b}\n  " \

@@ -108,8 +108,7 @@ static void fetch(struct fixture *fixture, const char *path, const char *name, c
     assert_non_null(fetch);
     if (name != NULL)
         assert_true(http_fetch_header(fetch, name, slice_from(value)));
-    assert_true(http_fetch_addresses(fetch, slice_from("nowhere.example.com"),
-                                     (uint16_t)fixture->server.port,
+    assert_true(http_fetch_addresses(fetch, slice_from("nowhere.example.com"), fixture->server.port,
                                      (const struct slice[]){slice_from("127.0.0.1")}, 1));
     assert_true(http_fetch_start(fetch, &request));
     assert_int_equal(fixture->ended, 0); /* never from within the start */

@@ -64,7 +64,7 @@ static int setup(void **state)
     fixture->loop = ev_loop_new(EVFLAG_AUTO);
     assert_int_equal(http_fetcher_open(&fixture->fetcher, fixture->loop), 0);
     endpoint->host = slice_from("gate.example.com");
-    endpoint->port = (uint16_t)fixture->server.port;
+    endpoint->port = fixture->server.port;
     endpoint->path = slice_from("/mcp");
     endpoint->addresses[0] = slice_from("127.0.0.1");
     endpoint->address_count = 1;

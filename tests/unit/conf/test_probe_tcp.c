@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/shared/loopback.h"
+
 enum { TIMEOUT = 20000 /* milliseconds: never waited for in full */ };
 
 struct fixture {
@@ -28,26 +30,12 @@ struct fixture {
     char failed[128];
 };
 
-static int listen_at(const char *address, uint16_t *port, int backlog)
-{
-    struct sockaddr_in bound = {.sin_family = AF_INET, .sin_port = htons(*port)};
-    socklen_t size = sizeof(bound);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    inet_pton(AF_INET, address, &bound.sin_addr);
-    assert_int_equal(bind(fd, (struct sockaddr *)&bound, size), 0);
-    assert_int_equal(listen(fd, backlog), 0);
-    getsockname(fd, (struct sockaddr *)&bound, &size);
-    *port = ntohs(bound.sin_port);
-    return fd;
-}
-
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     fixture->loop = ev_loop_new(EVFLAG_AUTO);
-    fixture->listener = listen_at("127.0.0.1", &fixture->endpoint.port, 16);
+    fixture->listener = loopback_listen("127.0.0.1", &fixture->endpoint.port, SOCK_NONBLOCK);
     *state = fixture;
     return 0;
 }
@@ -148,8 +136,9 @@ static void test_says_why_it_failed(void **state)
 static int silent_listener(uint16_t port, int *clients, size_t count)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = listen_at("127.0.0.8", &port, 0);
+    int fd = loopback_listen("127.0.0.8", &port, 0);
 
+    assert_int_equal(listen(fd, 0), 0);
     inet_pton(AF_INET, "127.0.0.8", &address.sin_addr);
     for (size_t i = 0; i < count; i++) {
         clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

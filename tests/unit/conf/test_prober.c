@@ -2,10 +2,8 @@
  * change of their app. The servers run in the same loop. */
 #include "conf/prober.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +15,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/shared/loopback.h"
 
 enum {
     APPS_MAX = 16,
@@ -106,18 +106,8 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 
 static void peer_listen(struct peer *peer)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(peer->port),
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
+    int fd = loopback_listen("127.0.0.1", &peer->port, SOCK_NONBLOCK);
 
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fd, 512), 0);
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    peer->port = ntohs(address.sin_port);
     ev_io_init(&peer->listener, on_connection, fd, EV_READ);
     peer->listener.data = peer;
     ev_io_start(peer->loop, &peer->listener);

@@ -3,6 +3,17 @@
 #define GATEHOUSE_TESTS_UNIT_SHARED_SESSION_EXAMPLE_H
 
 #include "shared/session_record.h"
+#include "shared/store.h"
+
+#include <stdio.h>
+
+/* The key in `sessions` of what the last transaction put. */
+static inline void session_example_key(struct store *store, const struct session_id *id,
+                                       int64_t expires, char key[128])
+{
+    snprintf(key, 128, "%016llx/%016llx/%s", (unsigned long long)expires,
+             (unsigned long long)store_last_write(store), id->text);
+}
 
 static inline struct session_record session_example(void)
 {

@@ -87,4 +87,29 @@ static inline int store_fixture_get(struct store *store, enum store_database dat
     return store_get(store, database, &key, value);
 }
 
+/* For cmocka: *state is a store_fixture. */
+static inline int store_fixture_config(void **state)
+{
+    static struct store_fixture fixture;
+
+    store_fixture_open(&fixture, STORE_CONFIG);
+    *state = &fixture;
+    return 0;
+}
+
+static inline int store_fixture_sessions(void **state)
+{
+    static struct store_fixture fixture;
+
+    store_fixture_open(&fixture, STORE_SESSIONS);
+    *state = &fixture;
+    return 0;
+}
+
+static inline int store_fixture_end(void **state)
+{
+    store_fixture_close(*state);
+    return 0;
+}
+
 #endif

@@ -346,12 +346,32 @@ static void test_decodes_strings(void **state)
     assert_false(json_string_is(&value, slice_from("1")));
 }
 
+struct number {
+    const char *text;
+    int64_t value;
+};
+
+static void expect_numbers(int (*read)(const struct json_value *, int64_t *),
+                           const struct number *good, size_t good_count, const char *const *wrong,
+                           size_t wrong_count)
+{
+    struct json_value value;
+    int64_t number;
+
+    for (size_t i = 0; i < good_count; i++) {
+        value = parsed(good[i].text);
+        assert_int_equal(read(&value, &number), 0);
+        assert_true(number == good[i].value);
+    }
+    for (size_t i = 0; i < wrong_count; i++) {
+        value = parsed(wrong[i]);
+        assert_int_equal(read(&value, &number), -EINVAL);
+    }
+}
+
 static void test_reads_integers(void **state)
 {
-    static const struct {
-        const char *text;
-        int64_t value;
-    } good[] = {
+    static const struct number good[] = {
         {"0", 0},
         {"-0", 0},
         {"-12", -12},
@@ -361,27 +381,14 @@ static void test_reads_integers(void **state)
     static const char *const wrong[] = {
         "9223372036854775808", "-9223372036854775809", "1.0", "1e0", "\"1\"", "true", "null",
     };
-    struct json_value value;
-    int64_t number;
 
     (void)state;
-    for (size_t i = 0; i < COUNT(good); i++) {
-        value = parsed(good[i].text);
-        assert_int_equal(json_integer(&value, &number), 0);
-        assert_true(number == good[i].value);
-    }
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        value = parsed(wrong[i]);
-        assert_int_equal(json_integer(&value, &number), -EINVAL);
-    }
+    expect_numbers(json_integer, good, COUNT(good), wrong, COUNT(wrong));
 }
 
 static void test_reads_numeric_dates(void **state)
 {
-    static const struct {
-        const char *text;
-        int64_t value;
-    } good[] = {
+    static const struct number good[] = {
         {"0", 0},
         {"1700000000", 1700000000},
         {"1700000000.999", 1700000000},
@@ -406,27 +413,14 @@ static void test_reads_numeric_dates(void **state)
         "null",
         "[1]",
     };
-    struct json_value value;
-    int64_t date;
 
     (void)state;
-    for (size_t i = 0; i < COUNT(good); i++) {
-        value = parsed(good[i].text);
-        assert_int_equal(json_numeric_date(&value, &date), 0);
-        assert_true(date == good[i].value);
-    }
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        value = parsed(wrong[i]);
-        assert_int_equal(json_numeric_date(&value, &date), -EINVAL);
-    }
+    expect_numbers(json_numeric_date, good, COUNT(good), wrong, COUNT(wrong));
 }
 
 static void test_reads_safe_integers(void **state)
 {
-    static const struct {
-        const char *text;
-        int64_t value;
-    } good[] = {
+    static const struct number good[] = {
         {"0", 0},
         {"-0", 0},
         {"42", 42},
@@ -453,19 +447,9 @@ static void test_reads_safe_integers(void **state)
         "18446744073709551617",
         "true",
     };
-    struct json_value value;
-    int64_t integer;
 
     (void)state;
-    for (size_t i = 0; i < COUNT(good); i++) {
-        value = parsed(good[i].text);
-        assert_int_equal(json_safe_integer(&value, &integer), 0);
-        assert_true(integer == good[i].value);
-    }
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        value = parsed(wrong[i]);
-        assert_int_equal(json_safe_integer(&value, &integer), -EINVAL);
-    }
+    expect_numbers(json_safe_integer, good, COUNT(good), wrong, COUNT(wrong));
 }
 
 static void test_appends_strings(void **state)

@@ -6,43 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/shared/log_capture.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-static char captured[16384];
-static int saved_stderr, log_file;
-
-static int capture_begin(void **state)
-{
-    (void)state;
-    saved_stderr = dup(STDERR_FILENO);
-    log_file = memfd_create("log", 0);
-    log_identify("worker", 2);
-    log_configure(LOG_INFO, LOG_TEXT);
-    return log_reopen(dup(log_file));
-}
-
-static int capture_end(void **state)
-{
-    (void)state;
-    dup2(saved_stderr, STDERR_FILENO);
-    close(saved_stderr);
-    close(log_file);
-    return 0;
-}
-
-/* What was logged since capture_begin. */
-static const char *logged(void)
-{
-    ssize_t size = pread(log_file, captured, sizeof(captured) - 1, 0);
-
-    assert_true(size >= 0);
-    captured[size] = '\0';
-    return captured;
-}
 
 /* The last line's text after `marker`, without the newline. */
 static const char *after(const char *marker)

@@ -13,21 +13,6 @@
 
 enum { NOW = 1790000000, IDLE = 60 * 1000, MANY = 700 };
 
-static int open_store(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_SESSIONS);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    store_fixture_close(*state);
-    return 0;
-}
-
 static struct mcp_session_record example(const char *id, const char *subject)
 {
     return (struct mcp_session_record){.id = slice_from(id),
@@ -298,14 +283,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_cut_records),
         cmocka_unit_test(test_refuses_half_an_opening),
-        cmocka_unit_test_setup_teardown(test_keeps_sessions, open_store, close_store),
-        cmocka_unit_test_setup_teardown(test_who_moves_a_session_first_wins, open_store,
-                                        close_store),
-        cmocka_unit_test_setup_teardown(test_keeps_the_largest_opening, open_store, close_store),
-        cmocka_unit_test_setup_teardown(test_keeps_the_first_owner, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_keeps_sessions, store_fixture_sessions,
+                                        store_fixture_end),
+        cmocka_unit_test_setup_teardown(test_who_moves_a_session_first_wins, store_fixture_sessions,
+                                        store_fixture_end),
+        cmocka_unit_test_setup_teardown(test_keeps_the_largest_opening, store_fixture_sessions,
+                                        store_fixture_end),
+        cmocka_unit_test_setup_teardown(test_keeps_the_first_owner, store_fixture_sessions,
+                                        store_fixture_end),
         cmocka_unit_test(test_knows_ids),
         cmocka_unit_test(test_ends_by_idleness),
-        cmocka_unit_test_setup_teardown(test_sweeps, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_sweeps, store_fixture_sessions, store_fixture_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,21 +13,6 @@
 
 enum { NOW = 1790000000, TTL = 100, MANY = 700 };
 
-static int open_store(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_SESSIONS);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    store_fixture_close(*state);
-    return 0;
-}
-
 static struct mcp_task_record example(const char *id, const char *subject)
 {
     return (struct mcp_task_record){.id = slice_from(id),
@@ -209,12 +194,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_cut_records),
-        cmocka_unit_test_setup_teardown(test_keeps_tasks, open_store, close_store),
-        cmocka_unit_test_setup_teardown(test_remembers_what_is_used, open_store, close_store),
-        cmocka_unit_test_setup_teardown(test_keeps_the_first_owner, open_store, close_store),
-        cmocka_unit_test_setup_teardown(test_keeps_long_ids, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_keeps_tasks, store_fixture_sessions,
+                                        store_fixture_end),
+        cmocka_unit_test_setup_teardown(test_remembers_what_is_used, store_fixture_sessions,
+                                        store_fixture_end),
+        cmocka_unit_test_setup_teardown(test_keeps_the_first_owner, store_fixture_sessions,
+                                        store_fixture_end),
+        cmocka_unit_test_setup_teardown(test_keeps_long_ids, store_fixture_sessions,
+                                        store_fixture_end),
         cmocka_unit_test(test_bounds_the_time),
-        cmocka_unit_test_setup_teardown(test_sweeps, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_sweeps, store_fixture_sessions, store_fixture_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,14 +6,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/shared/policy_example.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
 #define PLACE(at) TEXT("role.yaml:" at)
 #define TOOL(text, at)                                                 \
     {                                                                  \

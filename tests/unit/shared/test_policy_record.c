@@ -7,12 +7,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/shared/policy_example.h"
 #include "tests/unit/shared/record_cuts.h"
-
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
 
 static const struct slice values[] = {TEXT("\"sales\""), TEXT("7")};
 static const struct policy_condition conditions[] = {

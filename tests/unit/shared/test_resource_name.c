@@ -10,9 +10,19 @@
 static void test_plain(void **state)
 {
     static const char *const plain[] = {
-        "",        "demo://a/b", "file:///a..b/..c/d..", "file:///caf%C3%A9",
-        "a b",     "x:%20%3A",   "file:///{path}",       "demo://x?path=..",
-        "urn:a:b", "...",        "https://h/",           "demo://a//b#c/d",
+        "",
+        "demo://a/b",
+        "file:///a..b/..c/d..",
+        "file:///caf%C3%A9",
+        "a b",
+        "x:%20%3A",
+        "file:///{path}",
+        "demo://x?path=..",
+        "urn:a:b",
+        "...",
+        "https://h/",
+        "demo://a//b#c/d",
+        "a%E2%82%AC%F0%9F%98%80%E0%A4%85",
     };
     static const char *const odd[] = {
         ".",
@@ -32,6 +42,10 @@ static void test_plain(void **state)
         "a%2e",
         "a%5Cb",
         "a%252e",
+        "a/%c0%ae%c0%ae/b",
+        "a%C0%AFb",
+        "a%e0%80%aeb",
+        "a%f0%80%80%afb",
         "a%00",
         "a%",
         "a%2",

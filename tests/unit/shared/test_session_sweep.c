@@ -14,21 +14,6 @@
 
 enum { NOW = 1790000000 };
 
-static int open_store(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_SESSIONS);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    store_fixture_close(*state);
-    return 0;
-}
-
 static struct session_id id_of(int number)
 {
     struct session_id id;
@@ -60,7 +45,7 @@ static void expect_sessions(struct store *store, uint64_t count)
     assert_int_equal(store_usage(store, &usage), 0);
     assert_int_equal(usage.entries[STORE_SESSION], count);
     assert_int_equal(usage.entries[STORE_SESSIONS_BY_USER], count);
-    assert_int_equal(usage.entries[STORE_SESSIONS_BY_EXPIRY], count);
+    assert_int_equal(usage.entries[STORE_SESSIONS_BY_ID], count);
     store_turn_end(store);
 }
 
@@ -124,10 +109,9 @@ static void test_entries_that_lead_nowhere_go(void **state)
     struct session_id id = id_of(7);
     char key[128];
 
-    snprintf(key, sizeof(key), "%016x/%s", NOW - 10, id.text);
-    assert_int_equal(store_fixture_put(store, STORE_SESSIONS_BY_EXPIRY, key, slice_from("1")), 0);
-    assert_int_equal(store_fixture_put(store, STORE_SESSIONS_BY_EXPIRY, "-junk", slice_from("")),
-                     0);
+    snprintf(key, sizeof(key), "%016x/%016x/%s", NOW - 10, 1, id.text);
+    assert_int_equal(store_fixture_put(store, STORE_SESSION, key, slice_from("1")), 0);
+    assert_int_equal(store_fixture_put(store, STORE_SESSION, "-junk", slice_from("")), 0);
     put(store, 7, 1, NOW + 10);
     sweep(store, 2, 0);
     assert_true(has(store, 7));
@@ -212,7 +196,8 @@ static void test_crowded(void **state)
     assert_true(session_sweep_crowded(&usage));
 }
 
-#define ON_STORE(test) cmocka_unit_test_setup_teardown(test, open_store, close_store)
+#define ON_STORE(test) \
+    cmocka_unit_test_setup_teardown(test, store_fixture_sessions, store_fixture_end)
 
 int main(void)
 {

@@ -16,30 +16,6 @@
 #include "shared/generation_record.h"
 #include "tests/unit/shared/store_fixture.h"
 
-static int open_config(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_CONFIG);
-    *state = &fixture;
-    return 0;
-}
-
-static int open_sessions(void **state)
-{
-    static struct store_fixture fixture;
-
-    store_fixture_open(&fixture, STORE_SESSIONS);
-    *state = &fixture;
-    return 0;
-}
-
-static int close_store(void **state)
-{
-    store_fixture_close(*state);
-    return 0;
-}
-
 static void expect_record(struct store *store, const char *name, struct slice expected)
 {
     struct slice value;
@@ -492,7 +468,7 @@ static void test_another_schema_or_line_is_stale(void **state)
         const char *key, *value;
         int error;
     } cases[] = {
-        {"schema", "1 schema=1:2", -ESTALE}, {"schema", "1 schema=1:1", 0},
+        {"schema", "1 schema=1:1", -ESTALE}, {"schema", "1 schema=1:2", 0},
         {"lmdb", "1 lmdb=5:1.0.0", -ESTALE}, {"lmdb", "1 lmdb=6:0.10.1", -ESTALE},
         {"lmdb", "1 lmdb=5:0.9.1", 0},       {"schema", "garbage", -EUCLEAN},
     };
@@ -657,8 +633,10 @@ static void test_a_sound_store_passes_the_check(void **state)
     assert_int_equal(store_sync(store), 0);
 }
 
-#define ON_CONFIG(test) cmocka_unit_test_setup_teardown(test, open_config, close_store)
-#define ON_SESSIONS(test) cmocka_unit_test_setup_teardown(test, open_sessions, close_store)
+#define ON_CONFIG(test) \
+    cmocka_unit_test_setup_teardown(test, store_fixture_config, store_fixture_end)
+#define ON_SESSIONS(test) \
+    cmocka_unit_test_setup_teardown(test, store_fixture_sessions, store_fixture_end)
 
 int main(void)
 {

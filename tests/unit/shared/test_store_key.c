@@ -1,5 +1,6 @@
 #include "shared/store_key.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,6 +113,20 @@ static void test_an_impossible_key_stays_so(void **state)
     assert_false(key.impossible);
 }
 
+static void test_takes_a_key_as_it_stands(void **state)
+{
+    char text[STORE_KEY_MAX + 1];
+    struct store_key key;
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    assert_int_equal(store_key_take(&key, slice_from("apps/%2F/x")), 0);
+    assert_string_equal(key.text, "apps/%2F/x");
+    assert_int_equal(store_key_take(&key, slice_make(text, STORE_KEY_MAX)), 0);
+    assert_int_equal(store_key_slice(&key).size, STORE_KEY_MAX);
+    assert_int_equal(store_key_take(&key, slice_make(text, sizeof(text))), -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +136,7 @@ int main(void)
         cmocka_unit_test(test_parts_are_joined),
         cmocka_unit_test(test_numbers_sort_as_numbers),
         cmocka_unit_test(test_an_impossible_key_stays_so),
+        cmocka_unit_test(test_takes_a_key_as_it_stands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

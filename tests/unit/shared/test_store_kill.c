@@ -80,7 +80,7 @@ _Noreturn static void checker(int number)
         _exit(4);
     if (store_usage(store, &usage) != 0 ||
         usage.entries[STORE_SESSION] != usage.entries[STORE_SESSIONS_BY_USER] ||
-        usage.entries[STORE_SESSION] != usage.entries[STORE_SESSIONS_BY_EXPIRY])
+        usage.entries[STORE_SESSION] != usage.entries[STORE_SESSIONS_BY_ID])
         _exit(5);
     store_turn_end(store);
     _exit(write_turn(store, number) == 0 ? 0 : 6);

@@ -454,12 +454,12 @@ static void test_the_tools_read_a_running_store(void **state)
     assert_int_equal(status, 0);
     assert_non_null(strstr(out, "Status of sessions\n"));
     assert_non_null(strstr(out, "Status of sessions_by_user\n"));
-    assert_non_null(strstr(out, "Status of sessions_by_expiry\n"));
+    assert_non_null(strstr(out, "Status of sessions_by_id\n"));
     assert_non_null(strstr(out, "Status of mcp_sessions\n"));
     assert_non_null(strstr(out, "Status of meta\n"));
     assert_int_equal(command_output("mdb_dump -p -s meta", fixture->directory, out, sizeof(out)),
                      0);
-    assert_non_null(strstr(out, " schema\n 1 schema=1:1\n"));
+    assert_non_null(strstr(out, " schema\n 1 schema=1:2\n"));
     assert_non_null(strstr(out, " boot_id\n 1 boot_id=36:"));
     assert_int_equal(
         command_output("mdb_dump -p -s sessions", fixture->directory, out, sizeof(out)), 0);

@@ -16,6 +16,8 @@
 #include "shared/clock.h"
 #include "shared/generation_record.h"
 #include "shared/host_record.h"
+#include "shared/jose.h"
+#include "shared/jose_jwk.h"
 #include "shared/key_record.h"
 #include "shared/revocation_record.h"
 #include "worker/authenticate.h"
@@ -286,7 +288,7 @@ static inline void publish_key(struct fixture *fixture, const char *config, cons
     const char *reason;
 
     assert_int_equal(0, buffer_append_text(&set, "{\"keys\":["));
-    assert_int_equal(0, jose_key_public_jwk(key, algorithm, &set));
+    assert_int_equal(0, jose_jwk_append(key, algorithm, &set));
     assert_int_equal(0, buffer_append_text(&set, "]}"));
     assert_int_equal(0, jwk_set_parse(buffer_slice(&set), &arena, &keys, &reason));
     assert_int_equal(1, keys.count);

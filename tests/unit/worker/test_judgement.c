@@ -383,7 +383,7 @@ static void required_scopes_in_any_form(void **state)
         {"\"sub\":\"x\"", AUTH_SCOPE},
     };
     struct court court;
-    char many[JUDGEMENT_SCOPES_MAX * 5 + 64];
+    char many[SESSION_SCOPES_MAX * 6 + 64];
     size_t size;
 
     (void)state;
@@ -400,15 +400,18 @@ static void required_scopes_in_any_form(void **state)
         if (reason != cases[i].reason)
             fail_msg("case %zu", i);
     }
-    /* What is required is on record even behind more scopes than a session keeps. */
+    /* All are on record, those that are required first; what would not fit is refused. */
     size = (size_t)snprintf(many, sizeof(many), "\"scope\":\"");
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < SESSION_SCOPES_MAX - 2; i++)
         size += (size_t)snprintf(many + size, sizeof(many) - size, "s%d ", i);
     snprintf(many + size, sizeof(many) - size, "a b\"");
     assert_int_equal(AUTH_OK, court_judge(&court, claims(0, 600, many)));
-    assert_int_equal(AUTH_SCOPES_MAX, court.judgement.session.scope_count);
+    assert_int_equal(SESSION_SCOPES_MAX, court.judgement.session.scope_count);
     assert_slice(court.judgement.session.scopes[1], "b");
     assert_slice(court.judgement.session.scopes[2], "s0");
+    assert_slice(court.judgement.session.scopes[SESSION_SCOPES_MAX - 1], "s253");
+    snprintf(many + size, sizeof(many) - size, "a b c\"");
+    assert_int_equal(AUTH_CLAIM, court_judge(&court, claims(0, 600, many)));
     close_court(&court);
 }
 

@@ -109,12 +109,13 @@ static void test_a_broken_record_is_none(void **state)
     struct fixture *fixture = *state;
     struct session_id id = id_of("token");
     struct known_session *known;
+    char key[128];
 
     put(fixture, &id, "ann");
     assert_int_equal(find(fixture, &id, &known), 0);
+    session_example_key(fixture->store.store, &id, known->record.expires, key);
     assert_int_equal(
-        store_fixture_put(fixture->store.store, STORE_SESSION, id.text, slice_from("1 app=3:x")),
-        0);
+        store_fixture_put(fixture->store.store, STORE_SESSION, key, slice_from("1 app=3:x")), 0);
     assert_int_equal(find(fixture, &id, &known), -EBADMSG);
     assert_int_equal(find(fixture, &id, &known), -EBADMSG);
     put(fixture, &id, "bob");
@@ -152,6 +153,33 @@ static void test_sessions_that_meet_are_told_apart(void **state)
     }
 }
 
+/* Ids that end alike meet; while there is room none drives another out. */
+static void test_sessions_that_meet_stay_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct session_id ids[KNOWN_SESSION_ROOM + 1];
+    struct known_session *known;
+
+    for (int i = 0; i <= KNOWN_SESSION_ROOM; i++) {
+        ids[i] = id_of("token");
+        ids[i].text[4] = (char)('0' + i);
+        put(fixture, &ids[i], "ann");
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < KNOWN_SESSION_ROOM; i++) {
+            assert_int_equal(find(fixture, &ids[i], &known), 0);
+            assert_int_equal(known->fits, round == 1);
+            known->fits = true;
+        }
+    }
+    assert_int_equal(find(fixture, &ids[KNOWN_SESSION_ROOM], &known), 0);
+    assert_false(known->fits);
+    assert_int_equal(find(fixture, &ids[1], &known), 0);
+    assert_true(known->fits);
+    assert_int_equal(find(fixture, &ids[0], &known), 0);
+    assert_false(known->fits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +189,8 @@ int main(void)
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_a_broken_record_is_none, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_sessions_that_meet_are_told_apart, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_sessions_that_meet_stay_known, open_fixture,
                                         close_fixture),
     };
 

@@ -6,17 +6,11 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/shared/policy_example.h"
+
 #include "worker/list_filter.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
-#define RULE(of, text)                                                    \
-    {                                                                     \
-        .kind = (of), .pattern = TEXT(text), .place = TEXT("role.yaml:1") \
-    }
 
 static struct policy_set *narrow; /* some of everything */
 static struct policy_set *tools;  /* some tools; all prompts and resources */
@@ -24,8 +18,8 @@ static struct policy_set *tools;  /* some tools; all prompts and resources */
 static struct policy_set *set_of(const struct policy_rule *rules, size_t count)
 {
     struct policy_record record = {.role = TEXT("r"),
-                                   .file = TEXT("role.yaml"),
-                                   .place = TEXT("role.yaml:1"),
+                                   .file = TEXT("f"),
+                                   .place = TEXT("f:1:1"),
                                    .rules = rules,
                                    .rule_count = count};
     struct policy_set *set;

@@ -6,19 +6,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/shared/policy_example.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define TEXT(text)               \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
-#define RULE(of, text)                                              \
-    {                                                               \
-        .kind = (of), .pattern = TEXT(text), .place = TEXT("f:1:1") \
-    }
 #define SIDE(forbids, list)                                                              \
     {                                                                                    \
         .role = TEXT("r"), .deny = (forbids), .file = TEXT("f"), .place = TEXT("f:9:1"), \

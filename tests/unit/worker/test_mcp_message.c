@@ -388,6 +388,23 @@ static void test_bounds_batches(void **state)
     }
 }
 
+static void test_bounds_ids(void **state)
+{
+    static const char rest[] = ",\"jsonrpc\":\"2.0\",\"method\":\"ping\"}";
+    static char text[MCP_ID_MAX + 64];
+
+    (void)state;
+    for (int size = MCP_ID_MAX; size <= MCP_ID_MAX + 1; size++) {
+        struct mcp_message message;
+        struct mcp_reader reader;
+        int length = sprintf(text, "{\"id\":\"%0*d\"%s", size - 2, 0, rest);
+        int result = read_one(slice_make(text, (size_t)length), &message, &reader);
+
+        assert_int_equal(result, size == MCP_ID_MAX ? 1 : -1);
+        assert_int_equal(message.id.size, size == MCP_ID_MAX ? MCP_ID_MAX : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_bounds_members_and_nesting),
         cmocka_unit_test(test_reads_batches_where_they_are_allowed),
         cmocka_unit_test(test_bounds_batches),
+        cmocka_unit_test(test_bounds_ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

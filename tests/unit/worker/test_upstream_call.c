@@ -1,6 +1,5 @@
 #include "worker/upstream_call.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tests/unit/shared/loopback.h"
+#include "tests/unit/worker/worker_fixture.h"
 
 enum { TIMEOUT = 10000, SHORT = 50 }; /* milliseconds */
 
@@ -32,22 +34,12 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
 
-    fixture->worker = calloc(1, sizeof(*fixture->worker));
-    fixture->worker->loop = ev_loop_new(EVFLAG_AUTO);
-    fixture->worker->child.block = &fixture->block;
+    fixture->worker = worker_fixture_make(&fixture->block);
     fixture->worker->child.settings.limits.connect_timeout = TIMEOUT;
     fixture->worker->child.settings.limits.head_size = 4096;
-    assert_int_equal(upstream_pool_open(&fixture->worker->upstreams), 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    fixture->server = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fixture->server, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fixture->server, 16), 0);
-    assert_int_equal(getsockname(fixture->server, (struct sockaddr *)&address, &size), 0);
+    fixture->server = loopback_listen("127.0.0.1", &fixture->target.port, 0);
     snprintf(fixture->target.address, sizeof(fixture->target.address), "127.0.0.1");
-    fixture->target.port = ntohs(address.sin_port);
     *state = fixture;
     return 0;
 }
@@ -56,15 +48,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
 
-    upstream_pool_close(fixture->worker->upstreams);
-    while (fixture->worker->remains != NULL) {
-        struct remains *next = fixture->worker->remains->next;
-
-        free(fixture->worker->remains);
-        fixture->worker->remains = next;
-    }
-    ev_loop_destroy(fixture->worker->loop);
-    free(fixture->worker);
+    worker_fixture_free(fixture->worker);
     close(fixture->server);
     free(fixture);
     return 0;
