@@ -99,6 +99,66 @@ static void warn_names(const struct warning *warning, const struct policy_record
     }
 }
 
+static bool value_is_number(struct slice json)
+{
+    return json.data[0] == '-' || (json.data[0] >= '0' && json.data[0] <= '9');
+}
+
+/* Of a string, as it stands in JSON: what is written with an escape may be one. */
+static bool value_is_pattern(struct slice json)
+{
+    struct slice text = slice_make(json.data + 1, json.size - 2);
+
+    return pattern_kind_of(text) != PATTERN_LITERAL ||
+           (text.size > 0 && memchr(text.data, '\\', text.size) != NULL);
+}
+
+/* Whether one JSON value can be both. Numbers and patterns are taken to agree with their like. */
+static bool values_meet(struct slice a, struct slice b)
+{
+    bool strings = a.data[0] == '"' && b.data[0] == '"';
+
+    if (slice_equal(a, b))
+        return true;
+    if (strings)
+        return value_is_pattern(a) || value_is_pattern(b);
+    return value_is_number(a) && value_is_number(b);
+}
+
+static bool conditions_meet(const struct policy_condition *a, const struct policy_condition *b)
+{
+    for (size_t i = 0; i < a->value_count; i++)
+        for (size_t j = 0; j < b->value_count; j++)
+            if (values_meet(a->values[i], b->values[j]))
+                return true;
+    return false;
+}
+
+/* Whether no arguments can hold both: what is one of the values has nothing in it. */
+static bool conditions_exclude(const struct policy_condition *a, const struct policy_condition *b)
+{
+    struct slice below = b->pointer;
+
+    if (slice_equal(a->pointer, b->pointer))
+        return !conditions_meet(a, b);
+    return slice_has_prefix(below, a->pointer) && below.data[a->pointer.size] == '/';
+}
+
+static void warn_conditions(const struct warning *warning, const struct policy_record *record)
+{
+    for (size_t i = 0; i < record->rule_count; i++) {
+        const struct policy_rule *rule = &record->rules[i];
+        bool never = false;
+
+        for (size_t j = 0; j < rule->condition_count; j++)
+            for (size_t k = 0; k < rule->condition_count; k++)
+                never |= j != k && conditions_exclude(&rule->conditions[j], &rule->conditions[k]);
+        if (never)
+            warn_rule(warning, record, rule, NULL,
+                      "never matches: no arguments meet all of its conditions");
+    }
+}
+
 /* Whether whatever the one pattern fits, the other fits, too. A glob whose text another glob fits
  * is covered by it: only a `*` can have taken its stars. */
 static bool pattern_covers(struct slice wide, struct slice narrow)
@@ -183,5 +243,7 @@ void role_warn(const struct yaml_node *root, const struct role_sides *sides,
         warn_duplicates(&warning, &sides->records[deny]);
         warn_names(&warning, &sides->records[deny]);
     }
+    if (sides->has[0])
+        warn_conditions(&warning, &sides->records[0]);
     warn_covered(&warning);
 }

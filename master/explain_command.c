@@ -80,19 +80,26 @@ static const char **line_value(struct explain_line *line, int option)
     }
 }
 
-static bool line_is_whole(const struct explain_line *line)
+/* What is missing or too much; NULL: nothing. */
+static const char *line_mistake(const struct explain_line *line)
 {
     const struct explain_request *request = &line->request;
     int asked = (request->tool != NULL) + (request->prompt != NULL) + (request->resource != NULL) +
                 (line->batch_file != NULL);
 
-    return request->app != NULL && line->token_file != NULL && asked == 1 &&
-           (request->arguments == NULL || request->tool != NULL);
+    if (request->app == NULL)
+        return "--app is missing";
+    if (line->token_file == NULL)
+        return "--token-file is missing";
+    if (asked != 1)
+        return "name one of --tool, --prompt, --resource and --batch";
+    return request->arguments != NULL && request->tool == NULL ? "--args are of a --tool" : NULL;
 }
 
 /* True: go on; false: end with *status. */
 static bool line_read(struct explain_line *line, int argc, char **argv, int *status)
 {
+    const char *mistake;
     int option;
 
     argv[0] = (char *)explain_look.name; /* for getopt's messages */
@@ -111,8 +118,11 @@ static bool line_read(struct explain_line *line, int argc, char **argv, int *sta
         else
             line->request.json = true;
     }
-    if (option == -1 && optind == argc && line_is_whole(line))
+    mistake = optind < argc ? "it takes options alone" : line_mistake(line);
+    if (option == -1 && mistake == NULL)
         return true;
+    if (option == -1)
+        fprintf(stderr, "%s: %s\n", explain_look.name, mistake);
     fprintf(stderr, "usage: %s\n", explain_look.usage);
     *status = EX_USAGE;
     return false;

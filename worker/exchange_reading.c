@@ -1,6 +1,8 @@
 #include "worker/exchange_reading.h"
 
 #include "shared/log.h"
+#include "worker/exchange_mcp_session.h"
+#include "worker/exchange_stream.h"
 #include "worker/exchange_task.h"
 #include "worker/exchange_tool.h"
 #include "worker/list_filter.h"
@@ -8,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static bool reading_narrows(const struct policy_set *policy)
+bool exchange_reading_narrows(const struct policy_set *policy)
 {
     return policy != NULL &&
            !(policy_set_is_open(policy, POLICY_TOOL) && policy_set_is_open(policy, POLICY_PROMPT) &&
@@ -39,7 +41,7 @@ static enum mcp_verdict reading_filter(struct exchange *exchange, struct slice t
     enum mcp_verdict verdict;
 
     /* No more: the stream began under another policy. */
-    if (!reading_narrows(exchange->policy))
+    if (!exchange_reading_narrows(exchange->policy))
         return MCP_PASSES;
     /* The path of an `endpoint` event, which the bridge writes; no message begins so. */
     if (exchange->old == ROUTE_OLD_STREAM && text.size > 0 && text.data[0] == '/')
@@ -101,7 +103,7 @@ static bool reading_is_narrowed(const struct exchange *exchange)
     const struct policy_set *policy = exchange->policy;
     const struct mcp_method *method = exchange->mcp_method;
 
-    if (!reading_narrows(policy))
+    if (!exchange_reading_narrows(policy))
         return false;
     /* Any stream may tell of changes to resources. */
     if (exchange->event_stream && !policy_set_is_open(policy, POLICY_RESOURCE))
@@ -294,7 +296,7 @@ void exchange_reading_review(struct exchange *exchange)
     if (exchange->reading != NULL) {
         exchange->reading->looks |= looks;
     } else if (looks != 0) {
-        bool between = exchange_between_events(exchange);
+        bool between = exchange_stream_is_between(exchange);
 
         if (!between || exchange->client_body == HTTP_BODY_LENGTH ||
             reading_make(exchange, looks) == NULL)

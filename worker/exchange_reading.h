@@ -46,6 +46,9 @@ struct exchange_reading {
     char id[];        /* JSON text of the request's id: the body does not live as long */
 };
 
+/* Whether a rule narrows what callers of that policy (NULL: none) may do. */
+bool exchange_reading_narrows(const struct policy_set *policy);
+
 /* A response's head was parsed into worker.response, and is `head`; framing is known: reads its
  * body when somebody is interested. false: it was refused (and ended). */
 bool exchange_reading_begin(struct exchange *exchange, struct slice head);

@@ -294,6 +294,22 @@ static bool gate_body(struct mcp_gate *gate)
     return false;
 }
 
+/* Whether the URL bears a token, too, which would go on to the server with the query (RFC 6750, 2:
+ * a client uses one way; 2.3, this one). */
+static bool gate_token_in_url(struct slice query)
+{
+    struct slice parameter = slice_from("access_token=");
+
+    while (query.size > 0) {
+        const char *end = memchr(query.data, '&', query.size);
+
+        if (slice_has_prefix(query, parameter))
+            return true;
+        query = slice_skip(query, end == NULL ? query.size : (size_t)(end - query.data) + 1);
+    }
+    return false;
+}
+
 bool mcp_gate_admits(struct mcp_gate *gate)
 {
     const struct http_request *request = gate->request;
@@ -308,6 +324,9 @@ bool mcp_gate_admits(struct mcp_gate *gate)
     gate->message = (struct mcp_message){0};
     if (mcp_header_disguised(request))
         return gate_refuse(gate, 400, MCP_INVALID_REQUEST, "a header is spelled with '_' for '-'");
+    if (gate_token_in_url(request->query))
+        return gate_refuse(gate, 400, MCP_INVALID_REQUEST,
+                           "a token stands in the Authorization header, never in the URL");
     if (request->method == HTTP_POST)
         return gate_media(gate) && gate_body(gate);
     if (gate->body.size > 0)

@@ -30,8 +30,8 @@ static struct policy_set *policy(void)
     static const struct policy_rule rules[] = {RULE(POLICY_TOOL, "a*"), RULE(POLICY_PROMPT, "b"),
                                                RULE(POLICY_RESOURCE, "c:*")};
     const struct policy_record record = {.role = TEXT("r"),
-                                         .file = TEXT("role.yaml"),
-                                         .place = TEXT("role.yaml:1"),
+                                         .file = TEXT("f"),
+                                         .place = TEXT("f:1:1"),
                                          .rules = rules,
                                          .rule_count = 3};
 

@@ -269,6 +269,18 @@ test('methods of HTTP', async (t) => {
   await t.test('GET without a version passes', async () => assert.equal((await ask('GET')).status, 200));
 });
 
+test('a token in the URL goes to no server', async (t) => {
+  const { upstream, url, token } = await oneApp(t);
+  for (const query of [`access_token=${token}`, `x=1&access_token=${token}`]) {
+    const refused = await post(`${url}?${query}`, token, { body: call() });
+    assert.equal(refused.status, 400);
+    assert.equal(refused.json.error.code, INVALID);
+    assert.equal((await request(`${url}?${query}`, { method: 'POST', body: call(), headers: MCP_HEADERS })).status, 401);
+  }
+  assert.deepEqual(upstream.requests, []);
+  assert.equal((await post(`${url}?my_access_token=1&access_tokens=2`, token, { body: call() })).status, 200);
+});
+
 test('2026-07-28 names no session upstream', async (t) => {
   const { upstream, url, token } = await oneApp(t);
   const answer = await post(url, token, { body: modern('tools/list'), headers: { ...headers('tools/list'), 'mcp-session-id': 'someone-elses', 'last-event-id': '1' } });

@@ -265,6 +265,22 @@ test('a call without the scopes that its role needs is told every one of them', 
   assert.equal((await post(url, await token(['admin', 'narrow'], { scope: 'mcp:use' }), { body: call('echo') })).status, 200);
 });
 
+test('under a name of the app\'s own, whom a rule narrows reaches nothing but MCP', async (t) => {
+  const { upstream, gate, url, token } = await setUp(t, {
+    apps: (upstream) => [{ name: 'app', uri: upstream.uri, public_addr: 'app.example.com' }],
+    handler: (request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'),
+  });
+  const own = new URL(upstream.uri.replace('mcp+', '')).pathname;
+  const ask = async (method, path, role) => (await request(`${gate.origin}${path}`,
+    { method, headers: { ...MCP_HEADERS, host: 'app.example.com', authorization: `Bearer ${await token(role)}` } })).status;
+
+  for (const method of ['GET', 'DELETE'])
+    for (const path of ['/', '/files/1', `${own}/`, `${own}/more`]) assert.equal(await ask(method, path, 'narrow'), 404, `${method} ${path}`);
+  assert.deepEqual(upstream.requests, []);
+  for (const [path, role] of [[own, 'narrow'], [`${own}?x=1`, 'narrow'], ['/files/1', 'all']]) assert.notEqual(await ask('GET', path, role), 404, path);
+  assert.equal(upstream.requests.length, 3);
+});
+
 test('roles that do not open an app', async (t) => {
   const { upstream, gate, issuer, url, token } = await setUp(t, {
     apps: (upstream) => [{ name: 'app', uri: upstream.uri }, { name: 'web', uri: upstream.uri.replace('mcp+', ''), public_addr: 'web.example.com' }],

@@ -170,8 +170,12 @@ test('explain names the decision, the rule and its place', async (t) => {
     assert.equal(foreign.answer.reason, 'the token is not for this resource');
     assert.equal((await explain(dev, '--app', 'none', '--tool', 'x')).status, 2);
     assert.equal((await explain(join(gate.directory, 'nothing'), '--app', 'app', '--tool', 'x')).status, 2);
-    assert.equal((await explain(dev, '--app', 'app', '--tool', 'x', '--prompt', 'y')).status, 64);
-    assert.equal((await explain(dev, '--app', 'app', '--prompt', 'x', '--args', '{}')).status, 64);
+    for (const [mistake, ...line] of [['--app is missing', '--tool', 'x'], ['one of --tool', '--app', 'app'],
+      ['one of --tool', '--app', 'app', '--tool', 'x', '--prompt', 'y'], ['--args', '--app', 'app', '--prompt', 'x', '--args', '{}'], ['options alone', '--app', 'app', 'x']]) {
+      const wrong = await explain(dev, ...line);
+      assert.equal(wrong.status, 64);
+      assert.match(wrong.output, new RegExp(`^gatehouse explain: .*${mistake}.*\nusage:`));
+    }
   });
 
   await t.test('many questions at once', async () => {

@@ -146,6 +146,9 @@ static void test_limits(void **state)
     buffer_free(&text);
 }
 
+#define WHERE(...) ALLOW("{tools: [{name: q, arguments: [" __VA_ARGS__ "]}]}")
+#define IS(pointer, values) "{pointer: " pointer ", values: [" values "]}"
+
 static void test_warnings(void **state)
 {
     (void)state;
@@ -161,6 +164,9 @@ static void test_warnings(void **state)
     warned(ALLOW("{tools: [get_x]}") "  deny: {mcp: {tools: ['^get_.$']}}\n", "allows nothing");
     warned(ALLOW("{tools: [a]}") "  deny: {app_labels: {env: prod}}\n",
            "spec.allow: allows nothing: spec.deny forbids its apps whole");
+    warned(WHERE(IS("/a", "x, 1") ", " IS("/b", "y") ", " IS("/a", "y, '1'")),
+           "\"q\" never matches: no arguments meet all of its conditions");
+    warned(WHERE(IS("/a/b", "x") ", " IS("/a", "x")), "no arguments meet all");
     warned(ROLE "  {}\n", "the role allows and forbids nothing");
 }
 
@@ -174,6 +180,10 @@ static void test_no_warnings(void **state)
         ALLOW("{tools: [a]}") "  deny: {mcp: {tools: [{name: a, arguments: [{pointer: /b, values: "
                               "[c]}]}]}}\n",
         ALLOW("{tools: [{name: a, arguments: [{pointer: /b, values: [c]}]}, a]}"),
+        WHERE(IS("/a", "x, y") ", " IS("/a", "y, z")),
+        WHERE(IS("/a", "x") ", " IS("/a", "'x*'")),
+        WHERE(IS("/a", "1") ", " IS("/a", "1.0")),
+        WHERE(IS("/a", "x") ", " IS("/ab", "y")),
     };
 
     (void)state;

@@ -18,8 +18,8 @@ static struct policy_set *tools;  /* some tools; all prompts and resources */
 static struct policy_set *set_of(const struct policy_rule *rules, size_t count)
 {
     struct policy_record record = {.role = TEXT("r"),
-                                   .file = TEXT("role.yaml"),
-                                   .place = TEXT("role.yaml:1"),
+                                   .file = TEXT("f"),
+                                   .place = TEXT("f:1:1"),
                                    .rules = rules,
                                    .rule_count = count};
     struct policy_set *set;
