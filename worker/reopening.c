@@ -7,6 +7,7 @@
 #include "worker/upstream_call.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct reopening {
@@ -444,7 +445,7 @@ static void reopening_try(struct reopening *reopening)
 static bool reopening_copy(struct reopening *reopening, const struct reopening_order *order,
                            const struct client *client)
 {
-    memcpy(reopening->client_address, client->address, sizeof(reopening->client_address));
+    snprintf(reopening->client_address, sizeof(reopening->client_address), "%s", client->address);
     reopening->client_tls = client->connection.tls != NULL;
     reopening->path = order->path;
     reopening->forgotten = order->forgotten;
