@@ -40,6 +40,12 @@ int buffer_grow(struct buffer *buffer, size_t size)
     return 0;
 }
 
+char *buffer_space(struct buffer *buffer, size_t *size)
+{
+    *size = (size_t)buffer->capacity - buffer->end;
+    return buffer->memory == NULL ? NULL : buffer->memory + buffer->end;
+}
+
 int buffer_append_text(struct buffer *buffer, const char *text)
 {
     return buffer_append(buffer, text, strlen(text));

@@ -50,11 +50,7 @@ static inline int buffer_reserve(struct buffer *buffer, size_t size)
 }
 
 /* Where the next byte goes, and how many fit without buffer_reserve. */
-static inline char *buffer_space(struct buffer *buffer, size_t *size)
-{
-    *size = (size_t)buffer->capacity - buffer->end;
-    return buffer->memory == NULL ? NULL : buffer->memory + buffer->end;
-}
+char *buffer_space(struct buffer *buffer, size_t *size);
 
 /* `size` bytes were written at buffer_space. */
 static inline void buffer_commit(struct buffer *buffer, size_t size)

@@ -211,6 +211,18 @@ static struct policy_decision judge_denials(struct judge *judge)
     return decision;
 }
 
+static struct policy_decision decision_needs(const struct set_rule *rule)
+{
+    struct policy_decision decision =
+        decision_of(POLICY_NEEDS_SCOPE, rule, "the token lacks a scope");
+
+    decision.scopes = rule->needs;
+    decision.scope_count = rule->need_count;
+    return decision;
+}
+
+/* A rule that needs no scope comes before those that do, so that the same rule is named whether or
+ * not the scopes are known. */
 static struct policy_decision judge_permissions(struct judge *judge)
 {
     struct policy_decision decision = decision_none(POLICY_DENIED, "no rule allows it");
@@ -220,15 +232,16 @@ static struct policy_decision judge_permissions(struct judge *judge)
     while ((rule = walk_next(&walk, judge)) != NULL) {
         enum fit fit = judge_conditions(judge, rule);
 
-        if (fit == FIT_YES && scopes_suffice(judge->query, rule))
+        if (fit == FIT_YES && rule->need_count == 0)
             return decision_of(POLICY_ALLOWED, rule, "a rule allows it");
-        if (fit == FIT_YES && decision.outcome == POLICY_DENIED) {
-            decision = decision_of(POLICY_NEEDS_SCOPE, rule, "the token lacks a scope");
-            decision.scopes = rule->needs;
-            decision.scope_count = rule->need_count;
-        }
+        if (fit == FIT_NO || decision.outcome == POLICY_ALLOWED)
+            continue;
         if (fit == FIT_DOUBT)
             decision = decision_of(POLICY_UNDECIDED, rule, doubt);
+        else if (scopes_suffice(judge->query, rule))
+            decision = decision_of(POLICY_ALLOWED, rule, "a rule allows it");
+        else if (decision.outcome == POLICY_DENIED)
+            decision = decision_needs(rule);
     }
     return decision;
 }

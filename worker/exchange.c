@@ -2,7 +2,9 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "worker/exchange_mcp_session.h"
 #include "worker/exchange_reading.h"
+#include "worker/exchange_stream.h"
 #include "worker/refusal_log.h"
 
 #include <stdlib.h>

@@ -3,8 +3,9 @@
  * The order of things is the design's, section 4: route, token, session, body, endpoint, stream.
  * exchange.c decides, exchange_answer.c answers what is ours to answer; exchange_request.c collects
  * the body and sends it to the server that exchange_endpoint.c found; exchange_mcp.c judges it in
- * between, when the app is an MCP server; exchange_response.c relays what comes back, which
- * exchange_reading.c reads when somebody wants to know what it says. Belongs to one client; ends
+ * between, when the app is an MCP server, and exchange_mcp_session.c finds whose session it is of;
+ * exchange_response.c relays what comes back, which exchange_reading.c reads when somebody wants to
+ * know what it says, and exchange_stream.c keeps alive and ends. Belongs to one client; ends
  * itself, and tells the client so (client_finished), or is aborted by it. No body byte is taken
  * before the token is accepted.
  */
@@ -153,41 +154,12 @@ void exchange_endpoint_failed(struct exchange *exchange, enum endpoint_failure f
 bool exchange_mcp_admits(struct exchange *exchange, struct slice body);
 /* The same once more: the caller's policy changed while the request waited. */
 bool exchange_mcp_admits_again(struct exchange *exchange);
-/* The caller was admitted: false when the MCP session that the head names is not theirs (the
- * exchange has ended then). `caller` is borrowed. */
-bool exchange_mcp_session(struct exchange *exchange, const struct session_record *caller);
-/* 404, alike for a session that never was, that is over, and that is another caller's. Always
- * false. */
-bool exchange_mcp_lost(struct exchange *exchange);
-/* The server of the request's MCP session is lost, and there are others: the session has ended, and
- * so has the exchange. */
-void exchange_mcp_orphaned(struct exchange *exchange);
-/* A response's head was parsed into worker.response, and `data` begins with it: false when the
- * response has to wait (`data` was copied), or the exchange has ended. */
-bool exchange_mcp_response(struct exchange *exchange, struct slice data);
-/* Pins the exchange to that server of the app; false: the app has it no longer. */
-bool exchange_mcp_pin(struct exchange *exchange, const struct mcp_origin *origin);
-/* Of what the server, whose response is read, just made for the caller; borrowed from both. */
-struct mcp_origin exchange_mcp_origin(const struct exchange *exchange,
-                                      const struct session_record *caller);
-/* An observer of responses that begin an MCP session: EXCHANGE_LOOKS_VERSION. */
-enum mcp_verdict exchange_mcp_version(struct exchange *exchange, struct slice text,
-                                      struct buffer *out);
-/* The request's head goes away, and an event stream begins: remembers its session. */
-void exchange_mcp_stream(struct exchange *exchange);
-/* Whether the session of an event stream, of a GET, goes on at another server: no events come here
- * any more. */
-bool exchange_mcp_moved(struct exchange *exchange);
-/* The event stream is alive: and so is its session. */
-void exchange_mcp_touch(struct exchange *exchange);
 /* The request's body goes away. */
 void exchange_mcp_forget(struct exchange *exchange);
-/* Forgets what waits, and gives back what is held. */
-void exchange_mcp_dispose(struct exchange *exchange);
 /* A response that was held goes on. */
 void exchange_response_resume(struct exchange *exchange);
-/* The Mcp-Session-Id of the request; empty: none. */
-struct slice exchange_mcp_id(const struct exchange *exchange);
+/* The response is complete; `rest` bytes came behind it and belong to nobody. */
+void exchange_response_complete(struct exchange *exchange, size_t rest);
 /* exchange_bridge.c. The caller was admitted: notes what the bridge must know of them, when it is
  * the bridge that serves the request. false: out of memory. */
 bool exchange_bridge_begin(struct exchange *exchange, const struct session_record *caller);
@@ -214,14 +186,7 @@ void exchange_dispatch(struct exchange *exchange);
 void exchange_receive(struct exchange *exchange);
 /* The upstream connection ended without a response: tries another, or answers 502. */
 void exchange_lost(struct exchange *exchange, const char *reason);
-void exchange_stream_late(struct exchange *exchange);
-/* Ends an event stream with a last event that says why: end_reason. */
-void exchange_stream_end(struct exchange *exchange);
-/* Ends it with an error in the place of the request's answer, when the request's id is known. */
-void exchange_stream_fail(struct exchange *exchange, const char *reason);
 /* Appends body bytes in the client's framing. 0 or -ENOMEM. */
 int exchange_append(struct exchange *exchange, struct slice data);
-/* Whether the stream stands between two events: there, another can be put in. */
-bool exchange_between_events(const struct exchange *exchange);
 
 #endif

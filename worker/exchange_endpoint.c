@@ -9,6 +9,7 @@
 #include "worker/exchange.h"
 
 #include "shared/log.h"
+#include "worker/exchange_mcp_session.h"
 #include "worker/exchange_reopen.h"
 #include "worker/forward.h"
 

@@ -1,6 +1,8 @@
 #include "worker/exchange_reading.h"
 
 #include "shared/log.h"
+#include "worker/exchange_mcp_session.h"
+#include "worker/exchange_stream.h"
 #include "worker/exchange_task.h"
 #include "worker/exchange_tool.h"
 #include "worker/list_filter.h"
@@ -294,7 +296,7 @@ void exchange_reading_review(struct exchange *exchange)
     if (exchange->reading != NULL) {
         exchange->reading->looks |= looks;
     } else if (looks != 0) {
-        bool between = exchange_between_events(exchange);
+        bool between = exchange_stream_is_between(exchange);
 
         if (!between || exchange->client_body == HTTP_BODY_LENGTH ||
             reading_make(exchange, looks) == NULL)

@@ -3,6 +3,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
+#include "worker/exchange_mcp_session.h"
 #include "worker/reopening.h"
 
 #include <errno.h>

@@ -2,6 +2,8 @@
  * exchange_endpoint.c found. */
 #include "worker/exchange.h"
 
+#include "worker/exchange_mcp_session.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

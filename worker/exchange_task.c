@@ -4,6 +4,7 @@
 #include "shared/json_splice.h"
 #include "shared/log.h"
 #include "shared/session_store.h"
+#include "worker/exchange_mcp_session.h"
 #include "worker/exchange_reading.h"
 #include "worker/mcp_result.h"
 

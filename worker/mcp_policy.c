@@ -13,14 +13,15 @@ static void bench_rule(struct policy_bench *bench, enum mcp_ruling_kind kind)
 }
 
 /* The evaluator's answer; scopes cost a look into the store, and few rules need any: so it is asked
- * without them at first. They can only allow more. */
+ * without them at first. They can only allow more, also where another rule's conditions leave a
+ * doubt. */
 static void bench_decide(struct policy_bench *bench, struct policy_query *query)
 {
     const struct mcp_policy *policy = bench->policy;
     struct policy_decision *decision = &bench->ruling->decision;
 
     *decision = policy_judge(policy->set, query);
-    if (decision->outcome != POLICY_NEEDS_SCOPE)
+    if (decision->outcome != POLICY_NEEDS_SCOPE && decision->outcome != POLICY_UNDECIDED)
         return;
     if (policy->scopes(policy->context, &query->scopes, &query->scope_count) != 0) {
         bench_rule(bench, MCP_RULING_FAILED);

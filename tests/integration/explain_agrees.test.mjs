@@ -12,6 +12,8 @@ import { Upstream } from './harness/upstream.mjs';
 
 const USERS = 10;
 const CALLS = 100; // of each user
+// The first: calls that a rule with scopes allows, whose arguments leave another rule in doubt.
+const SEEDS = process.env.TEST_SEED ? [Number(process.env.TEST_SEED)] : [1059419389, randomInt(2 ** 31)];
 const ROLES = 12;
 
 // A repeatable stream of numbers (mulberry32).
@@ -75,8 +77,7 @@ function decisionOf({ status, text }, reached) {
   return code === -32600 ? 'refused' : 'denied';
 }
 
-test('explain agrees with the gate for 1 000 random calls', { timeout: 60_000 }, async (t) => {
-  const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
+for (const seed of SEEDS) test(`explain agrees with the gate for 1 000 random calls, seed ${seed}`, { timeout: 60_000 }, async (t) => {
   const random = chance(seed);
   const upstream = await Upstream.start();
   t.after(() => upstream.stop());

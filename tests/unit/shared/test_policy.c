@@ -332,7 +332,7 @@ static void test_scopes(void **state)
                                           .scopes = write_scope,
                                           .scope_count = 2,
                                           .place = PLACE("2:1")}};
-    const struct policy_rule free_rules[] = {TOOL("get_free", "1:1")};
+    const struct policy_rule free_rules[] = {TOOL("get_f*", "1:1")};
     const struct policy_record records[] = {{.role = TEXT("scoped"),
                                              .file = TEXT("role.yaml"),
                                              .place = PLACE("9:1"),
@@ -358,6 +358,10 @@ static void test_scopes(void **state)
     assert_int_equal(with_scopes(set, "write", has_all, 2, &decision), POLICY_ALLOWED);
     /* Another rule asks for none. */
     assert_int_equal(with_scopes(set, "get_free", NULL, 0, &decision), POLICY_ALLOWED);
+    assert_true(slice_is(decision.role, "free"));
+    /* It is the one that is named, also when the scopes are known. */
+    assert_int_equal(with_scopes(set, "get_free", has_all, 2, &decision), POLICY_ALLOWED);
+    assert_true(slice_is(decision.role, "free"));
     assert_int_equal(with_scopes(set, "other", NULL, 0, &decision), POLICY_DENIED);
     assert_false(policy_set_is_open(set, POLICY_TOOL));
     assert_true(policy_lists(set, POLICY_TOOL, slice_from("write")));

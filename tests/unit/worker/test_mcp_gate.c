@@ -294,6 +294,40 @@ static void test_scopes(void **state)
     scene_close(&scene);
 }
 
+/* The gate, which asks for scopes only when it must, refused what explain said is allowed. */
+static void test_a_doubt_beside_a_rule_with_scopes(void **state)
+{
+    static const struct slice seven[] = {TEXT("7")};
+    static const struct policy_condition limit[] = {
+        {.pointer = TEXT("/limit"), .values = seven, .value_count = 1}};
+    static const struct slice admin[] = {TEXT("files:admin")};
+    static const struct policy_rule allow[] = {
+        {.kind = POLICY_TOOL,
+         .pattern = TEXT("q*"),
+         .scopes = admin,
+         .scope_count = 1,
+         .place = TEXT("f:1:1")},
+        {.kind = POLICY_TOOL,
+         .pattern = TEXT("query"),
+         .conditions = limit,
+         .condition_count = 1,
+         .place = TEXT("f:2:1")},
+    };
+    static const char twice[] = CALL("query", ",\"arguments\":{\"limit\":1,\"limit\":7}");
+    const struct policy_record records[] = {SIDE(false, allow)};
+    struct policy_set *set;
+    struct scene scene;
+
+    (void)state;
+    assert_int_equal(policy_set_make(&set, records, COUNT(records)), 0);
+    scene_open(&scene, set);
+    refused(&scene, twice, 400, MCP_INVALID_REQUEST, "more than one way", "");
+    scene.scopes = admin;
+    scene.scope_count = 1;
+    admitted(&scene, twice);
+    scene_close(&scene);
+}
+
 static void test_listening(void **state)
 {
     struct scene scene;
@@ -493,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_completions),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_a_doubt_beside_a_rule_with_scopes),
         cmocka_unit_test(test_listening),
         cmocka_unit_test(test_unknown_methods),
         cmocka_unit_test(test_no_access),
