@@ -1,4 +1,5 @@
-/* store.h: one LMDB environment, opened by one process. The only file that knows <lmdb.h>.
+/* store.h: one LMDB environment, opened by one process. Its files alone know <lmdb.h>
+ * (store_parts.h).
  *
  * Two environments exist, each one trust domain (see the README): `config`, written by the watcher
  * alone, and `sessions`, written by all workers and the janitor. A store is opened after exec, is

@@ -31,7 +31,7 @@ one_home() { # header pattern, file pattern
     <$1> has its home in $2"
 }
 
-one_home 'lmdb\.h' 'shared/store\.c'
+one_home 'lmdb\.h' 'shared/store_parts\.h'
 one_home 'yaml\.h' 'conf/yaml\.c'
 one_home 'curl/.*' 'conf/http_fetch\.c'
 one_home 'ares.*\.h' 'conf/resolver\.c'
@@ -43,10 +43,18 @@ one_home 'openssl/(ec|evp|rsa|pem|core_names|param_build|bn|decoder|encoder|x509
     'shared/jose(_key|_jwk)?\.c|shared/certificate\.c|worker/tls_(server|trust)\.c'
 # A key as OpenSSL has it is no business of who signs or verifies with it.
 one_home 'openssl/types\.h' 'shared/jose_key_parts\.h'
-inside=$(grep -nE '^#include "shared/jose_key_parts\.h"' {master,conf,worker,shared}/*.[ch] |
-    grep -vE '^shared/jose(_key|_jwk)?\.c:')
-[ -z "$inside" ] || refuse "$inside
-    jose_key_parts.h is for the jose files alone"
+
+# What the files of one noun share among themselves is no business of any other.
+inside() { # header, file pattern
+    local hits
+    hits=$(grep -nE "^#include \"shared/$1\"" {master,conf,worker,shared}/*.[ch] |
+        grep -vE "^($2):")
+    [ -z "$hits" ] || refuse "$hits
+    $1 is for $2 alone"
+}
+
+inside 'jose_key_parts\.h' 'shared/jose(_key|_jwk)?\.c'
+inside 'store_parts\.h' 'shared/store_(open|read|write|usage|check)\.c'
 
 # Any other header in angle brackets is the C library's, the kernel's, libev's or OpenSSL's.
 known='(asm|linux|sys|net|netinet|arpa)/[a-z0-9_]+\.h|openssl/[a-z0-9_]+\.h|[a-z0-9_]+\.h|cjson/cJSON\.h|cJSON\.h|curl/curl\.h'

@@ -87,6 +87,44 @@ static inline int store_fixture_get(struct store *store, enum store_database dat
     return store_get(store, database, &key, value);
 }
 
+/* `apps` has the record, with this value. */
+static inline void store_fixture_expect(struct store *store, const char *name,
+                                        struct slice expected)
+{
+    struct slice value;
+
+    assert_int_equal(store_fixture_get(store, STORE_APPS, name, &value), 0);
+    assert_int_equal(value.size, expected.size);
+    assert_true(slice_equal(value, expected));
+}
+
+/* Bytes that differ from place to place, so that parts cannot change places unseen. */
+static inline struct slice store_fixture_pattern(size_t size)
+{
+    static char bytes[STORE_RECORD_MAX + 1];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)('a' + (i + i / 2000) % 26);
+    return slice_make(bytes, size);
+}
+
+/* Fills the environment; the number of records that were written. */
+static inline unsigned store_fixture_fill(struct store *store)
+{
+    unsigned count = 0;
+    int error = 0;
+
+    while (error == 0 && count < 10000) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%08u", count);
+        error = store_fixture_put(store, STORE_SESSION, name, store_fixture_pattern(1500));
+        count += error == 0;
+    }
+    assert_int_equal(error, -ENOSPC);
+    return count;
+}
+
 /* For cmocka: *state is a store_fixture. */
 static inline int store_fixture_config(void **state)
 {
