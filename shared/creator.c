@@ -2,6 +2,7 @@
 #include "shared/log.h"
 #include "shared/roles.h"
 #include "shared/store_location.h"
+#include "shared/store_meta.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,8 +26,9 @@ int creator_main(int argc, char **argv)
     arena_free(&child.arena);
     if (error == 0)
         return 0;
-    log_error(
-        "store_create_failed", "cannot use %s as user id %u: %s (made for schema %d and LMDB %s)",
-        location.directory, (unsigned)getuid(), strerror(-error), STORE_SCHEMA, store_version());
+    log_error("store_create_failed",
+              "cannot use %s as user id %u: %s (made for schema %d and LMDB %s)",
+              location.directory, (unsigned)getuid(), strerror(-error),
+              store_meta_schema(location.options.environment), store_version());
     return store_is_lost(error) ? EXIT_STORE : EXIT_FAILURE;
 }

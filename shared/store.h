@@ -36,7 +36,10 @@
 #include <stdint.h>
 
 enum {
-    STORE_SCHEMA = 2,
+    /* How each is laid out. One of another is moved aside, and of `config` the revocations with it:
+     * so they count apart. */
+    STORE_SCHEMA_CONFIG = 1,
+    STORE_SCHEMA_SESSIONS = 2,
     STORE_RECORD_MAX = 17 * 2000, /* bytes */
     /* Processes that read one environment: two generations of 64 workers, and the others. The first
      * opener sets the table's size, so it is one number for all. */

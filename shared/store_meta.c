@@ -97,9 +97,14 @@ static int store_meta_put_run(struct store *store)
     return error != 0 ? error : store_meta_put(store, "boot_id", store_meta_boot_id(boot_id));
 }
 
+int store_meta_schema(enum store_environment environment)
+{
+    return environment == STORE_CONFIG ? STORE_SCHEMA_CONFIG : STORE_SCHEMA_SESSIONS;
+}
+
 int store_meta_write(struct store *store, enum store_environment environment)
 {
-    int error = store_meta_put_number(store, "schema", STORE_SCHEMA);
+    int error = store_meta_put_number(store, "schema", store_meta_schema(environment));
 
     if (error == 0)
         error = store_meta_put_run(store);
@@ -120,7 +125,7 @@ static struct slice store_meta_line(struct slice version)
     return slice_make(version.data, size);
 }
 
-int store_meta_check(struct store *store)
+int store_meta_check(struct store *store, enum store_environment environment)
 {
     struct slice schema, version;
     char expected[12];
@@ -133,7 +138,7 @@ int store_meta_check(struct store *store)
         return -EUCLEAN;
     if (error != 0)
         return error;
-    snprintf(expected, sizeof(expected), "%d", STORE_SCHEMA);
+    snprintf(expected, sizeof(expected), "%d", store_meta_schema(environment));
     if (!slice_is(schema, expected) ||
         !slice_equal(store_meta_line(version), store_meta_line(slice_from(store_version()))))
         return -ESTALE;

@@ -16,7 +16,10 @@ int store_meta_write(struct store *store, enum store_environment environment);
 int store_meta_get(struct store *store, const char *name, struct slice *field);
 
 /* 0; -ESTALE: made by another schema or LMDB line; -EUCLEAN: it does not say. */
-int store_meta_check(struct store *store);
+int store_meta_check(struct store *store, enum store_environment environment);
+
+/* STORE_SCHEMA_CONFIG or STORE_SCHEMA_SESSIONS. */
+int store_meta_schema(enum store_environment environment);
 
 /* In a write transaction of its own: the boot and the LMDB that use the environment from now on. */
 int store_meta_renew(struct store *store);

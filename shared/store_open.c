@@ -120,7 +120,7 @@ static int store_open_existing(struct store *store)
     store->reader = NULL;
     store->reading = false;
     error = store_error(mdb_txn_commit(txn));
-    return error != 0 ? error : store_meta_check(store);
+    return error != 0 ? error : store_meta_check(store, store->environment);
 }
 
 int store_open(struct store **out, const struct store_options *options)

@@ -168,22 +168,43 @@ for (const environment of ['sessions', 'config']) {
   });
 }
 
+// Makes an environment one of schema 9; what schema was it?
+async function forge(gate, environment) {
+  const schema = async () => /schema=1:(\d)/.exec((await gate.dump(environment, 'meta')).find(([key]) => key === 'schema')[1])[1];
+  const was = await schema();
+  const made = await run('sh', ['-c', 'mdb_dump -s meta "$0" | sed "/736368656d61/,+1s/$(printf schema=1:$1 | xxd -p)/$(printf schema=1:9 | xxd -p)/" | mdb_load -s meta "$0"', join(gate.directory, 'state', environment), was]);
+  assert.equal(made.status, 0, made.output);
+  assert.equal(await schema(), '9');
+  return was;
+}
+
 test('environments of another schema are moved aside at the start, with a loud line each', async (t) => {
   const { gate, issuer, url } = await setUp(t);
   const token = await issuer.token(url);
   assert.equal((await post(url, token)).status, 200);
   gate.program.kill('SIGTERM');
   await gate.program.exited;
-  for (const environment of ['config', 'sessions']) {
-    const made = await run('sh', ['-c', 'mdb_dump -s meta "$0" | sed "/736368656d61/,+1s/$(printf schema=1:2 | xxd -p)/$(printf schema=1:9 | xxd -p)/" | mdb_load -s meta "$0"', join(gate.directory, 'state', environment)]);
-    assert.equal(made.status, 0, made.output);
-    assert.match((await gate.dump(environment, 'meta')).find(([key]) => key === 'schema')[1], /schema=1:9/);
-  }
+  assert.equal(await forge(gate, 'config'), '1');
+  assert.equal(await forge(gate, 'sessions'), '2');
   await gate.run();
   assert.deepEqual(moved(gate).map((name) => name.split('.')[0]).sort(), ['config', 'sessions']);
   await gate.logged(/THE CONFIG ENVIRONMENT CANNOT BE USED/);
   await gate.logged(/THE SESSIONS ENVIRONMENT CANNOT BE USED/);
   assert.equal((await post(url, token)).status, 200);
+});
+
+test('sessions of another schema take no revocation with them', async (t) => {
+  const { gate, issuer, url } = await setUp(t);
+  const token = await issuer.token(url, { sub: 'gone' });
+  assert.equal((await post(url, token)).status, 200);
+  const revoked = await gatehouse('sessions', 'revoke', '--app', 'app', '-c', gate.settingsPath);
+  assert.equal(revoked.status, 0, revoked.output);
+  gate.program.kill('SIGTERM');
+  await gate.program.exited;
+  await forge(gate, 'sessions');
+  await gate.run();
+  assert.deepEqual(moved(gate).map((name) => name.split('.')[0]), ['sessions']);
+  assert.equal((await post(url, token)).status, 401);
 });
 
 test('a snapshot that is turned back brings no withdrawn key back', async (t) => {

@@ -87,7 +87,7 @@ static void test_another_schema_or_line_is_stale(void **state)
         const char *key, *value;
         int error;
     } cases[] = {
-        {"schema", "1 schema=1:1", -ESTALE}, {"schema", "1 schema=1:2", 0},
+        {"schema", "1 schema=1:2", -ESTALE}, {"schema", "1 schema=1:1", 0},
         {"lmdb", "1 lmdb=5:1.0.0", -ESTALE}, {"lmdb", "1 lmdb=6:0.10.1", -ESTALE},
         {"lmdb", "1 lmdb=5:0.9.1", 0},       {"schema", "garbage", -EUCLEAN},
     };
