@@ -294,7 +294,7 @@ static bool exchange_mcp_hold(struct exchange *exchange, struct slice data,
     return false;
 }
 
-/* The server began a session: it is the caller's. Always false. */
+/* The server began a session: it is the caller's. An empty id is none. Always false. */
 static bool exchange_mcp_record(struct exchange *exchange, struct slice data, struct slice id)
 {
     struct session_record caller;
@@ -326,7 +326,7 @@ static bool exchange_mcp_record(struct exchange *exchange, struct slice data, st
 bool exchange_mcp_response(struct exchange *exchange, struct slice data)
 {
     const struct http_response *response = &exchange->worker->response;
-    const struct http_header *header;
+    const struct http_header *header, *after;
     struct slice id;
 
     if (exchange->reopen != NULL && exchange_reopen_answers(exchange, data))
@@ -341,7 +341,14 @@ bool exchange_mcp_response(struct exchange *exchange, struct slice data)
         return exchange_mcp_hold(exchange, data, MCP_SESSION_DELETE, &key, NULL);
     }
     header = http_find(response->headers, response->header_count, HTTP_MCP_SESSION_ID);
-    if (header == NULL || exchange->method != HTTP_POST || slice_equal(header->value, id) ||
+    if (header == NULL || exchange->method != HTTP_POST)
+        return true;
+    after = header + 1;
+    /* Of two, a client would make one that nobody knows. */
+    if (http_find(after, response->header_count - (size_t)(after - response->headers),
+                  HTTP_MCP_SESSION_ID) != NULL)
+        return exchange_mcp_record(exchange, data, slice_make(NULL, 0));
+    if (slice_equal(header->value, id) ||
         slice_equal(header->value, exchange_reopen_upstream(exchange)))
         return true;
     return exchange_mcp_record(exchange, data, header->value);

@@ -122,6 +122,14 @@ test('a session of an invalid id begins not', async (t) => {
   assert.equal((await post(url, alice, { body: initialize() })).status, 502);
 });
 
+test('a session of two ids begins not', async (t) => {
+  const { gate, url, alice } = await setUp(t, { make: () => ['one', 'two'] });
+  const answer = await post(url, alice, { body: initialize() });
+  assert.equal(answer.status, 502, answer.text);
+  assert.equal(answer.headers['mcp-session-id'], undefined);
+  assert.deepEqual(await gate.dump('sessions', 'mcp_sessions'), []);
+});
+
 test('batches belong to sessions of 2025-03-26', async (t) => {
   const { url, alice, begin } = await setUp(t);
   const batch = async (session, version) => (await post(url, alice, {
