@@ -68,6 +68,7 @@ static bool exchange_begin(struct exchange *exchange, size_t room)
         .response = response,
         .mcp = exchange->mcp,
         .bridge = exchange->bridge != NULL,
+        .endpoint = exchange->mcp ? NULL : &exchange->app->record.endpoints[exchange->endpoint],
         .cors = exchange_origin(exchange),
         .body = exchange->method == HTTP_HEAD ? response->body : exchange->client_body,
         .body_room = room,
@@ -232,6 +233,29 @@ static void exchange_frame(struct exchange *exchange, const struct http_response
     exchange->upstream_idle = (uint32_t)idle;
 }
 
+/* An MCP endpoint is one URL: a client that went on to another would leave the gate, and learn
+ * where its server stands. Mostly a path in the app's uri lacks its last slash, or has one too
+ * many. */
+static void exchange_refuse_redirect(struct exchange *exchange)
+{
+    const struct http_response *response = &exchange->worker->response;
+    const struct http_header *location =
+        http_find(response->headers, response->header_count, HTTP_LOCATION);
+    struct slice to = location == NULL ? slice_from("nowhere") : location->value;
+
+    /* A query may be a secret. */
+    for (size_t i = 0; i < to.size; i++) {
+        if (to.data[i] == '?')
+            to.size = i;
+    }
+    log_warning(
+        "upstream_redirect",
+        "app %.*s answered %u, and sends its clients to %.*s; is the path in its uri right?",
+        (int)exchange->app->record.name.size, exchange->app->record.name.data, response->status,
+        (int)to.size, to.data);
+    exchange_refuse(exchange, 502, "the app's server answered with a redirect", 0, "upstream");
+}
+
 static void exchange_response(struct exchange *exchange, struct slice head, struct slice rest)
 {
     struct worker *worker = exchange->worker;
@@ -243,6 +267,10 @@ static void exchange_response(struct exchange *exchange, struct slice head, stru
                     (int)exchange->app->record.name.size, exchange->app->record.name.data,
                     response->status);
         exchange_refuse(exchange, 502, "the app's server refused the gateway", 0, "upstream");
+        return;
+    }
+    if (exchange->mcp && response->status >= 300 && response->status < 400) {
+        exchange_refuse_redirect(exchange);
         return;
     }
     endpoint_succeeded(exchange->seen);

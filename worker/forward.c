@@ -4,6 +4,7 @@
 #include "worker/cors.h"
 #include "worker/http_date.h"
 #include "worker/http_field.h"
+#include "worker/location.h"
 #include "worker/reply.h"
 
 #include <errno.h>
@@ -422,6 +423,24 @@ static void forward_response_own(struct forward_writer *writer,
         forward_text(writer, "Gatehouse-Error-Origin: upstream\r\n");
 }
 
+static void forward_response_line(struct forward_writer *writer,
+                                  const struct forward_response *forward,
+                                  const struct http_header *header)
+{
+    struct location location;
+
+    if (header->field != HTTP_LOCATION || forward->endpoint == NULL ||
+        !location_rebase(header->value, forward->endpoint, &location)) {
+        forward_line(writer, header->name, header->value);
+        return;
+    }
+    forward_put(writer, header->name);
+    forward_text(writer, ": ");
+    forward_text(writer, location.first);
+    forward_put(writer, location.rest);
+    forward_text(writer, "\r\n");
+}
+
 int forward_response_head(struct buffer *out, const struct forward_response *forward)
 {
     const struct http_response *response = forward->response;
@@ -439,7 +458,7 @@ int forward_response_head(struct buffer *out, const struct forward_response *for
             (named &&
              http_connection_names(response->headers, response->header_count, header->name)))
             continue;
-        forward_line(&writer, header->name, header->value);
+        forward_response_line(&writer, forward, header);
     }
     forward_response_own(&writer, forward);
     if (writer.error == 0)

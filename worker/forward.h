@@ -37,9 +37,12 @@ struct forward_response {
     enum http_body body; /* how the client will be sent the body */
     bool mcp;            /* of an MCP app: what it says of CORS is dropped */
     bool bridge;         /* the bridge's: it says itself whose an error is */
-    struct slice cors;   /* origin of a page that may read it; empty: none */
-    size_t body_room;    /* bytes to make room for behind the head: of a body that is here */
-    bool close;          /* the client connection ends after it */
+    /* Of a web app, the endpoint that answered: its clients are sent to their own origin, not to
+     * this one. NULL: Location goes on as it is. */
+    const struct app_endpoint *endpoint;
+    struct slice cors; /* origin of a page that may read it; empty: none */
+    size_t body_room;  /* bytes to make room for behind the head: of a body that is here */
+    bool close;        /* the client connection ends after it */
 };
 
 /* Appends the client response's head. 0 or -ENOMEM. */

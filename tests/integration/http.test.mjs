@@ -281,9 +281,11 @@ test('answers of an app', async (t) => {
     'nonsense': (response) => response.socket.end('what is this\r\n\r\n'),
     'nothing': (response) => response.socket.destroy(),
     'cut': (response) => response.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'),
+    'redirect': (response) => response.writeHead(307, { location: `http://${response.req.headers.host}/mcp/?key=hidden` }).end(),
+    'not modified': (response) => response.writeHead(304).end(),
     'split header': (response) => response.socket.end('HTTP/1.1 200 OK\r\nX-A: b\nSet-Cookie: c\r\nContent-Length: 0\r\n\r\n'),
   };
-  const { url, token } = await setUp(t, { handler: async (request, response) => {
+  const { gate, upstream, url, token } = await setUp(t, { handler: async (request, response) => {
     for await (const _ of request);
     answers[request.headers['x-answer']](response);
   } });
@@ -308,6 +310,18 @@ test('answers of an app', async (t) => {
       assert.doesNotMatch(answer.text, /evil|who/);
     });
   }
+  for (const moved of ['redirect', 'not modified']) {
+    await t.test(`${moved}: 502, and no way around the gate`, async () => {
+      const answer = await ask(moved);
+      assert.equal(answer.status, 502);
+      assert.equal(answer.headers.location, undefined);
+      assert.equal(answer.headers['gatehouse-error-origin'], 'upstream');
+    });
+  }
+  await t.test('the log says where a redirect leads, without its query', async () => {
+    await gate.logged(`app app answered 307, and sends its clients to http://127.0.0.1:${upstream.port}/mcp/; is the path`);
+    assert.doesNotMatch(gate.log, /hidden/);
+  });
   await t.test('a 103 before the answer', async () => assert.equal((await ask('early hints')).status, 200));
   await t.test('a body until the connection ends', async () => assert.equal((await ask('until close')).text, 'to the end'));
   for (const broken of ['both lengths', 'nonsense', 'nothing', 'split header']) {
@@ -320,6 +334,24 @@ test('answers of an app', async (t) => {
   await t.test('a cut body never looks whole', async () => {
     await assert.rejects(ask('cut'), /aborted|ECONNRESET|socket hang up/);
   });
+});
+
+test('a web app sends its clients to its own name, not to its endpoint', async (t) => {
+  const { gate, upstream, token } = await oneApp(t, {
+    handler: (incoming, response) => response.writeHead(302, { location: incoming.headers['x-to'].replace('OWN', `http://${incoming.headers.host}`) }).end(),
+    app: ({ uri }) => ({ uri: uri.replace('mcp+', ''), public_addr: 'web.example.com' }),
+    labels: [{ name: '*', values: ['*'] }],
+  });
+  const ask = async (to) => {
+    const answer = await request(`http://127.0.0.1:${gate.port}/a`, { headers: { host: 'web.example.com', authorization: `Bearer ${token}`, 'x-to': to } });
+    assert.equal(answer.status, 302, answer.text);
+    return answer.headers.location;
+  };
+  assert.equal(await ask('OWN/login?next=/a'), '/login?next=/a');
+  assert.equal(await ask('OWN'), '/');
+  assert.equal(await ask('OWN//example.com'), '/.//example.com');
+  assert.equal(await ask('https://login.example.com/?back=OWN'), `https://login.example.com/?back=http://127.0.0.1:${upstream.port}`);
+  assert.equal(await ask('/b'), '/b');
 });
 
 test('an app that is not there is 502, one that does not answer is 504', async (t) => {

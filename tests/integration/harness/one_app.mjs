@@ -4,14 +4,14 @@ import { Gateway, authConfig } from './gateway.mjs';
 import { Issuer } from './issuer.mjs';
 import { Upstream } from './upstream.mjs';
 
-// `handler` is the server's; the other options are the gate's.
-export async function oneApp(t, { handler, ...options } = {}) {
+// `handler` is the server's; `app` makes what the app's document says beside or instead; `labels` are the config's; the other options are the gate's.
+export async function oneApp(t, { handler, app, labels, ...options } = {}) {
   const upstream = await Upstream.start(handler);
   t.after(() => upstream.stop());
   const issuer = await Issuer.make();
   const gate = await Gateway.start(t, {
-    apps: [{ name: 'app', uri: upstream.uri }],
-    resources: { 'issuer.yaml': [authConfig('issuer', issuer)] },
+    apps: [{ name: 'app', uri: upstream.uri, ...app?.(upstream) }],
+    resources: { 'issuer.yaml': [authConfig('issuer', issuer, { labels })] },
     ...options,
   });
   const url = gate.url('app');
