@@ -108,7 +108,7 @@ void bridge_link_forget_stream(struct bridge_stream *stream);
 void bridge_link_leave(struct bridge_link *link, struct bridge_session *session);
 void bridge_link_stall(struct bridge_link *link, bool stalled);
 
-/* bridge_route.c: a message of the server's, as it came. */
+/* bridge_route.c: a message of the server's, or a batch, as it came. */
 void bridge_link_receive(struct bridge_link *link, struct slice text);
 /* Answers one call with an error of ours. */
 void bridge_link_fail(struct bridge_link *link, uint64_t id, int code, const char *message);

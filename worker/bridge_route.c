@@ -338,13 +338,11 @@ static bool route_broken(struct bridge_link *link, const struct bridge_message *
     return true;
 }
 
-void bridge_link_receive(struct bridge_link *link, struct slice text)
+static void route_message(struct bridge_link *link, struct slice text)
 {
     struct bridge_message message;
     const char *reason;
 
-    if (link->state == BRIDGE_LINK_ENDED)
-        return;
     if (bridge_message_read(text, &message, &reason) != 0) {
         if (!route_broken(link, &message))
             bridge_app_garbage(link->app, text.size, reason);
@@ -361,4 +359,29 @@ void bridge_link_receive(struct bridge_link *link, struct slice text)
         route_notification(link, &message);
         break;
     }
+}
+
+static bool route_is_batch(struct slice text)
+{
+    while (text.size > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL)
+        text = slice_skip(text, 1);
+    return text.size > 0 && text.data[0] == '[';
+}
+
+void bridge_link_receive(struct bridge_link *link, struct slice text)
+{
+    struct json_iterator iterator;
+    struct json_value root, value;
+    const char *reason;
+
+    if (link->state == BRIDGE_LINK_ENDED)
+        return;
+    /* A batch (2025-03-26, which has clients receive them): its messages, one by one. */
+    if (!route_is_batch(text) || json_parse(text, &root, &reason) != 0) {
+        route_message(link, text);
+        return;
+    }
+    json_iterate(&iterator, &root);
+    while (link->state != BRIDGE_LINK_ENDED && json_next(&iterator, NULL, NULL, &value) == 1)
+        route_message(link, value.text);
 }

@@ -410,6 +410,53 @@ static void test_broken_answers_to_initialize(void **state)
     }
 }
 
+/* A server of 2025-03-26 may answer, ask and tell in one line. */
+static void test_batches_of_servers(void **state)
+{
+    struct worked worker, other;
+    struct played server;
+    unsigned long first;
+    char line[512];
+
+    (void)state;
+    session_opens(&worker, &server, "own", OWNER_A, true);
+    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, session_line, CALL("9"));
+    server_read(&server);
+    first = server_id(&server);
+    worker_opens(&other);
+    worker_sends(&other, "POST", "/mcp", "own", OWNER_A, session_line, CALL("10"));
+    server_read(&server);
+    snprintf(line, sizeof(line),
+             " [{\"jsonrpc\":\"2.0\",\"id\":%lu,\"result\":{\"n\":10}},{\"jsonrpc\":\"2.0\"},7,"
+             "{\"jsonrpc\":\"2.0\",\"id\":%lu,\"result\":3}]",
+             server_id(&server), first);
+    server_says(&server, line);
+    expect_text(worker_read(&other), "\"id\":10,\"result\":{\"n\":10}");
+    expect_text(worker_read(&worker), "\"id\":9,\"error\":{\"code\":-32603");
+}
+
+/* What comes behind the answer that ends a server is not read any more. */
+static void test_a_batch_that_ends_its_server(void **state)
+{
+    struct worked worker;
+    struct played server;
+    char line[512];
+
+    (void)state;
+    worker_opens(&worker);
+    worker_sends(&worker, "POST", "/mcp", "own", OWNER_A, "", INITIALIZE);
+    server_starts(&server, 1);
+    server_read(&server);
+    snprintf(line, sizeof(line),
+             "[{\"jsonrpc\":\"2.0\",\"id\":%lu,\"result\":\"welcome\"},"
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
+             server_id(&server));
+    server_says(&server, line);
+    expect_text(worker_read(&worker), "\"id\":\"i\",\"error\":{\"code\":-32603");
+    assert_true(server_stopped(&server));
+    assert_int_equal(bridge->session_count, 0);
+}
+
 static void test_caps(void **state)
 {
     struct worked worker;
@@ -870,6 +917,8 @@ int main(void)
         TEST(test_what_dies_with_the_launcher_has_not_failed),
         TEST(test_broken_answers),
         TEST(test_broken_answers_to_initialize),
+        TEST(test_batches_of_servers),
+        TEST(test_a_batch_that_ends_its_server),
         TEST(test_caps),
         TEST(test_a_server_of_a_user),
         TEST(test_a_shared_server),
