@@ -5,9 +5,8 @@
 #include "shared/session_store.h"
 #include "worker/audit_event.h"
 #include "worker/key_request.h"
-#include "worker/known_session.h"
-#include "worker/review.h"
 #include "worker/session_batch.h"
+#include "worker/standing.h"
 #include "worker/verification.h"
 
 #include <errno.h>
@@ -27,10 +26,8 @@ enum attempt_state {
 };
 
 struct authenticator {
-    struct store *sessions;
-    struct catalog *catalog;
+    struct standings standings; /* whose store, catalog and audit are ours, too */
     struct child *child;
-    struct audit *audit;
     struct session_batch batch;
     struct auth_attempt *waiting; /* ATTEMPT_KEY */
     size_t waiting_count;
@@ -38,7 +35,6 @@ struct authenticator {
     struct key_requests requests;
     int fatal;                  /* -EUCLEAN, once seen */
     struct auth_attempt *spare; /* for the next request: most have their verdict at once */
-    struct known_sessions known;
 };
 
 int authenticator_open(struct authenticator **out, struct store *sessions, struct catalog *catalog,
@@ -48,10 +44,9 @@ int authenticator_open(struct authenticator **out, struct store *sessions, struc
 
     if (authenticator == NULL)
         return -ENOMEM;
-    authenticator->sessions = sessions;
-    authenticator->catalog = catalog;
+    authenticator->standings =
+        (struct standings){.sessions = sessions, .catalog = catalog, .audit = audit};
     authenticator->child = child;
-    authenticator->audit = audit;
     *out = authenticator;
     return 0;
 }
@@ -62,7 +57,7 @@ void authenticator_close(struct authenticator *authenticator)
         return;
     session_batch_clear(&authenticator->batch);
     key_requests_free(&authenticator->requests);
-    known_sessions_free(&authenticator->known);
+    known_sessions_free(&authenticator->standings.known);
     free(authenticator->spare);
     free(authenticator);
 }
@@ -170,80 +165,17 @@ static enum auth_verdict attempt_store_failed(struct authenticator *authenticato
     return attempt_finish(authenticator, attempt, AUTH_STORE, "the gateway's store is unavailable");
 }
 
-enum look {
-    LOOK_MISS,
-    LOOK_OLD, /* attempt->session is one that another revision of the config judged */
-    LOOK_CURRENT,
-    LOOK_REVOKED,
-    LOOK_LOCKED,
-    LOOK_FAILED, /* *error says why */
-};
-
-static const char *shut_out_reason(bool locked)
+static enum standing attempt_look(struct authenticator *authenticator, struct auth_attempt *attempt,
+                                  int *error)
 {
-    return locked ? "access is locked" : "the token was revoked";
-}
-
-/* Whether its config still binds the app, and as when the session was judged: the same under one
- * generation. */
-static bool session_fits(struct authenticator *authenticator, struct slice app,
-                         struct known_session *known)
-{
-    const struct session_record *session = &known->record;
-    uint64_t generation = catalog_generation(authenticator->catalog);
-    const struct catalog_binding *binding;
-
-    if (known->fits && known->generation == generation)
-        return true;
-    binding = catalog_binding_find(authenticator->catalog, app, session->issuer);
-    known->generation = generation;
-    known->fits = binding != NULL && slice_equal(binding->config.name, session->config) &&
-                  binding->config.revision == session->revision &&
-                  judgement_audience_fits(session, &binding->record);
-    return known->fits;
-}
-
-/* Whether the session stands under what is configured now. */
-static enum look session_look(struct authenticator *authenticator, struct auth_attempt *attempt,
-                              int *error)
-{
-    const struct session_record *session;
-    struct known_session *known;
-    bool fits, locked;
-
-    *error =
-        known_sessions_find(&authenticator->known, authenticator->sessions, &attempt->id, &known);
-    if (*error == -ENOENT || *error == -EBADMSG)
-        return LOOK_MISS;
-    if (*error != 0)
-        return LOOK_FAILED;
-    session = &known->record;
-    attempt->session = session;
-    if (!slice_equal(session->app, attempt->app))
-        return LOOK_MISS;
-    if (session->expires <= clock_wall_seconds()) {
-        audit_session_end(authenticator->audit, &attempt->id, session, "it expired");
-        return LOOK_MISS;
-    }
-    fits = session_fits(authenticator, attempt->app, known);
-    *error = catalog_error(authenticator->catalog);
-    if (*error != 0)
-        return LOOK_FAILED;
-    if (!fits)
-        return LOOK_OLD;
-    *error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
-    if (*error == 0)
-        return LOOK_CURRENT;
-    if (*error < 0)
-        return LOOK_FAILED;
-    audit_session_end(authenticator->audit, &attempt->id, session, shut_out_reason(locked));
-    return locked ? LOOK_LOCKED : LOOK_REVOKED;
+    return standing_find(&authenticator->standings, &attempt->id, attempt->app, &attempt->session,
+                         error);
 }
 
 static enum auth_verdict attempt_shut_out(struct authenticator *authenticator,
                                           struct auth_attempt *attempt, bool locked)
 {
-    return attempt_finish(authenticator, attempt, AUTH_REVOKED, shut_out_reason(locked));
+    return attempt_finish(authenticator, attempt, AUTH_REVOKED, standing_reason(locked));
 }
 
 /* The key set was fetched with success after this attempt asked for it, or so lately that no new
@@ -275,7 +207,7 @@ static enum auth_verdict attempt_await_key(struct authenticator *authenticator,
     if (now >= attempt->deadline || authenticator->waiting_count >= AUTH_WAITING_MAX)
         return attempt_refuse(authenticator, attempt, AUTH_NO_KEYS,
                               "the issuer's keys are not available");
-    attempt->generation = catalog_generation(authenticator->catalog);
+    attempt->generation = catalog_generation(authenticator->standings.catalog);
     key_request_send(&authenticator->requests, authenticator->child, attempt->generation,
                      config->name);
     attempt_push(&authenticator->waiting, attempt, ATTEMPT_KEY);
@@ -293,7 +225,7 @@ static bool authenticator_has_room(const struct authenticator *authenticator,
     *error = 0;
     if (limit == 0)
         return true;
-    *error = session_store_count_user(authenticator->sessions, user, limit, &count);
+    *error = session_store_count_user(authenticator->standings.sessions, user, limit, &count);
     count += session_batch_count_user(&authenticator->batch, user);
     return *error == 0 && count < limit;
 }
@@ -306,7 +238,7 @@ static enum auth_verdict attempt_admit(struct authenticator *authenticator,
     struct session_batch_entry *entry;
     struct store_key user;
     bool locked;
-    int error = catalog_shut_out(authenticator->catalog, &attempt->id, session, &locked);
+    int error = catalog_shut_out(authenticator->standings.catalog, &attempt->id, session, &locked);
 
     if (error == 1)
         return attempt_shut_out(authenticator, attempt, locked);
@@ -337,7 +269,7 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
     enum auth_verdict verdict;
 
     verification_begin(&verification);
-    verification.catalog = authenticator->catalog;
+    verification.catalog = authenticator->standings.catalog;
     verification.block = authenticator->child->block;
     verification.app = attempt->app;
     verification.token = attempt->token;
@@ -353,8 +285,8 @@ static enum auth_verdict attempt_verify(struct authenticator *authenticator,
     else if (reason == AUTH_KID)
         verdict = attempt_await_key(authenticator, attempt, &verification.binding->config);
     else if (reason == AUTH_STORE)
-        verdict =
-            attempt_store_failed(authenticator, attempt, catalog_error(authenticator->catalog));
+        verdict = attempt_store_failed(authenticator, attempt,
+                                       catalog_error(authenticator->standings.catalog));
     else
         verdict = attempt_refuse(authenticator, attempt, reason, verification.description);
     attempt->config = reason == AUTH_SCOPE ? &verification.binding->config : NULL;
@@ -367,23 +299,24 @@ static enum auth_verdict attempt_judge(struct authenticator *authenticator,
 {
     struct session_batch_entry *entry;
     int error;
-    enum look look = session_look(authenticator, attempt, &error);
+    enum standing standing = attempt_look(authenticator, attempt, &error);
 
-    if (look == LOOK_FAILED)
+    if (standing == STANDING_UNKNOWN)
         return attempt_store_failed(authenticator, attempt, error);
-    if (look == LOOK_REVOKED || look == LOOK_LOCKED)
-        return attempt_shut_out(authenticator, attempt, look == LOOK_LOCKED);
-    if (look == LOOK_CURRENT)
+    if (standing == STANDING_REVOKED || standing == STANDING_LOCKED)
+        return attempt_shut_out(authenticator, attempt, standing == STANDING_LOCKED);
+    if (standing == STANDING_CURRENT)
         authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
-    if (look == LOOK_CURRENT && authenticator->child->settings.session_cache)
+    if (standing == STANDING_CURRENT && authenticator->child->settings.session_cache)
         return attempt_finish(authenticator, attempt, AUTH_OK, NULL);
     entry = session_batch_find(&authenticator->batch, &attempt->id);
     if (entry != NULL) {
         attempt_push(&entry->attempts, attempt, ATTEMPT_BATCH);
         return AUTH_PENDING;
     }
-    return attempt_verify(authenticator, attempt, look == LOOK_MISS ? NULL : attempt->session,
-                          look == LOOK_CURRENT);
+    return attempt_verify(authenticator, attempt,
+                          standing == STANDING_NONE ? NULL : attempt->session,
+                          standing == STANDING_CURRENT);
 }
 
 enum auth_verdict authenticate(struct authenticator *authenticator, struct auth_attempt *attempt)
@@ -406,24 +339,7 @@ enum auth_reason authenticator_review(struct authenticator *authenticator,
                                       const struct session_id *id, struct slice app,
                                       struct session_record *session, const char **description)
 {
-    bool locked;
-    int error = session_store_find(authenticator->sessions, id, session);
-
-    if (error == -ENOENT || error == -EBADMSG || (error == 0 && !slice_equal(session->app, app))) {
-        *description = "the session is over";
-        return AUTH_EXPIRED;
-    }
-    if (error != 0)
-        return AUTH_STORE;
-    error = catalog_shut_out(authenticator->catalog, id, session, &locked);
-    if (error == 1) {
-        *description = shut_out_reason(locked);
-        audit_session_end(authenticator->audit, id, session, *description);
-        return AUTH_REVOKED;
-    }
-    if (error != 0)
-        return AUTH_STORE;
-    return review_session(authenticator->catalog, session, clock_wall_seconds(), description);
+    return standing_review(&authenticator->standings, id, app, session, description);
 }
 
 void authenticate_cancel(struct authenticator *authenticator, struct auth_attempt *attempt)
@@ -490,7 +406,8 @@ static void batch_report(struct authenticator *authenticator, const struct sessi
          entry = entry->next) {
         if (!entry->renewed)
             authenticator_count(authenticator, COUNT_SESSIONS_CREATED);
-        audit_session_start(authenticator->audit, &entry->id, &entry->session, entry->renewed);
+        audit_session_start(authenticator->standings.audit, &entry->id, &entry->session,
+                            entry->renewed);
     }
 }
 
@@ -500,7 +417,8 @@ static void authenticator_commit_batch(struct authenticator *authenticator,
 {
     *batch = authenticator->batch;
     authenticator->batch = (struct session_batch){0};
-    *error = batch->entries == NULL ? 0 : session_batch_commit(batch, authenticator->sessions);
+    *error =
+        batch->entries == NULL ? 0 : session_batch_commit(batch, authenticator->standings.sessions);
     batch_report(authenticator, batch, *error);
 }
 
@@ -509,18 +427,18 @@ static void attempt_look_again(struct authenticator *authenticator, struct auth_
     enum auth_reason reason = attempt->reason;
     const char *description = attempt->description;
     int error;
-    enum look look = session_look(authenticator, attempt, &error);
+    enum standing standing = attempt_look(authenticator, attempt, &error);
 
-    switch (look) {
-    case LOOK_CURRENT:
+    switch (standing) {
+    case STANDING_CURRENT:
         authenticator_count(authenticator, COUNT_SESSIONS_FOUND);
         attempt_finish(authenticator, attempt, AUTH_OK, NULL);
         break;
-    case LOOK_REVOKED:
-    case LOOK_LOCKED:
-        attempt_shut_out(authenticator, attempt, look == LOOK_LOCKED);
+    case STANDING_REVOKED:
+    case STANDING_LOCKED:
+        attempt_shut_out(authenticator, attempt, standing == STANDING_LOCKED);
         break;
-    case LOOK_FAILED:
+    case STANDING_UNKNOWN:
         attempt_store_failed(authenticator, attempt, error);
         break;
     default:
@@ -540,7 +458,7 @@ static void authenticator_round(struct authenticator *authenticator)
     if (error == -EUCLEAN)
         authenticator->fatal = error;
     /* So that what was just committed is found by the requests that follow in this turn. */
-    refreshed = store_refresh(authenticator->sessions);
+    refreshed = store_refresh(authenticator->standings.sessions);
     for (struct session_batch_entry *entry = batch.entries; entry != NULL; entry = entry->next)
         entry_deliver(authenticator, entry, error);
     session_batch_clear(&batch);
@@ -567,7 +485,7 @@ int authenticator_commit(struct authenticator *authenticator)
 
 void authenticator_retry(struct authenticator *authenticator)
 {
-    uint64_t generation = catalog_generation(authenticator->catalog);
+    uint64_t generation = catalog_generation(authenticator->standings.catalog);
     int64_t now = clock_monotonic_milliseconds();
     struct auth_attempt *waiting;
 

@@ -1,34 +1,13 @@
-#include "worker/catalog.h"
-
 #include "shared/clock.h"
 #include "shared/generation_record.h"
 #include "shared/host_record.h"
-#include "worker/issuer_list.h"
+#include "worker/catalog_parts.h"
 #include "worker/key_list.h"
-#include "worker/name_table.h"
-#include "worker/policy_cache.h"
-#include "worker/revocation.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum { CATALOG_APP_NAME_MAX = 256 }; /* bytes; an app's name is a DNS label */
-
-struct catalog {
-    struct store *store;
-    const struct scoreboard_public *public;
-    uint64_t generation;
-    bool compared; /* this snapshot's generation is known not to be older than ours */
-    int error;     /* of this turn */
-    int fatal;     /* sticky: -ESTALE or -EUCLEAN */
-    struct name_table apps, hosts, bindings, keys, issuers;
-    struct policy_cache policies;
-    struct issuer_list *all_issuers; /* NULL until a metadata page asks */
-    uint64_t revocations;            /* this snapshot's own sequence of them; 0: not looked at */
-    uint64_t empty; /* the sequence of which it is known that there are none; -1: unknown */
-    struct revocation_cache revoked;
-    struct buffer scratch; /* names of two parts; kept for its memory */
-};
 
 /* A binding with the bytes that its records borrow from. */
 struct binding_entry {
@@ -96,8 +75,7 @@ uint64_t catalog_generation(const struct catalog *catalog)
     return catalog->generation;
 }
 
-/* Remembers why the store could not be read. */
-static int catalog_failed(struct catalog *catalog, int error)
+int catalog_failed(struct catalog *catalog, int error)
 {
     catalog->error = error;
     if (error == -EUCLEAN || error == -ESTALE)
@@ -123,9 +101,7 @@ static int catalog_stored_generation(struct catalog *catalog, uint64_t *generati
     return generation_record_decode(value, generation) == 0 ? 0 : -ESTALE;
 }
 
-/* The lock file can be written by others (the design, section 3), and through it a reader can be
- * turned back to an older snapshot: so each snapshot's generation is compared before its use. */
-static int catalog_compare(struct catalog *catalog)
+int catalog_compare(struct catalog *catalog)
 {
     uint64_t stored;
     int error;
@@ -148,7 +124,7 @@ static int catalog_compare(struct catalog *catalog)
     return 0;
 }
 
-static int catalog_refresh(struct catalog *catalog)
+int catalog_refresh(struct catalog *catalog)
 {
     int error = store_refresh(catalog->store);
 
@@ -473,83 +449,4 @@ const struct issuer_list *catalog_issuers(struct catalog *catalog, struct slice 
     if (error != 0)
         catalog_failed(catalog, error);
     return error == 0 ? list : NULL;
-}
-
-static int catalog_stored_revocations(struct catalog *catalog)
-{
-    struct store_key key;
-    struct slice value;
-    int error;
-
-    revocation_sequence_key(&key);
-    error = store_get(catalog->store, STORE_META, &key, &value);
-    if (error == -ENOENT)
-        return 0;
-    if (error != 0)
-        return error;
-    return revocation_sequence_decode(value, &catalog->revocations) == 0 ? 0 : -ESTALE;
-}
-
-/* As catalog_compare does with the generation: this turn's snapshot may be older than what the
- * scoreboard announces, a renewed one may not. */
-static int catalog_compare_revocations(struct catalog *catalog, uint64_t sequence)
-{
-    int error = catalog_compare(catalog);
-
-    if (error != 0 || (catalog->revocations != 0 && catalog->revocations >= sequence))
-        return error;
-    error = catalog_stored_revocations(catalog);
-    if (error == 0 && catalog->revocations < sequence) {
-        error = catalog_refresh(catalog);
-        if (error == 0)
-            error = catalog_stored_revocations(catalog);
-        if (error == 0 && catalog->revocations < sequence)
-            error = -ESTALE;
-    }
-    return error == 0 ? 0 : catalog_failed(catalog, error);
-}
-
-/* What the store says, remembered for this sequence. */
-static int catalog_look_up_revocation(struct catalog *catalog, uint64_t sequence,
-                                      const struct session_id *id,
-                                      const struct session_record *session,
-                                      struct revocation_answer *answer)
-{
-    int error = catalog_compare_revocations(catalog, sequence);
-
-    if (error != 0)
-        return error;
-    error = revocation_is_empty(catalog->store);
-    if (error < 0)
-        return catalog_failed(catalog, error);
-    if (error == 1) {
-        catalog->empty = sequence;
-        *answer = (struct revocation_answer){.state = REVOCATION_NONE};
-        return 0;
-    }
-    error = revocation_find(catalog->store, id, session, clock_wall_seconds(), answer);
-    if (error != 0)
-        return catalog_failed(catalog, error);
-    answer->sequence = sequence;
-    revocation_cache_put(&catalog->revoked, answer);
-    return 0;
-}
-
-int catalog_shut_out(struct catalog *catalog, const struct session_id *id,
-                     const struct session_record *session, bool *locked)
-{
-    uint64_t sequence = atomic_load_explicit(&catalog->public->revocations, memory_order_acquire);
-    struct revocation_answer answer;
-
-    if (sequence == catalog->empty)
-        return 0;
-    if (revocation_cache_find(&catalog->revoked, id, sequence, &answer) != 0 ||
-        revocation_answer_is_over(&answer, clock_wall_seconds())) {
-        int error = catalog_look_up_revocation(catalog, sequence, id, session, &answer);
-
-        if (error != 0)
-            return error;
-    }
-    *locked = answer.state == REVOCATION_LOCKED;
-    return answer.state != REVOCATION_NONE;
 }
