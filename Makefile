@@ -75,7 +75,8 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 	@echo '  AR $@'
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+# Flags that change are in force for all objects.
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC $@'
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
