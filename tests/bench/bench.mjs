@@ -25,6 +25,7 @@ const ROUNDS = Number(options.rounds);
 const SECONDS = Number(options.seconds);
 const CONNECTIONS = 64;
 const PACE_PAIRS = Math.max(15, ROUNDS);
+const EVENT_PAIRS = 4 * ROUNDS + 3; // of a second each: they scatter most
 const STREAMS = 2000; // idle ones, for memory
 const NEW_TOKENS = 3000; // a round
 const run = promisify(execFile);
@@ -63,7 +64,7 @@ async function load(target, command, args, env = {}) {
 const storm = (target) => load(target, 'wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, '--timeout', '10s', '-s', join(here, 'call.lua'), target.url], { TOKEN: bench.token });
 const pace = (target, rate) => load(target, join(bench.programs, 'pace'), [target.port, target.path, bench.file('token'), CONNECTIONS, rate, SECONDS].map(String));
 const fresh = (target, file) => load(target, join(bench.programs, 'pace'), [target.port, target.path, file, CONNECTIONS].map(String));
-const events = (target) => load(target, join(bench.programs, 'events'), [target.port, target.path, bench.file('token'), 64, 200, 10].map(String));
+const events = (target) => load(target, join(bench.programs, 'events'), [target.port, target.path, bench.file('token'), 64, 100, 10].map(String));
 
 // [ours, peer] results of each round.
 async function pairs(rounds, ours, peer) {
@@ -150,7 +151,7 @@ async function memoryRow(work, target, goal) {
 async function eventRow(ours, peers) {
   const candidates = [];
   for (const peer of peers) {
-    const results = await pairs(ROUNDS, () => events(ours), () => events(peer));
+    const results = await pairs(EVENT_PAIRS, () => events(ours), () => events(peer));
     candidates.push({ peer, results, p50: median(results.map(([, result]) => result.p50)) });
   }
   const { peer, results } = candidates.sort((a, b) => a.p50 - b.p50)[0];
