@@ -99,11 +99,12 @@ bench-flat: deps-build+valgrind
 
 $(BUILD)/bench/flat_cost: tests/bench/flat_cost.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=store_scan,--wrap=label_matches -o $@ $< $(LIBRARY) $(LIBS)
+	@echo '  CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=store_scan,--wrap=label_matches -o $@ $< $(LIBRARY) $(LIBS)
 
 # Beside nginx, HAProxy and the least that a gateway can do; see bench.mjs. BENCH=... for its options.
-bench: deps-build+bench
-	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS)
+bench: deps-build+bench+valgrind
+	$(MAKE) $(JOBS) BUILD=$(BUILD) $(BUILD)/gatehouse $(BENCH_PROGRAMS) $(BUILD)/bench/flat_cost
 	node tests/bench/bench.mjs $(BUILD)/bench $(BENCH)
 
 bench-memory:

@@ -170,6 +170,15 @@ async function scalingRow() {
   for (const { plain } of [...gates, ...proxies]) await bench.stop(plain);
 }
 
+// What the gate's own look-ups cost, of the least store and of the largest.
+async function flatRow() {
+  const { stdout } = await run(join(here, 'flat_cost.sh'), [join(bench.programs, 'flat_cost')], { env: { ...process.env, SIZES: '1:1 10000:1000000' } }).catch((error) => error);
+  const [least, most] = [...stdout.matchAll(/(\d+) instructions a request/g)].map(([, count]) => Number(count));
+  if (most === undefined) throw new Error(stdout);
+  const ratio = most / least;
+  row('look-ups of a request: 10 000 apps and configs, 1 000 000 sessions', '1 and 1', 'instructions', { middle: ratio, low: ratio, high: ratio }, 1.03, `${most} instructions`);
+}
+
 let tokenFiles = 0;
 function freshTokens(target) {
   return fresh(target, bench.tokens(`tokens-${tokenFiles++}`, NEW_TOKENS));
@@ -193,9 +202,8 @@ const rows = {
   async fresh({ gate, haproxy }) {
     await cpuRow('a new token in every request', gate.plain, 'HAProxy, jwt_verify RS256 and claims', haproxy.verify, 0.9, freshTokens);
   },
-  async scaling() {
-    await scalingRow();
-  },
+  scaling: scalingRow,
+  flat: flatRow,
   async latency({ gate, nginx, haproxy }) {
     for (const rate of [2000, 5000, 10000]) await latencyRow(gate.plain, [nginx.plain, haproxy.plain], rate);
   },
