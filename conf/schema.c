@@ -133,7 +133,7 @@ struct slice schema_absolute(struct schema_context *context, struct slice text)
     size_t size = context->directory.size + 1 + text.size;
     char *path;
 
-    if (text.size > 0 && text.data[0] == '/')
+    if (text.size == 0 || text.data[0] == '/')
         return text;
     path = arena_allocate(context->arena, size + 1);
     if (path == NULL)

@@ -71,7 +71,7 @@ bool schema_string(struct schema_context *context, const struct yaml_node *node,
 /* What relative paths in a file are relative to: the file's directory, without the last '/'. */
 struct slice schema_directory(struct slice file);
 
-/* A path as SCHEMA_PATH reads it; data is NULL when there is no memory. */
+/* A path as SCHEMA_PATH reads it; data is NULL when there is no memory. Empty stays empty. */
 struct slice schema_absolute(struct schema_context *context, struct slice text);
 
 #endif

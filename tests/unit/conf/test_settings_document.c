@@ -338,6 +338,18 @@ static void test_one_document(void **state)
            "the two\n");
 }
 
+/* Settings without their section have no defaults either; to copy such an empty path was undefined
+ * behaviour. */
+static void test_a_section_that_is_none(void **state)
+{
+    (void)state;
+    read_text("version: v1\nkind: gatehouse\ngate:\n- a\n");
+    assert_false(good);
+    assert_int_equal(0, settings.log_output.size);
+    assert_int_equal(0, settings.audit.output.size);
+    finish("/etc/g/g.yaml:4:1: gate: must be a mapping, found a list\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_stdio),
         cmocka_unit_test(test_one_document),
+        cmocka_unit_test(test_a_section_that_is_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
