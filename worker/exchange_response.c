@@ -243,10 +243,12 @@ static void exchange_refuse_redirect(struct exchange *exchange)
         http_find(response->headers, response->header_count, HTTP_LOCATION);
     struct slice to = location == NULL ? slice_from("nowhere") : location->value;
 
-    /* A query may be a secret. */
+    /* A query, a fragment, and what stands before an '@' may be secrets. */
     for (size_t i = 0; i < to.size; i++) {
-        if (to.data[i] == '?')
+        if (to.data[i] == '?' || to.data[i] == '#')
             to.size = i;
+        else if (to.data[i] == '@')
+            to = slice_from("elsewhere");
     }
     log_warning(
         "upstream_redirect",

@@ -282,6 +282,8 @@ test('answers of an app', async (t) => {
     'nothing': (response) => response.socket.destroy(),
     'cut': (response) => response.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'),
     'redirect': (response) => response.writeHead(307, { location: `http://${response.req.headers.host}/mcp/?key=hidden` }).end(),
+    'redirect with a password': (response) => response.writeHead(302, { location: 'http://me:hidden@example.com/' }).end(),
+    'redirect with a fragment': (response) => response.writeHead(302, { location: '/a#hidden' }).end(),
     'not modified': (response) => response.writeHead(304).end(),
     'split header': (response) => response.socket.end('HTTP/1.1 200 OK\r\nX-A: b\nSet-Cookie: c\r\nContent-Length: 0\r\n\r\n'),
   };
@@ -310,7 +312,7 @@ test('answers of an app', async (t) => {
       assert.doesNotMatch(answer.text, /evil|who/);
     });
   }
-  for (const moved of ['redirect', 'not modified']) {
+  for (const moved of ['redirect', 'redirect with a password', 'redirect with a fragment', 'not modified']) {
     await t.test(`${moved}: 502, and no way around the gate`, async () => {
       const answer = await ask(moved);
       assert.equal(answer.status, 502);
@@ -320,6 +322,8 @@ test('answers of an app', async (t) => {
   }
   await t.test('the log says where a redirect leads, without its query', async () => {
     await gate.logged(`app app answered 307, and sends its clients to http://127.0.0.1:${upstream.port}/mcp/; is the path`);
+    await gate.logged('sends its clients to elsewhere;');
+    await gate.logged('sends its clients to /a;');
     assert.doesNotMatch(gate.log, /hidden/);
   });
   await t.test('a 103 before the answer', async () => assert.equal((await ask('early hints')).status, 200));

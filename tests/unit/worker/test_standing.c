@@ -114,6 +114,15 @@ static void deleted(void **state)
     assert_int_equal(AUTH_EXPIRED, stage_review(stage, "red", "the session is over"));
 }
 
+static enum standing stage_publish_audience(struct stage *stage, const char *audience)
+{
+    publish_begin(&stage->fixture);
+    publish_audience(&stage->fixture, "red", audience);
+    publish_end(&stage->fixture);
+    fixture_turn(&stage->fixture);
+    return stage_find(stage, "red");
+}
+
 static void another_revision_audience_or_binding(void **state)
 {
     struct auth_config_record config = config_of("red", "https://red.test");
@@ -121,16 +130,8 @@ static void another_revision_audience_or_binding(void **state)
     struct fixture *fixture = &stage->fixture;
 
     assert_int_equal(STANDING_CURRENT, stage_find(stage, "red"));
-    publish_begin(fixture);
-    publish_audience(fixture, "red", "other-gate");
-    publish_end(fixture);
-    fixture_turn(fixture);
-    assert_int_equal(STANDING_OLD, stage_find(stage, "red"));
-    publish_begin(fixture);
-    publish_audience(fixture, "red", "gate");
-    publish_end(fixture);
-    fixture_turn(fixture);
-    assert_int_equal(STANDING_CURRENT, stage_find(stage, "red"));
+    assert_int_equal(STANDING_OLD, stage_publish_audience(stage, "other-gate"));
+    assert_int_equal(STANDING_CURRENT, stage_publish_audience(stage, "gate"));
     config.revision = 2;
     publish_begin(fixture);
     publish_config(fixture, &config);
